@@ -1,0 +1,138 @@
+"""Every error that xrv_core raises on purpose, in one tree.
+
+Each class also inherits the built-in that fits, so ``except LookupError`` and
+``except xrv_core.errors.XrvError`` both work. A message says what happened, where
+(file, row, argument) and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArgumentError",
+    "AssetError",
+    "CheckpointError",
+    "DownloadError",
+    "DuplicateName",
+    "FactoryError",
+    "HashMismatch",
+    "ImageError",
+    "ImageMissing",
+    "ImagePathError",
+    "IndexOutOfRange",
+    "InputError",
+    "MissingColumns",
+    "MissingDependency",
+    "NotInstalled",
+    "OfflineError",
+    "PathMissing",
+    "SpecError",
+    "TableError",
+    "UnknownName",
+    "UnsafeCheckpoint",
+    "UnverifiedAsset",
+    "XrvError",
+]
+
+
+class XrvError(Exception):
+    """Base of every error of this project."""
+
+
+# -- names, specs and plugins
+
+
+class UnknownName(XrvError, LookupError):
+    """A name that no registry holds; the message suggests the nearest ones."""
+
+
+class NotInstalled(UnknownName):
+    """A name that a known plugin offers, but that plugin is not installed or is switched off."""
+
+
+class DuplicateName(XrvError, ValueError):
+    """Two specs claim one name; the message names both owners."""
+
+
+class SpecError(XrvError, ValueError):
+    """A spec with a missing or contradictory field."""
+
+
+class FactoryError(XrvError, ImportError):
+    """The code that a spec points to cannot be imported."""
+
+
+class MissingDependency(XrvError, ImportError):
+    """An optional library is needed; the message gives the pip command."""
+
+
+# -- arguments and tensors
+
+
+class ArgumentError(XrvError, ValueError):
+    """An argument with a value that cannot be used."""
+
+
+class IndexOutOfRange(XrvError, IndexError):
+    """An item index outside ``0 .. len(dataset) - 1``."""
+
+
+class InputError(XrvError, ValueError):
+    """A tensor of the wrong shape, type or value range for a model."""
+
+
+# -- files
+
+
+class PathMissing(XrvError, FileNotFoundError):
+    """A file or folder given as an argument does not exist."""
+
+
+class TableError(XrvError, ValueError):
+    """A metadata table that cannot be read or does not make sense."""
+
+
+class MissingColumns(TableError):
+    """A metadata table without columns that the dataset needs."""
+
+
+class ImageError(XrvError, ValueError):
+    """An image file that cannot be decoded to pixels."""
+
+
+class ImageMissing(XrvError, FileNotFoundError):
+    """A table names an image that is not in ``imgpath``."""
+
+
+class ImagePathError(XrvError, ValueError):
+    """A table names an image outside ``imgpath``."""
+
+
+# -- downloads and weights
+
+
+class AssetError(XrvError, OSError):
+    """A downloadable file cannot be had or cannot be trusted."""
+
+
+class DownloadError(AssetError):
+    """No address of an asset answered with the whole file."""
+
+
+class OfflineError(AssetError):
+    """A download would be needed while ``XRV_OFFLINE`` is set."""
+
+
+class HashMismatch(AssetError):
+    """A file whose sha256 is not the published one."""
+
+
+class UnverifiedAsset(AssetError):
+    """An asset without a published hash while ``XRV_REQUIRE_HASH`` is set."""
+
+
+class CheckpointError(XrvError, ValueError):
+    """A weights file that cannot be read or does not fit the model."""
+
+
+class UnsafeCheckpoint(CheckpointError):
+    """A weights file that asks for code to be run; it was not."""
