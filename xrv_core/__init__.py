@@ -43,7 +43,7 @@ _HOME = {
     "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
-_ROOMS = ("datasets", "errors", "models", "testing")
+_ROOMS = ("datasets", "errors", "models")
 
 __version__ = "0.1.0"
 __all__ = [

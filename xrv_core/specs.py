@@ -64,6 +64,11 @@ class Asset:
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise SpecError(f"Asset {self.name!r}: sha256 must be 64 lower-case hex digits.")
 
+    @property
+    def verified(self) -> bool:
+        """Whether a published hash vouches for the bytes."""
+        return self.sha256 is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:

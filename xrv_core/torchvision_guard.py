@@ -56,5 +56,5 @@ def _define_schemas() -> None:
 
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for op in ("nms", "qnms"):
-        library.define(op + _SCHEMA)
+        library.define(op + _SCHEMA)  # type: ignore[no-untyped-call]
     _kept_alive.append(library)

@@ -1,0 +1,44 @@
+# Every target does its own set-up: `make demo` and `make test` work in a fresh clone.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+STAMP := .venv/.installed
+
+.PHONY: install demo test test-slow lint bench docs clean
+
+install: $(STAMP)
+
+# Two runs of pip: the build backend first, so that thirty packages need no isolated builds.
+# torchxrayvision, the reference of the parity tests, comes without its dependencies: the dev extra lists those it needs.
+$(STAMP): pyproject.toml constraints.txt plugins/requirements.txt $(wildcard plugins/*/*/pyproject.toml)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xrv-core needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -e '.[dev]' -r plugins/requirements.txt
+	$(PIP) --no-deps torchxrayvision
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/xrv evaluate phantom-net phantom -o split='"test"' -o n=600 --out demo-output --overwrite
+	@echo "Open demo-output/report.html in a browser."
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow -q
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	@set -e; for f in tests/benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f; done
+
+docs: $(STAMP)
+	$(BIN)/python docs/make_catalogue.py
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

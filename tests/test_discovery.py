@@ -1,0 +1,162 @@
+"""Plugins on disk: found, refused, reported; a broken one hides nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import xrv_core
+import xrv_core.discovery
+import xrv_core.known
+from xrv_core.errors import FactoryError, NotInstalled, UnknownName
+
+Install = Callable[..., None]
+
+GOOD = """
+@hookimpl
+def xrv_datasets():
+    return [dataset("toy", aliases=("plaything",))]
+"""
+
+
+def plugin(distribution: str) -> xrv_core.discovery.Plugin:
+    return next(p for p in xrv_core.plugins() if p.distribution.split()[0] == distribution)
+
+
+def test_a_plugin_on_disk_is_found_by_name_and_by_alias(install: Install) -> None:
+    install("xrv-toy", GOOD)
+    assert "toy" in xrv_core.list_datasets()
+    assert xrv_core.describe_dataset("plaything").name == "toy"
+    assert plugin("xrv-toy").state == "ok"
+    assert plugin("xrv-toy").offers == {"dataset": ["toy"]}
+
+
+def test_it_is_gone_when_its_folder_is(install: Install) -> None:
+    assert "toy" not in xrv_core.list_datasets()
+
+
+def test_an_import_error_is_reported_and_hides_nobody(install: Install) -> None:
+    install("xrv-bad", "raise RuntimeError('no\\nlicence')")
+    install("xrv-toy", GOOD)
+    assert plugin("xrv-bad").problems == ["import of xrv_bad_plugin raised RuntimeError: no licence"]
+    assert plugin("xrv-bad").state == "broken"
+    assert "toy" in xrv_core.list_datasets()
+
+
+def test_a_plugin_that_calls_exit_is_reported(install: Install) -> None:
+    install("xrv-bad", "raise SystemExit(3)")
+    assert plugin("xrv-bad").problems == ["import of xrv_bad_plugin raised SystemExit: 3"]
+
+
+def test_a_misspelt_hook_is_reported_and_the_others_of_the_plugin_count(install: Install) -> None:
+    install("xrv-toy", GOOD + "\n@hookimpl\ndef xrv_classifyers():\n    return []\n")
+    assert plugin("xrv-toy").problems == [
+        "'xrv_classifyers' is not a hook of xrv_core, did you mean 'xrv_classifiers'?"
+    ]
+    assert plugin("xrv-toy").state == "partly broken"
+    assert "toy" in xrv_core.list_datasets()
+
+
+def test_a_hook_without_its_mark_is_reported(install: Install) -> None:
+    install("xrv-toy", "def xrv_datasets():\n    return []\n")
+    assert plugin("xrv-toy").problems == ["xrv_datasets is not marked with @xrv_core.hookimpl"]
+
+
+def test_a_hook_with_wrong_arguments_is_reported(install: Install) -> None:
+    install("xrv-toy", "@hookimpl\ndef xrv_resolve(kind, title):\n    return None\n")
+    (problem,) = plugin("xrv-toy").problems
+    assert problem.startswith("a hook has the wrong arguments: PluginValidationError: Plugin 'toy'")
+
+
+def test_a_plugin_without_hooks_is_reported(install: Install) -> None:
+    install("xrv-toy", "")
+    assert plugin("xrv-toy").problems == ["xrv_toy_plugin implements no hook: see xrv_core.hooks for what there is"]
+
+
+def test_a_hook_that_raises_is_reported(install: Install) -> None:
+    wrong_name = "@hookimpl\ndef xrv_datasets():\n    return [dataset('Toy Box')]\n"
+    install("xrv-toy", wrong_name + GOOD.replace("datasets", "autoencoders"))
+    second, first = plugin("xrv-toy").problems
+    assert first == (
+        "xrv_datasets() raised SpecError: 'Toy Box' is not a registry name: "
+        "use lower case letters, digits, '.', '_' and '-'."
+    )
+    assert second == "xrv_autoencoders() returned the DatasetSpec 'toy', which is no AutoencoderSpec"
+
+
+def test_a_hook_that_returns_no_list_is_reported(install: Install) -> None:
+    install("xrv-toy", "@hookimpl\ndef xrv_datasets():\n    return None\n")
+    assert plugin("xrv-toy").problems == ["xrv_datasets() raised TypeError: 'NoneType' object is not iterable"]
+
+
+def test_a_name_that_two_claim_stays_with_the_first_and_both_are_named(install: Install) -> None:
+    install("xrv-toy", GOOD)
+    install("xrv-zoo", "@hookimpl\ndef xrv_datasets():\n    return [dataset('toy'), dataset('zoo')]\n")
+    assert plugin("xrv-zoo").problems == [
+        "The dataset name 'toy' of xrv-zoo 1.0 is taken: xrv-toy 1.0 already offers it. "
+        "Rename one of them, or limit which plugins load with XRV_PLUGINS."
+    ]
+    assert xrv_core.list_datasets("zoo") == ["zoo"]
+
+
+def test_our_own_names_cannot_be_taken_by_a_plugin_that_sorts_first(install: Install) -> None:
+    install("aaa", "@hookimpl\ndef xrv_datasets():\n    return [dataset('nih')]\n")
+    assert xrv_core.describe_dataset("nih").factory == "xrv_nih.dataset:NIHDataset"
+    assert "xrv-nih" in plugin("aaa").problems[0]
+
+
+def test_two_distributions_with_one_entry_name_both_load(install: Install) -> None:
+    install("xrv-toy", GOOD, entry="same")
+    install("xrv-zoo", "@hookimpl\ndef xrv_datasets():\n    return [dataset('zoo')]\n", entry="same")
+    assert {"toy", "zoo"} <= set(xrv_core.list_datasets())
+
+
+def test_open_ended_names_are_resolved_and_a_resolver_that_raises_is_reported(install: Install) -> None:
+    source = """
+    @hookimpl
+    def xrv_resolve(kind, name):
+        return dataset(name) if kind == "dataset" and name.startswith("toy/") else None
+    """
+    install("xrv-bad", "@hookimpl\ndef xrv_resolve(kind, name):\n    return 1 / 0\n")
+    install("xrv-toy", source)
+    assert xrv_core.describe_dataset("toy/anything").name == "toy/anything"
+    assert "toy/anything" not in xrv_core.list_datasets()
+    assert plugin("xrv-bad").problems == [
+        "xrv_resolve('dataset', 'toy/anything') raised ZeroDivisionError: division by zero"
+    ]
+
+
+def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("xrv-toy", GOOD)
+    monkeypatch.setenv("XRV_PLUGINS", "xrv-toy")
+    xrv_core.reload_plugins()
+    assert xrv_core.list_datasets() == ["toy"]
+    with pytest.raises(NotInstalled) as caught:
+        xrv_core.describe_dataset("nih")
+    assert str(caught.value) == (
+        "'nih' comes with the plugin xrv-nih, which XRV_PLUGINS switches off: add 'nih' to it."
+    )
+    monkeypatch.setenv("XRV_PLUGINS", "none")
+    xrv_core.reload_plugins()
+    with pytest.raises(UnknownName, match=r"^No dataset named 'x': no installed plugin offers any dataset\.$"):
+        xrv_core.describe_dataset("x")
+
+
+def test_a_known_plugin_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(xrv_core.known.KNOWN["dataset"], "siim", "xrv-siim")
+    with pytest.raises(NotInstalled) as caught:
+        xrv_core.get_dataset("siim")
+    assert str(caught.value) == "'siim' comes with the plugin xrv-siim, which is not installed: pip install xrv-siim"
+
+
+def test_code_that_cannot_be_imported_is_a_typed_error(install: Install) -> None:
+    install("xrv-toy", GOOD)
+    with pytest.raises(FactoryError) as caught:
+        xrv_core.get_dataset("toy")
+    assert str(caught.value) == ("The code of 'toy', toy_code:Toy, cannot be imported: No module named 'toy_code'")
+
+
+def test_every_installed_plugin_of_ours_is_sound() -> None:
+    xrv_core.reload_plugins()
+    assert {p.distribution: p.problems for p in xrv_core.plugins() if p.problems} == {}

@@ -1,0 +1,199 @@
+"""List, describe and get: the functions behind the front door."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from xrv_core.discovery import missing_owner
+from xrv_core.errors import ArgumentError, FactoryError, NotInstalled, PathMissing, UnknownName
+from xrv_core.session import plugins, register, registered, reload_plugins, the_catalogue
+from xrv_core.specs import AutoencoderSpec, ClassifierSpec, CommandSpec, DatasetSpec, Factory, ModelSpec, Spec
+
+if TYPE_CHECKING:
+    from xrv_core.protocols import Autoencoder, Classifier, Dataset
+
+__all__ = [
+    "describe",
+    "describe_autoencoder",
+    "describe_classifier",
+    "describe_dataset",
+    "get_autoencoder",
+    "get_classifier",
+    "get_dataset",
+    "list_autoencoders",
+    "list_classifiers",
+    "list_datasets",
+    "load_factory",
+    "miniature",
+    "names",
+    "origin",
+    "plugins",
+    "register",
+    "registered",
+    "reload_plugins",
+]
+
+
+def names(kind: str, pattern: str | None = None) -> list[str]:
+    """Registered names of a kind, sorted; ``pattern`` is a wildcard or a part of a name."""
+    return the_catalogue().registries[kind].names(pattern)
+
+
+def origin(kind: str, name: str) -> str:
+    """Who offers ``name``."""
+    catalogue = the_catalogue()
+    if name in catalogue.registries[kind]:
+        return catalogue.registries[kind].origin(name)
+    return "an open-ended name"
+
+
+def describe(kind: str, name: str) -> Spec | CommandSpec:
+    """The spec of ``name``.
+
+    Raises:
+        UnknownName: Nobody offers it; the message suggests the nearest names.
+        NotInstalled: A plugin of ours offers it, and is not installed or does not work.
+    """
+    catalogue = the_catalogue()
+    registry = catalogue.registries[kind]
+    if name in registry:
+        return cast("Spec | CommandSpec", registry[name])
+    resolved = catalogue.resolve(kind, name)
+    if resolved is not None:
+        return resolved
+    absent = missing_owner(kind, name, catalogue)
+    if absent is not None:
+        raise NotInstalled(absent)
+    broken = sum(bool(p.problems) for p in catalogue.plugins)
+    note = f" ({broken} plugin{'s' * (broken > 1)} did not load cleanly: `xrv plugins` says why.)" if broken else ""
+    raise UnknownName(registry.unknown(name) + note)
+
+
+def list_datasets(pattern: str | None = None) -> list[str]:
+    """Names of all datasets, sorted; ``pattern`` is a wildcard such as ``"nih*"`` or a part of a name."""
+    return names("dataset", pattern)
+
+
+def list_classifiers(pattern: str | None = None) -> list[str]:
+    """Names of all classifiers, sorted; open-ended families such as ``timm/...`` are not listed."""
+    return names("classifier", pattern)
+
+
+def list_autoencoders(pattern: str | None = None) -> list[str]:
+    """Names of all autoencoders, sorted."""
+    return names("autoencoder", pattern)
+
+
+def describe_dataset(name: str) -> DatasetSpec:
+    """All that is known about a dataset, without importing its code."""
+    return cast("DatasetSpec", describe("dataset", name))
+
+
+def describe_classifier(name: str) -> ClassifierSpec:
+    """All that is known about a classifier, without importing its code."""
+    return cast("ClassifierSpec", describe("classifier", name))
+
+
+def describe_autoencoder(name: str) -> AutoencoderSpec:
+    """All that is known about an autoencoder, without importing its code."""
+    return cast("AutoencoderSpec", describe("autoencoder", name))
+
+
+# -- things
+
+
+def load_factory(spec: Spec | CommandSpec, factory: Factory | None = None) -> Callable[..., Any]:
+    """The code that a spec points to.
+
+    Raises:
+        FactoryError: It cannot be imported; the message names the spec and the cause.
+    """
+    target = factory if factory is not None else spec.factory
+    if not isinstance(target, str):
+        return target
+    module, _, attribute = target.partition(":")
+    try:
+        return cast("Callable[..., Any]", getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError) as error:
+        raise FactoryError(f"The code of {spec.name!r}, {target}, cannot be imported: {error}") from error
+
+
+def get_dataset(
+    name: str, imgpath: str | Path | None = None, csvpath: str | Path | None = None, **options: Any
+) -> Dataset:
+    """Open a dataset.
+
+    Args:
+        name: A name of ``list_datasets()``.
+        imgpath: Folder, .zip or .tar of its images; None opens labels and table only.
+        csvpath: Its metadata table; None fetches the hashed public one.
+        **options: The dataset's own and the common ones: ``views``, ``unique_patients``,
+            ``transform``, ``pathology_masks``, ``semantic_masks``, ``labels``, ``on_error``.
+
+    Raises:
+        UnknownName, NotInstalled: No such dataset here.
+        XrvError: What the dataset says about its arguments and files.
+    """
+    spec = describe_dataset(name)
+    paths = {key: value for key, value in (("imgpath", imgpath), ("csvpath", csvpath)) if value is not None}
+    return cast("Dataset", load_factory(spec)(spec, **paths, **options))
+
+
+def get_classifier(name: str, weights: str | Path | None = "default", **options: Any) -> Classifier:
+    """Build a classifier and load its weights.
+
+    Args:
+        name: A name of ``list_classifiers()`` or of an open-ended family, such as ``timm/resnet18``.
+        weights: "default" fetches the hashed published weights, None initialises at random, a path
+            loads that file instead.
+        **options: The model's own, such as ``pathologies`` for ``timm/...``.
+
+    Raises:
+        UnknownName, NotInstalled: No such classifier here.
+        AssetError: The weights cannot be fetched or verified.
+        CheckpointError: The weights file cannot be read safely or does not fit.
+    """
+    return cast("Classifier", _get_model(describe_classifier(name), weights, options))
+
+
+def get_autoencoder(name: str, weights: str | Path | None = "default", **options: Any) -> Autoencoder:
+    """Build an autoencoder and load its weights; arguments and errors as in ``get_classifier``."""
+    return cast("Autoencoder", _get_model(describe_autoencoder(name), weights, options))
+
+
+def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, Any]) -> Any:
+    factory = load_factory(spec)
+    path: Path | None = None
+    if weights == "default":
+        if spec.weights is not None:
+            from xrv_core.assets import fetch
+
+            path = fetch(spec.weights)
+    elif weights is not None:
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise PathMissing(
+                f"weights={str(weights)!r}: no such file. Give the path of a weights file, "
+                '"default" for the published weights, or None for random initialisation.'
+            )
+    return factory(spec, weights=path, **options)
+
+
+def miniature(name: str, folder: str | Path) -> dict[str, Any]:
+    """Write a dataset's miniature and return the arguments that open it.
+
+    A miniature is a few synthetic rows and images in the official layout:
+    ``get_dataset(name, **miniature(name, folder))``.
+
+    Raises:
+        ArgumentError: The dataset has no miniature.
+    """
+    spec = describe_dataset(name)
+    if not spec.miniature:
+        raise ArgumentError(f"The dataset {spec.name!r} has no miniature: its spec does not name one.")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return cast("dict[str, Any]", load_factory(spec, spec.miniature)(spec, folder))

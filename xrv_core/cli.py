@@ -1,0 +1,245 @@
+"""The ``xrv`` command. Starts fast: heavy libraries are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from xrv_core import __version__, api
+from xrv_core.errors import UnknownName, XrvError
+from xrv_core.specs import Asset, ClassifierSpec, CommandSpec, DatasetSpec, ModelSpec, Spec
+
+__all__ = ["NOT_MEDICAL", "main", "print_table"]
+
+NOT_MEDICAL = "Not for medical use."
+_KINDS = ("dataset", "classifier", "autoencoder")
+_KIND_OPTION = click.option("--kind", type=click.Choice(_KINDS), help="Where one name leads to several things.")
+
+
+class Commands(click.Group):
+    """The built-in commands and those of tool plugins; a plugin's code is imported when its command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, sorted."""
+        return sorted({*super().list_commands(ctx), *api.names("command")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, its plugin imported now."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        try:
+            spec = api.describe("command", cmd_name)
+        except UnknownName as error:
+            raise click.UsageError(str(error)) from None
+        command: click.Command = api.load_factory(spec)(spec)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list under ``xrv --help``, from specs: no plugin's code is imported."""
+        rows = [(name, command.get_short_help_str(90)) for name, command in self.commands.items()]
+        rows += [(name, api.describe("command", name).title) for name in api.names("command")]
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; our own errors become one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except XrvError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="xrv")
+def main() -> None:
+    """Datasets, models and tools for chest X-ray research. Not for medical use."""
+
+
+@main.command("list")
+@click.argument("what", type=click.Choice([f"{k}s" for k in _KINDS]), required=False)
+@click.argument("pattern", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the specs as JSON.")
+def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
+    """List datasets, classifiers and autoencoders."""
+    kinds = [what.removesuffix("s")] if what else list(_KINDS)
+    found = {kind: [_spec(kind, name) for name in api.names(kind, pattern)] for kind in kinds}
+    if as_json:
+        click.echo(
+            json.dumps({f"{kind}s": [spec.to_dict() for spec in specs] for kind, specs in found.items()}, indent=2)
+        )
+        return
+    for number, (kind, specs) in enumerate(found.items()):
+        if not what:
+            click.echo(("\n" if number else "") + click.style(f"{kind}s".upper(), bold=True))
+        if kind == "dataset":
+            print_table(
+                ("NAME", "IMAGES", "LABELS", "MASKS", "LICENCE", "TITLE"), map(_dataset_row, specs), right=(1, 2)
+            )
+        else:
+            print_table(("NAME", "LABELS", "PIXELS", "WEIGHTS", "TITLE"), map(_model_row, specs), right=(1, 2))
+    troubled = sum(bool(p.problems) for p in api.plugins())
+    if troubled:
+        click.echo(f"{troubled} plugin{'s' * (troubled > 1)} with problems: see `xrv plugins`.", err=True)
+
+
+@main.command()
+@click.argument("name")
+@_KIND_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print the spec as JSON.")
+def show(name: str, kind: str | None, as_json: bool) -> None:
+    """Show all that is known about NAME."""
+    specs = _find(name, kind)
+    if as_json:
+        click.echo(json.dumps([{"kind": k, **s.to_dict()} for k, s in specs], indent=2))
+        return
+    for number, (found, spec) in enumerate(specs):
+        click.echo(("\n" if number else "") + click.style(f"{spec.name}  ({found})", bold=True))
+        _show_fields(found, spec)
+
+
+@main.command("plugins")
+def plugins_() -> None:
+    """List installed plugins and what is wrong with them; exit code 1 if anything is."""
+    rows = [(p.distribution, p.state, _offers(p.offers)) for p in api.plugins()]
+    print_table(("PLUGIN", "STATE", "OFFERS"), rows)
+    problems = [f"{p.distribution} ({p.name}): {problem}" for p in api.plugins() for problem in p.problems]
+    for problem in problems:
+        click.echo(problem, err=True)
+    sys.exit(bool(problems))
+
+
+@main.command()
+@click.argument("name")
+@_KIND_OPTION
+def fetch(name: str, kind: str | None) -> None:
+    """Fetch the weights or metadata tables of NAME into the cache."""
+    from xrv_core.assets import fetch as fetch_asset
+
+    specs = _find(name, kind)
+    if len(specs) > 1:
+        raise click.UsageError(f"{name!r} is a {' and a '.join(k for k, _ in specs)}: say which with --kind.")
+    assets = _assets(specs[0][1])
+    if not assets:
+        raise click.ClickException(f"{name!r} has nothing to fetch. How to obtain it: {specs[0][1].obtain}")
+    for asset in assets:
+        click.echo(fetch_asset(asset))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--weights", default="default", help="A weights file instead of the published one.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+def predict(name: str, files: tuple[str, ...], weights: str, form: str, batch_size: int) -> None:
+    """Predict the findings of image FILES (or folders of them) with the classifier NAME."""
+    from xrv_core.predict import predict_command
+
+    sys.exit(predict_command(name, files, weights=weights, form=form, batch_size=batch_size))
+
+
+@main.command()
+def doctor() -> None:
+    """Tell versions, folders and what works on this machine."""
+    import importlib.metadata
+    import platform
+
+    from xrv_core.assets import cache_dir
+    from xrv_core.torchvision_guard import torchvision_state
+
+    rows = [("python", platform.python_version()), ("xrv_core", __version__), ("cache", str(cache_dir()))]
+    for library in ("torch", "timm", "pydicom", "python-gdcm", "pylibjpeg", "imagecodecs"):
+        try:
+            rows.append((library, importlib.metadata.version(library)))
+        except importlib.metadata.PackageNotFoundError:
+            rows.append((library, "not installed"))
+    print_table(("WHAT", "IS"), [*rows, ("torchvision", torchvision_state())])
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:
+    """Print aligned columns; ``right`` are the numbers of the right-aligned ones. Widths in characters."""
+    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for number, row in enumerate(cells):
+        aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        line = "  ".join(aligned).rstrip()
+        click.echo(click.style(line, dim=True) if number == 0 else line)
+
+
+def _find(name: str, kind: str | None) -> list[tuple[str, Spec]]:
+    """Every thing called ``name``; the error is the one of the kind asked for, or tells all kinds' nearest names."""
+    if kind is not None:
+        return [(kind, _spec(kind, name))]
+    found: list[tuple[str, Spec]] = []
+    errors: list[str] = []
+    for each in _KINDS:
+        try:
+            found.append((each, _spec(each, name)))
+        except UnknownName as error:
+            errors.append(str(error))
+    if not found:
+        helpful = [e for e in errors if "Did you mean" in e or "comes with" in e]
+        raise UnknownName(" ".join(helpful) or f"Nothing is named {name!r}. `xrv list` lists all there is.")
+    return found
+
+
+def _spec(kind: str, name: str) -> Spec:
+    spec = api.describe(kind, name)
+    assert isinstance(spec, Spec)
+    return spec
+
+
+def _assets(spec: Spec) -> tuple[Asset, ...]:
+    if isinstance(spec, DatasetSpec):
+        return spec.tables
+    if isinstance(spec, ModelSpec) and spec.weights is not None:
+        return (spec.weights,)
+    return ()
+
+
+def _dataset_row(spec: Spec) -> tuple[Any, ...]:
+    assert isinstance(spec, DatasetSpec)
+    images = "-" if spec.images is None else f"{spec.images:,}"
+    labels = len(spec.pathologies) or "from data"
+    return spec.name, images, labels, ", ".join(spec.masks) or "-", spec.licence, spec.title
+
+
+def _model_row(spec: Spec) -> tuple[Any, ...]:
+    assert isinstance(spec, ModelSpec)
+    labels = sum(spec.trained) if isinstance(spec, ClassifierSpec) else "-"
+    return spec.name, labels, spec.input_resolution or "any", _weights_state(spec.weights), spec.title
+
+
+def _weights_state(asset: Asset | None) -> str:
+    from xrv_core.assets import asset_state
+
+    return "none" if asset is None else str(asset_state(asset))
+
+
+def _show_fields(kind: str, spec: Spec) -> None:
+    """Every field that says something, one a line."""
+    hidden = {"name", "trained", "op_threshs", "factory", "miniature", "tables", "weights"}
+    for key, value in spec.to_dict().items():
+        if key in hidden or value in ("", None, (), False):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        click.echo(f"  {key:<18}{text}")
+    if isinstance(spec, ClassifierSpec) and not all(spec.trained):
+        untrained = [p for p, t in zip(spec.pathologies, spec.trained, strict=True) if not t]
+        click.echo(f"  {'never trained':<18}{', '.join(untrained)}")
+    for asset in _assets(spec):
+        click.echo(f"  {'file':<18}{asset.name}  [{_weights_state(asset)}]")
+    click.echo(f"  {'offered by':<18}{api.origin(kind, spec.name)}")
+    if not isinstance(spec, CommandSpec):
+        click.echo(f"  {'note':<18}{NOT_MEDICAL}")
+
+
+def _offers(offers: dict[str, list[str]]) -> str:
+    return (
+        "; ".join(f"{len(n)} {kind}{'s' * (len(n) > 1)}" for kind, n in offers.items()) or "open-ended names or nothing"
+    )

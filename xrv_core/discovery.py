@@ -1,0 +1,203 @@
+"""Find the installed plugins and fill the registries.
+
+Our own loop, not pluggy's ``load_setuptools_entrypoints``: that one drops a second distribution with
+the same entry name and stops at the first broken plugin. Here a broken plugin is data: it is
+reported, and hides nobody else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, cast
+
+import pluggy
+
+from xrv_core import hooks
+from xrv_core.errors import DuplicateName
+from xrv_core.known import owner_of
+from xrv_core.registry import Registry
+from xrv_core.specs import KINDS, CommandSpec, Spec
+
+__all__ = ["Catalogue", "Plugin", "discover"]
+
+SESSION = "this session"
+
+_HOOKS = {f"xrv_{kind}s": kind for kind in KINDS}
+
+
+@dataclass
+class Plugin:
+    """What became of one installed plugin.
+
+    Attributes:
+        name: Name of its entry point.
+        distribution: The package that brings it, with version: ``"xrv-nih 0.1.0"``.
+        module: What was imported.
+        offers: Names by kind.
+        problems: What is wrong with it, each a sentence; empty for a sound plugin.
+        enabled: False where ``XRV_PLUGINS`` switched it off.
+    """
+
+    name: str
+    distribution: str
+    module: str
+    offers: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    enabled: bool = True
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``off``, ``broken`` (offers nothing) or ``partly broken``."""
+        if not self.enabled:
+            return "off"
+        if not self.problems:
+            return "ok"
+        return "partly broken" if any(self.offers.values()) else "broken"
+
+
+class Catalogue:
+    """The registries and the plugins that filled them."""
+
+    def __init__(self) -> None:
+        self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
+        self.plugins: list[Plugin] = []
+        self.resolvers: list[tuple[Plugin, Callable[..., Spec | None]]] = []
+
+    def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
+        """Register everything that ``module`` offers; what is wrong goes to ``plugin.problems``."""
+        manager = pluggy.PluginManager(hooks.PROJECT)
+        manager.add_hookspecs(hooks)
+        try:
+            manager.register(module, name=plugin.name)
+        except pluggy.PluginValidationError as error:
+            plugin.problems.append(f"a hook has the wrong arguments: {_one_line(error)}")
+            return
+        callers = sorted(manager.get_hookcallers(module) or [], key=lambda caller: caller.name)
+        plugin.problems += [_misspelt(c.name) for c in callers if not c.has_spec()]
+        plugin.problems += [
+            f"{name} is not marked with @xrv_core.hookimpl"
+            for name in (*_HOOKS, "xrv_resolve")
+            if hasattr(module, name) and name not in {c.name for c in callers}
+        ]
+        for caller in callers:
+            for implementation in caller.get_hookimpls():
+                function = cast("Callable[..., Any]", implementation.function)
+                if caller.name == "xrv_resolve":
+                    self.resolvers.append((plugin, function))
+                elif caller.has_spec():
+                    self._add_offer(plugin, caller.name, function)
+        if not callers and not plugin.problems:
+            plugin.problems.append(f"{plugin.module} implements no hook: see xrv_core.hooks for what there is")
+
+    def _add_offer(self, plugin: Plugin, hook: str, function: Callable[[], Iterable[Any]]) -> None:
+        kind = _HOOKS[hook]
+        try:
+            specs = list(function())
+        except Exception as error:  # whatever a plugin does wrong, it must not stop the others
+            plugin.problems.append(f"{hook}() raised {_one_line(error)}")
+            return
+        for spec in specs:
+            if not isinstance(spec, KINDS[kind]):
+                plugin.problems.append(f"{hook}() returned {_short(spec)}, which is no {KINDS[kind].__name__}")
+                continue
+            try:
+                self.registries[kind].add(spec, plugin.distribution)
+            except DuplicateName as error:
+                plugin.problems.append(str(error))
+            else:
+                plugin.offers.setdefault(kind, []).append(spec.name)
+
+    def resolve(self, kind: str, name: str) -> Spec | CommandSpec | None:
+        """Ask the plugins with open-ended names; None where no plugin knows ``name``."""
+        for plugin, function in self.resolvers:
+            try:
+                spec = function(kind=kind, name=name)
+            except Exception as error:
+                problem = f"xrv_resolve({kind!r}, {name!r}) raised {_one_line(error)}"
+                if problem not in plugin.problems:
+                    plugin.problems.append(problem)
+                continue
+            if isinstance(spec, KINDS[kind]):
+                return spec
+        return None
+
+
+def discover(session: Mapping[tuple[str, str], Spec] | None = None) -> Catalogue:
+    """Load every installed plugin that ``XRV_PLUGINS`` allows.
+
+    Args:
+        session: What the session registered itself, by kind and name; a plugin that claims such a name
+            later is the one that is reported.
+    """
+    catalogue = Catalogue()
+    for (kind, _), spec in (session or {}).items():
+        catalogue.registries[kind].add(spec, SESSION)
+    allowed = _allowed()
+    entries = [(_distribution(e), e) for e in importlib.metadata.entry_points(group=hooks.PROJECT)]
+    # Our own plugins first, then by name: who keeps a name that two claim does not depend on the disk.
+    entries.sort(key=lambda pair: (not _is_ours(pair[0]), pair[0], pair[1].name))
+    for distribution, entry in entries:
+        plugin = Plugin(entry.name, distribution, entry.value)
+        catalogue.plugins.append(plugin)
+        if allowed is not None and not {entry.name, distribution.split()[0]} & allowed:
+            plugin.enabled = False
+            continue
+        try:
+            module = entry.load()
+        except (Exception, SystemExit) as error:
+            plugin.problems.append(f"import of {entry.value} raised {_one_line(error)}")
+            continue
+        catalogue.add_plugin(plugin, module)
+    return catalogue
+
+
+def _allowed() -> set[str] | None:
+    """Names in ``XRV_PLUGINS`` (entry or distribution names); None means all, ``none`` means no plugin."""
+    names = {name.strip() for name in os.environ.get("XRV_PLUGINS", "").split(",") if name.strip()}
+    return names or None
+
+
+def _distribution(entry: importlib.metadata.EntryPoint) -> str:
+    dist = entry.dist
+    return f"{dist.name} {dist.version}" if dist is not None else "unknown distribution"
+
+
+def _is_ours(distribution: str) -> bool:
+    from xrv_core.known import FAMILIES, KNOWN
+
+    owners = {owner for table in (*KNOWN.values(), *FAMILIES.values()) for owner in table.values()}
+    return distribution.split(maxsplit=1)[0] in owners
+
+
+def _misspelt(name: str) -> str:
+    near = difflib.get_close_matches(name, [*_HOOKS, "xrv_resolve"], n=1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    return f"{name!r} is not a hook of xrv_core{hint}"
+
+
+def _short(thing: object) -> str:
+    name = getattr(thing, "name", None)
+    return f"the {type(thing).__name__} {name!r}" if name is not None else repr(thing)[:80]
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def missing_owner(kind: str, name: str, catalogue: Catalogue) -> str | None:
+    """What to say where a plugin of ours offers ``name`` but is not installed, switched off or broken."""
+    owner = owner_of(kind, name)
+    if owner is None:
+        return None
+    plugin = next((p for p in catalogue.plugins if p.distribution.split()[0] == owner), None)
+    if plugin is None:
+        return f"{name!r} comes with the plugin {owner}, which is not installed: pip install {owner}"
+    if not plugin.enabled:
+        return f"{name!r} comes with the plugin {owner}, which XRV_PLUGINS switches off: add {plugin.name!r} to it."
+    return f"{name!r} comes with the plugin {owner}, which does not work here: {'; '.join(plugin.problems)}"

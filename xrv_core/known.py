@@ -1,0 +1,37 @@
+"""Names that our own plugins offer, so that a missing one can say what to install.
+
+A test keeps this table equal to what the plugin folders offer.
+"""
+
+from __future__ import annotations
+
+__all__ = ["KNOWN", "owner_of"]
+
+_DENSENET = ["all", "nih", "pc", "chex", "rsna", "mimic_nb", "mimic_ch"]
+
+#: Kind, then name (or alias), then the distribution that offers it.
+KNOWN: dict[str, dict[str, str]] = {
+    "dataset": {
+        "covid19": "xrv-covid19",
+        "nih": "xrv-nih",
+        "nih-google": "xrv-nih",
+        "phantom": "xrv-phantom",
+    },
+    "classifier": {
+        **{f"densenet121-res224-{name}": "xrv-densenet" for name in _DENSENET},
+        **dict.fromkeys(_DENSENET, "xrv-densenet"),
+        "phantom-net": "xrv-phantom-net",
+    },
+    "autoencoder": {"phantom-ae": "xrv-phantom-net"},
+    "command": {"evaluate": "xrv-eval"},
+}
+
+#: Prefixes of open-ended names.
+FAMILIES: dict[str, dict[str, str]] = {"classifier": {"timm/": "xrv-timm"}}
+
+
+def owner_of(kind: str, name: str) -> str | None:
+    """The distribution that is known to offer ``name``, None for a stranger."""
+    if name in KNOWN.get(kind, {}):
+        return KNOWN[kind][name]
+    return next((owner for prefix, owner in FAMILIES.get(kind, {}).items() if name.startswith(prefix)), None)

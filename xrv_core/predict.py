@@ -1,0 +1,123 @@
+"""``xrv predict``: image files in, findings out, on the terminal, as CSV or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xrv_core import api
+from xrv_core.cli import NOT_MEDICAL, print_table
+from xrv_core.errors import ArgumentError, PathMissing, XrvError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["image_files", "predict_command"]
+
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"])
+
+
+def image_files(paths: Sequence[str]) -> list[Path]:
+    """The image files that ``paths`` name; a folder stands for all images below it, sorted.
+
+    Raises:
+        PathMissing: A path that does not exist.
+        ArgumentError: A folder without any image.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise PathMissing(f"{path}: no such file or folder.")
+        if not path.is_dir():
+            files.append(path)
+            continue
+        below = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+        images = sorted(f for f in below if f.suffix.lower() in SUFFIXES)
+        if not images:
+            raise ArgumentError(f"{path}: no image in this folder (looked for {', '.join(sorted(SUFFIXES))}).")
+        files += images
+    return files
+
+
+def predict_command(name: str, paths: Sequence[str], *, weights: str, form: str, batch_size: int) -> int:
+    """Predict and print; a file that cannot be read is reported at the end, and the exit code is then 1."""
+    files = image_files(paths)
+    spec = api.describe_classifier(name)
+    if spec.weights is None and weights == "default":
+        raise ArgumentError(f"{name!r} has no published weights, so it cannot predict: give a file with --weights.")
+    model: Any = api.get_classifier(name, weights=weights)
+    note = f"{NOT_MEDICAL} {spec.warning}".strip()
+    click.echo(f"{spec.name}: {note}", err=True)
+    failures: list[XrvError] = []
+    rows = list(_predictions(model, files, batch_size, failures))
+    _print(form, spec.name, note, rows)
+    for failure in failures:
+        click.echo(f"Error: {failure}", err=True)
+    if failures:
+        click.echo(f"{len(failures)} of {len(files)} files could not be read.", err=True)
+    return int(bool(failures))
+
+
+def _predictions(
+    model: Any, files: Sequence[Path], batch_size: int, failures: list[XrvError]
+) -> Iterator[tuple[Path, dict[str, float]]]:
+    """Each readable file with its predictions, in order."""
+    import numpy as np
+    from tqdm import tqdm
+
+    with tqdm(total=len(files), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+        for start in range(0, len(files), batch_size):
+            batch: list[tuple[Path, NDArray[np.float32]]] = []
+            for file in files[start : start + batch_size]:
+                try:
+                    batch.append((file, _pixels(file, model.input_resolution)))
+                except XrvError as error:
+                    failures.append(error)
+                bar.update()
+            if not batch:
+                continue
+            # Models without a resolution take images as they are, one at a time.
+            groups = [batch] if model.input_resolution else [[one] for one in batch]
+            for group in groups:
+                found = model.predict(np.stack([pixels for _, pixels in group]))
+                yield from zip([file for file, _ in group], found, strict=True)
+
+
+def _pixels(file: Path, resolution: int | None) -> NDArray[np.float32]:
+    """Decode, crop the centre square, and resize as the published models were trained: ``[1, S, S]``."""
+    from xrv_core.datasets import XRayCenterCrop, XRayResizer, load_image
+
+    pixels = XRayCenterCrop()(load_image(file))
+    resized: NDArray[np.float32] = XRayResizer(resolution)(pixels) if resolution else pixels
+    return resized
+
+
+def _print(form: str, model: str, note: str, rows: list[tuple[Path, dict[str, float]]]) -> None:
+    names = list(rows[0][1]) if rows else []
+    if form == "json":
+        found = [{"file": str(file), "predictions": values} for file, values in rows]
+        click.echo(json.dumps({"model": model, "note": note, "files": found}, indent=2))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["file", *names, "model", "note"])
+        writer.writerows([file, *(f"{values[n]:.6f}" for n in names), model, note] for file, values in rows)
+    elif len(rows) == 1:
+        ranked = sorted(rows[0][1].items(), key=lambda item: -item[1])
+        print_table(("FINDING", "PROBABILITY"), [(n, f"{p:.3f}") for n, p in ranked], right=(1,))
+    elif rows:
+        cells = [(_short(file), *(f"{values[n]:.3f}" for n in names)) for file, values in rows]
+        print_table(("FILE", *names), cells, right=range(1, len(names) + 1))
+
+
+def _short(file: Path, width: int = 40) -> str:
+    """The end of a long path: that is the part that tells files apart."""
+    text = str(file)
+    return text if len(text) <= width else "…" + text[1 - width :]
