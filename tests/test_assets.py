@@ -1,0 +1,163 @@
+"""The cache: what is trusted, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import platformdirs
+import pytest
+from asset_server import AssetServer, Fault, by_hand, error, hashed, server
+
+from xrv_core import Asset, fetch
+from xrv_core.assets import asset_path, asset_state, cache_dir
+from xrv_core.errors import AssetError, HashMismatch, UnverifiedAsset
+
+__all__ = ["hashed", "server"]
+
+BODY = b"chest x-ray" * 100
+SHA = hashlib.sha256(BODY).hexdigest()
+WRONG = hashlib.sha256(b"wrong").hexdigest()
+UNVERIFIED = ", unverified (no published sha256)"
+
+
+def record(asset: Asset) -> Path:
+    path = asset_path(asset)
+    return path.with_name(f".{path.name}.json")
+
+
+# -- where
+
+
+def test_the_folder_is_the_users_cache_unless_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XRV_CACHE_DIR", str(tmp_path / "x"))
+    assert cache_dir() == tmp_path / "x"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XRV_CACHE_DIR", "here")
+    assert cache_dir() == tmp_path / "here"
+    monkeypatch.setenv("XRV_CACHE_DIR", "~/here")
+    assert cache_dir() == Path.home() / "here"
+    for unset in (lambda: monkeypatch.setenv("XRV_CACHE_DIR", ""), lambda: monkeypatch.delenv("XRV_CACHE_DIR")):
+        unset()
+        assert cache_dir() == platformdirs.user_cache_path("xrv_core")
+
+
+def test_states(server: AssetServer) -> None:
+    asset = server.serve("/a/w.bin", BODY)
+    loose = server.serve("/a/l.bin", BODY, hashed=False)
+    assert [asset_state(a) for a in (asset, loose)] == ["not fetched", f"not fetched{UNVERIFIED}"]
+    by_hand(asset, BODY)
+    assert asset_state(asset) == "cached, checked at next use"
+    fetch(asset)
+    fetch(loose)
+    assert [asset_state(a) for a in (asset, loose)] == ["cached, verified", f"cached{UNVERIFIED}"]
+    by_hand(asset, b"wrong")
+    assert asset_state(asset) == "cached, checked at next use"
+    assert [r.path for r in server.log] == ["/a/l.bin"]
+
+
+# -- trust
+
+
+def test_an_unchanged_file_is_hashed_once(server: AssetServer, hashed: list[str]) -> None:
+    asset = server.serve("/w.bin", BODY)
+    for _ in range(3):
+        path = fetch(asset)
+    assert hashed == ["w.bin.part"]
+    os.utime(path, ns=(1, 1))
+    for _ in range(3):
+        fetch(asset)
+    assert hashed == ["w.bin.part", "w.bin"]
+    assert json.loads(record(asset).read_text()) == {"sha256": SHA, "size": len(BODY), "mtime_ns": 1}
+
+
+def test_a_damaged_record_costs_one_hashing(server: AssetServer, hashed: list[str]) -> None:
+    asset = server.serve("/w.bin", BODY)
+    fetch(asset)
+    for text in ("{", "[]", '{"sha256": 1}'):
+        record(asset).write_text(text)
+        assert asset_state(asset) == "cached, checked at next use"
+        fetch(asset)
+        assert asset_state(asset) == "cached, verified"
+    assert hashed == ["w.bin.part", "w.bin", "w.bin", "w.bin"]
+
+
+def test_a_file_that_was_tampered_with_is_refused_and_left(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY)
+    fetch(asset)
+    path = by_hand(asset, b"wrong")
+    assert error(HashMismatch, lambda: fetch(asset)) == (
+        f"{path} is not asset 'w.bin': its sha256 is {WRONG}, the published one is {SHA}. "
+        "The file was left as it is: delete it to have it fetched again, or put the right one there."
+    )
+    assert path.read_bytes() == b"wrong"
+    path.unlink()
+    assert fetch(asset).read_bytes() == BODY
+
+
+def test_a_new_published_hash_refuses_the_old_file(server: AssetServer) -> None:
+    path = fetch(server.serve("/w.bin", BODY))
+    asset = Asset(name="w.bin", urls=("https://localhost/w.bin",), sha256=WRONG)
+    assert asset_state(asset) == "cached, checked at next use"
+    assert error(HashMismatch, lambda: fetch(asset)).startswith(f"{path} is not asset 'w.bin': its sha256 is {SHA}, ")
+
+
+def test_without_a_published_hash_the_first_use_counts(server: AssetServer, hashed: list[str]) -> None:
+    asset = server.serve("/w.bin", BODY, Fault(), Fault(body=b"wrong"), hashed=False, sized=False)
+    path = fetch(asset)
+    fetch(asset)
+    assert hashed == ["w.bin.part"]
+    path.unlink()
+    assert error(HashMismatch, lambda: fetch(asset)) == (
+        "Asset 'w.bin': what is served is not the right file, and was not kept.\n"
+        f"  {asset.urls[0]}: sent 5 bytes with sha256 {WRONG}\n"
+        f"Open the address in a browser (a login page or a new release?), save the file as {path} (sha256 {SHA}); "
+        f"if it was changed on purpose, delete {path.with_name('.w.bin.json')}."
+    )
+    assert not path.exists()
+    assert fetch(asset).read_bytes() == BODY
+    by_hand(asset, b"wrong")
+    assert error(HashMismatch, lambda: fetch(asset)) == (
+        f"{path} is not asset 'w.bin': its sha256 is {WRONG}, the one written down at first use is {SHA}. "
+        "The file was left as it is: delete it to have it fetched again, or put the right one there. "
+        f"To trust the new file instead, delete {path.with_name('.w.bin.json')}."
+    )
+    record(asset).unlink()
+    assert fetch(asset).read_bytes() == b"wrong"
+
+
+def test_a_file_put_there_by_hand_is_written_down_too(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", b"other", hashed=False)
+    by_hand(asset, BODY)
+    fetch(asset)
+    assert json.loads(record(asset).read_text())["sha256"] == SHA
+    assert server.log == []
+
+
+def test_a_damaged_record_of_the_first_use_is_not_passed_over(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY, hashed=False)
+    path = fetch(asset)
+    note = path.with_name(".w.bin.json")
+    note.write_text("{")
+    assert error(AssetError, lambda: fetch(asset)) == (
+        f"{note} cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1). "
+        "It holds the sha256 of asset 'w.bin' from its first use. Delete it to trust the file as it is now."
+    )
+    assert asset_state(asset) == f"cached{UNVERIFIED}"
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_require_hash(server: AssetServer, monkeypatch: pytest.MonkeyPatch, cached: bool) -> None:
+    asset = server.serve("/w.bin", BODY, hashed=False)
+    if cached:
+        fetch(asset)
+    asked = len(server.log)
+    monkeypatch.setenv("XRV_REQUIRE_HASH", "1")
+    assert error(UnverifiedAsset, lambda: fetch(asset)) == (
+        "Asset 'w.bin' has no published sha256, and XRV_REQUIRE_HASH is set, so it is not used. "
+        "Ask its publisher for a hash to put into its Asset, or unset XRV_REQUIRE_HASH."
+    )
+    assert len(server.log) == asked
+    assert fetch(server.serve("/v.bin", BODY)).exists()

@@ -1,0 +1,300 @@
+"""Downloads from a server that misbehaves: what arrives is whole and right, or nothing is there."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from asset_server import AssetServer, Fault, running, server
+
+from xrv_core import Asset, fetch
+from xrv_core.assets import asset_path, download
+from xrv_core.errors import AssetError, DownloadError, HashMismatch
+
+__all__ = ["server"]
+
+BODY = os.urandom(5 * download.CHUNK + 1000)
+HALF = 2 * download.CHUNK
+TRY_AGAIN = "Try again (it goes on where it broke off), name a mirror in XRV_MIRRORS, or "
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def by_hand(asset: Asset) -> str:
+    size = "" if asset.size is None else f", {asset.size:,} bytes"
+    hashed = f"sha256 {asset.sha256}" if asset.sha256 else "no sha256 is published"
+    return f"save the file as {asset_path(asset)} ({hashed}{size})"
+
+
+def failure(asset: Asset, kind: type[AssetError] = DownloadError) -> str:
+    """Fetch in vain: the error's text, after a look that nothing lies at the final path."""
+    with pytest.raises(kind) as caught:
+        fetch(asset)
+    assert type(caught.value) is kind
+    assert not asset_path(asset).exists()
+    return str(caught.value)
+
+
+def not_downloaded(asset: Asset, *reasons: str) -> str:
+    lines = "".join(f"\n  {url}: {reason}" for url, reason in zip(asset.urls, reasons, strict=True))
+    return f"Asset {asset.name!r} could not be downloaded.{lines}\n{TRY_AGAIN}{by_hand(asset)}."
+
+
+def refused(asset: Asset, *reasons: str) -> str:
+    lines = "".join(f"\n  {url}: {reason}" for url, reason in zip(asset.urls, reasons, strict=True))
+    return (
+        f"Asset {asset.name!r}: what is served is not the right file, and was not kept.{lines}\n"
+        f"Open the address in a browser (a login page or a new release?), {by_hand(asset)}."
+    )
+
+
+def leftovers(asset: Asset) -> list[str]:
+    return sorted(p.name for p in asset_path(asset).parent.iterdir())
+
+
+def test_a_good_file_arrives_once_and_leaves_no_scraps(server: AssetServer) -> None:
+    asset = server.serve("/folder/w.bin", BODY)
+    path = fetch(asset)
+    assert (path, path.read_bytes()) == (asset_path(asset), BODY)
+    assert fetch(asset) == path
+    assert [(r.range, r.encoding, r.sent) for r in server.log] == [(None, "identity", len(BODY))]
+    assert leftovers(asset) == [".w.bin.json", ".w.bin.lock", "w.bin"]
+
+
+def test_an_empty_file_is_a_file(server: AssetServer) -> None:
+    assert fetch(server.serve("/empty", b"")).read_bytes() == b""
+
+
+def test_a_length_that_is_too_long_ends_after_bounded_tries(server: AssetServer) -> None:
+    body = BODY[: 5 * download.CHUNK]
+    asset = server.serve("/w.bin", body, sized=False, hashed=False)
+    server.etag = False
+    server.always = Fault(claim=len(body) + 7)
+    reason = f"broke off after {len(body):,} of {len(body) + 7:,} bytes (5 tries)"
+    assert failure(asset) == not_downloaded(asset, reason)
+    assert len(server.log) == 5
+
+
+def test_a_length_that_is_too_short_is_not_the_whole_file(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY, sized=False)
+    server.always = Fault(claim=HALF)
+    reason = f"sent {HALF:,} bytes with sha256 {sha(BODY[:HALF])}"
+    assert failure(asset, HashMismatch) == refused(asset, reason)
+    assert leftovers(asset) == [".w.bin.lock"]
+
+
+def test_another_length_than_the_published_one_is_refused_before_the_transfer(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY)
+    server.always = Fault(body=BODY + b"!")
+    reason = f"offers a file of {len(BODY) + 1:,} bytes instead of {len(BODY):,}"
+    assert failure(asset, HashMismatch) == refused(asset, reason)
+    assert len(server.log) == 1
+    assert leftovers(asset) == [".w.bin.lock"]
+
+
+def test_more_bytes_than_published_without_an_announcement(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY)
+    server.always = Fault(body=BODY * 2, claim=None)
+    reason = f"sent more than the {len(BODY):,} bytes of the file"
+    assert failure(asset, HashMismatch) == refused(asset, reason)
+    assert leftovers(asset) == [".w.bin.lock"]
+
+
+def test_wrong_bytes_are_thrown_away_and_the_next_try_is_clean(server: AssetServer) -> None:
+    wrong = bytes(len(BODY))
+    asset = server.serve("/w.bin", BODY, Fault(body=wrong))
+    reason = f"sent {len(BODY):,} bytes with sha256 {sha(wrong)}"
+    assert failure(asset, HashMismatch) == refused(asset, reason)
+    assert leftovers(asset) == [".w.bin.lock"]
+    assert fetch(asset).read_bytes() == BODY
+
+
+def test_a_login_page_does_not_become_the_file_that_counts(server: AssetServer) -> None:
+    page = Fault(body=b"<html>", headers={"Content-Type": "text/html; charset=utf-8"})
+    asset = server.serve("/w.bin", BODY, page, hashed=False, sized=False)
+    assert failure(asset, HashMismatch) == refused(asset, "sent a web page instead of the file")
+    assert leftovers(asset) == [".w.bin.lock"]
+    assert fetch(asset).read_bytes() == BODY
+    assert fetch(server.serve("/page.html", b"<html>", page, hashed=False)).read_bytes() == b"<html>"
+    assert fetch(server.serve("/known.bin", b"<html>", page)).read_bytes() == b"<html>"
+
+
+def test_404_is_final_at_an_address(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY)
+    server.always = Fault(status=404)
+    assert failure(asset) == not_downloaded(asset, "answered 404 Not Found")
+    assert len(server.log) == 1
+
+
+def test_500_then_good(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY, Fault(status=500), Fault(status=503))
+    assert fetch(asset).read_bytes() == BODY
+    assert [r.status for r in server.log] == [500, 503, 200]
+
+
+def test_500_for_good(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY)
+    server.always = Fault(status=500)
+    assert failure(asset) == not_downloaded(asset, "answered 500 Internal Server Error (4 tries)")
+    assert len(server.log) == 4
+
+
+def test_mirrors_come_first_and_then_the_addresses_in_order(
+    server: AssetServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = server.serve("/b", BODY)
+    asset = Asset(name="x/w #1.bin", urls=(server.url("/a"), server.url("/b")), sha256=good.sha256)
+    monkeypatch.setenv("XRV_MIRRORS", f"{server.url('/m1')}, {server.url('/m2/')}\n{server.url('/m3')}")
+    assert fetch(asset).read_bytes() == BODY
+    places = [f"/m{i}/x/w%20%231.bin" for i in (1, 2, 3)]
+    assert [r.path for r in server.log] == [*places, "/a", "/b"]
+
+
+def test_a_mirror_with_wrong_bytes_does_not_stop_the_next_address(
+    server: AssetServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = server.serve("/w.bin", BODY)
+    server.files["/m/w.bin"] = bytes(len(BODY))
+    monkeypatch.setenv("XRV_MIRRORS", server.url("/m"))
+    assert fetch(asset).read_bytes() == BODY
+    assert [(r.path, r.range) for r in server.log] == [("/m/w.bin", None), ("/w.bin", None)]
+
+
+def test_every_address_is_named_with_its_reason(server: AssetServer, tmp_path: Path) -> None:
+    with running() as gone:
+        dead = gone.url("/w.bin")
+    urls = (
+        server.url("/none"),
+        dead,
+        "ftp://127.0.0.1/w.bin",
+        f"file://{tmp_path}/none",
+        f"file://{tmp_path}",
+        "file://host/w.bin",
+        "http://",
+    )
+    asset = Asset(name="w.bin", urls=urls, sha256=sha(BODY))
+    assert failure(asset) == not_downloaded(
+        asset,
+        "answered 404 Not Found",
+        "could not be reached: Connection refused (4 tries)",
+        "is no address to download from: use https://, http:// or file:///",
+        "cannot be read: No such file or directory",
+        "cannot be read: Is a directory",
+        "names the host 'host': write file:///path",
+        "cannot be used: Invalid URL 'http://': No host supplied",
+    )
+
+
+def test_answers_without_a_body(server: AssetServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.5))
+    monkeypatch.setattr(download, "DELAYS", (0.0,))
+    asset = server.serve("/w.bin", BODY, Fault(status=204))
+    assert failure(asset) == not_downloaded(asset, "answered 204 No Content")
+    forever = threading.Event()
+    server.always = Fault(cut=0, hold=forever)
+    assert failure(asset) == not_downloaded(asset, f"broke off after 0 of {len(BODY):,} bytes (2 tries)")
+    forever.set()
+
+
+def test_silent_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", (0.5, 0.5))
+    monkeypatch.setattr(download, "DELAYS", (0.0,))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with ExitStack() as stack:
+        mute, deaf = (stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=n)) for n in (9, 0))
+        stack.enter_context(socket.create_connection(deaf.getsockname()))  # its queue is full now
+        urls = tuple(f"http://127.0.0.1:{s.getsockname()[1]}/w.bin" for s in (mute, deaf))
+        asset = Asset(name="w.bin", urls=urls, sha256=sha(BODY))
+        reasons = ("gave no answer within 0.5 s (2 tries)", "could not be reached within 0.5 s")
+        assert failure(asset) == not_downloaded(asset, *reasons)
+
+
+def test_passwords_of_addresses_are_not_shown(server: AssetServer) -> None:
+    secret = server.url("/none").replace("http://", "http://me:secret@")
+    asset = Asset(name="w.bin", urls=(secret,), sha256=sha(BODY))
+    message = failure(asset)
+    assert server.log[0].authorization is not None
+    assert message == not_downloaded(asset, "answered 404 Not Found").replace("me:secret@", "")
+
+
+def test_netrc_opens_doors(server: AssetServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    fetch(server.serve("/w.bin", BODY))
+    assert server.log[0].authorization == "Basic bWU6c2VjcmV0"
+
+
+def test_a_stored_gz_file_stays_as_it_is(server: AssetServer) -> None:
+    packed = gzip.compress(b"a,b\n" * 1000)
+    asset = server.serve("/t.csv.gz", packed, Fault(headers={"Content-Encoding": "gzip"}))
+    assert fetch(asset).read_bytes() == packed
+
+
+def test_file_addresses_are_copied(tmp_path: Path) -> None:
+    (tmp_path / "a b.bin").write_bytes(BODY)
+    asset = Asset(name="w.bin", urls=(f"file://{tmp_path}/a%20b.bin",), sha256=sha(BODY), size=len(BODY))
+    assert fetch(asset).read_bytes() == BODY
+    assert (tmp_path / "a b.bin").exists()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """The system refuses to write more than a chunk and a bit to one file."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (download.CHUNK + 100, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_full_disk_is_not_the_servers_fault(server: AssetServer) -> None:
+    asset = server.serve("/w.bin", BODY[: download.CHUNK + 200])
+    assert failure(asset, AssetError) == (
+        f"Cannot write to the cache folder {asset_path(asset).parent}: File too large. "
+        "Mend that, or set XRV_CACHE_DIR to another folder."
+    )
+    assert len(server.log) == 1
+
+
+class Terminal:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [(None, True), (True, True), (False, False)])
+def test_progress_on_a_terminal(
+    server: AssetServer, monkeypatch: pytest.MonkeyPatch, asked: bool | None, drawn: bool
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    fetch(server.serve("/w.bin", BODY), progress=asked)
+    assert ("w.bin: 100%" in terminal.text, bool(terminal.text)) == (drawn, drawn)
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [(None, False), (True, True)])
+def test_no_progress_elsewhere(
+    server: AssetServer, capsys: pytest.CaptureFixture[str], asked: bool | None, drawn: bool
+) -> None:
+    fetch(server.serve("/w.bin", BODY), progress=asked)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert bool(captured.err) == drawn
