@@ -1,0 +1,115 @@
+"""Which labels a classifier and a dataset share, and whether the two can be evaluated at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xrv_core.errors import ArgumentError, MissingColumns
+
+__all__ = ["Alignment", "align", "check_classifier", "check_dataset"]
+
+_NEEDED = ("patientid", "view", "source_uid")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The labels to evaluate, in the dataset's order.
+
+    Attributes:
+        pathologies: Names that the dataset has and a trained head of the classifier gives.
+        dataset_columns: Where they are in ``dataset.labels``.
+        classifier_columns: Where they are in the classifier's output.
+        left_out: Every other name, and why it is not evaluated.
+    """
+
+    pathologies: list[str]
+    dataset_columns: list[int]
+    classifier_columns: list[int]
+    left_out: dict[str, str]
+
+
+def align(classifier: Any, dataset: Any) -> Alignment:
+    """Match the labels of ``dataset`` with the trained heads of ``classifier``, by name as written.
+
+    Raises:
+        ArgumentError: No name in common, or a name that stands twice in one of them.
+    """
+    outputs, labels = list(classifier.pathologies), list(dataset.pathologies)
+    trained = [name for name, yes in zip(outputs, classifier.trained, strict=True) if yes]
+    _check_once("The classifier's trained heads", trained)
+    _check_once("The dataset's pathologies", labels)
+    common = [name for name in labels if name in trained]
+    reasons = {True: "this head of the classifier was never trained", False: "the classifier has no such output"}
+    left_out = {name: reasons[name in outputs] for name in labels if name not in trained}
+    left_out |= {name: "the dataset has no such label" for name in trained if name not in labels}
+    if not common:
+        raise ArgumentError(
+            "The classifier and the dataset have no pathology in common, so there is nothing to evaluate. "
+            f"Trained heads of the classifier: {_names(trained)}. Labels of the dataset: {_names(labels)}. "
+            "Names are compared as written: rename one side if they mean the same."
+        )
+    return Alignment(common, [labels.index(n) for n in common], [_where(n, classifier) for n in common], left_out)
+
+
+def check_classifier(classifier: Any) -> None:
+    """Raise an ArgumentError unless ``classifier`` is a module with what an evaluation needs."""
+    import torch
+
+    is_module: bool = isinstance(classifier, torch.nn.Module)
+    if not is_module:
+        raise ArgumentError(
+            f"classifier must be a torch.nn.Module, got {type(classifier).__name__}. "
+            "Load one by name with xrv_core.get_classifier(name)."
+        )
+    missing = [name for name in ("pathologies", "trained", "op_threshs") if not hasattr(classifier, name)]
+    if missing:
+        raise ArgumentError(
+            f"The classifier ({type(classifier).__name__}) has no attribute {_names(missing)}. "
+            "Set pathologies (names of the output columns), trained (a bool for each) and "
+            "op_threshs (None if the output is logits)."
+        )
+    heads, flags = len(list(classifier.pathologies)), len(list(classifier.trained))
+    if heads != flags:
+        raise ArgumentError(f"The classifier has {heads} pathologies but {flags} values in trained: give one for each.")
+
+
+def check_dataset(dataset: Any) -> None:
+    """Raise an XrvError unless ``dataset`` keeps the part of the Dataset contract that an evaluation needs."""
+    missing = [n for n in ("pathologies", "labels", "csv", "__len__", "__getitem__") if not hasattr(dataset, n)]
+    if missing:
+        raise ArgumentError(
+            f"The dataset ({type(dataset).__name__}) has no {_names(missing)}. "
+            "It must keep the contract of xrv_core.Dataset; load one by name with xrv_core.get_dataset(name, ...)."
+        )
+    items = len(dataset)
+    if items == 0:
+        raise ArgumentError("The dataset has no items, so there is nothing to evaluate.")
+    rows, shape, wanted = len(dataset.csv), tuple(dataset.labels.shape), (items, len(dataset.pathologies))
+    if rows != items or shape != wanted:
+        raise ArgumentError(
+            f"The dataset contradicts itself: {items} items and {wanted[1]} pathologies, but {rows} rows in csv "
+            f"and labels of shape {shape}. Row i of both must belong to item i."
+        )
+    absent = [column for column in _NEEDED if column not in dataset.csv.columns]
+    if absent:
+        raise MissingColumns(
+            f"dataset.csv has no column {_names(absent)}. Every dataset has {_names(_NEEDED)}; NA where unknown."
+        )
+
+
+def _where(name: str, classifier: Any) -> int:
+    """Column of the trained head ``name`` (an untrained one may have the same name)."""
+    pairs = list(zip(classifier.pathologies, map(bool, classifier.trained), strict=True))
+    return pairs.index((name, True))
+
+
+def _check_once(whose: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ArgumentError(f"{whose} name {_names(twice)} more than once: labels are matched by name.")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"

@@ -1,0 +1,177 @@
+"""``xrv evaluate``, through the ``xrv`` command itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import xrv_core
+from xrv_core import ClassifierSpec, CommandSpec, DatasetSpec
+from xrv_eval.cli import command, parse_options
+from xrv_eval.plugin import xrv_commands
+
+PLAIN = {"title": "T", "licence": "L", "citation": "C", "homepage": "H", "obtain": "O"}
+
+
+@pytest.fixture
+def xrv(usual: SimpleNamespace) -> Iterator[Callable[..., Result]]:
+    """Run ``xrv evaluate`` with a registered fake-net and fakes; what the dataset was asked for is in ``xrv.asked``."""
+    asked: dict[str, Any] = {}
+
+    def build(spec: ClassifierSpec, weights: Any) -> Any:
+        usual.classifier.spec = spec
+        usual.classifier.input_resolution = spec.input_resolution
+        return usual.classifier
+
+    def open_dataset(spec: DatasetSpec, **options: Any) -> Any:
+        asked.update(options)
+        usual.dataset.spec = spec
+        return usual.dataset
+
+    def run(*arguments: str) -> Result:
+        from xrv_core.cli import main
+
+        return CliRunner().invoke(main, ["evaluate", *arguments])
+
+    run.asked = asked  # type: ignore[attr-defined]
+    net = {"factory": build, "pathologies": ("A",), **PLAIN}
+    with (
+        xrv_core.register(ClassifierSpec(name="fake-net", warning="Knows fakes only.", input_resolution=16, **net)),
+        xrv_core.register(ClassifierSpec(name="any-size-net", **net)),
+        xrv_core.register(DatasetSpec(name="fakes", factory=open_dataset, **PLAIN)),
+    ):
+        yield run
+
+
+def test_the_plugin_offers_the_command() -> None:
+    (spec,) = xrv_commands()
+    assert (spec.name, spec.factory) == ("evaluate", "xrv_eval.cli:command")
+    built = command(spec)
+    assert isinstance(built, click.Command)
+    assert built.name == "evaluate"
+    assert isinstance(spec, CommandSpec)
+
+
+def test_numbers_on_stdout_and_warnings_on_stderr(xrv: Callable[..., Result]) -> None:
+    done = xrv("fake-net", "fakes", "--bootstrap", "50")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0] == "fake-net on fakes: 60 images, 30 patients"
+    assert lines[2].startswith("pathology  N+  N-  N?  AUROC")
+    assert [line.split()[0] for line in lines[3:7]] == ["Effusion", "Nodule", "Mass", "Hernia"]
+    assert lines[-1].startswith("mean AUROC 0.")
+    assert lines[-1].endswith(" over 2 of 4 labels")
+    assert done.stderr == "Warning: Knows fakes only.\nNot for medical use.\n"
+
+
+def test_the_dataset_gets_its_options_and_a_transform(xrv: Any, tmp_path: Path) -> None:
+    done = xrv(
+        "fake-net", "fakes", "--imgpath", str(tmp_path), "--csvpath", "t.csv", "--views", "PA, AP", "--size", "32",
+        "-o", "split=test", "-o", "n=5", "-o", 'readers=["any"]', "-o", "x=None", "-o", "y=False", "--bootstrap", "0",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    transform = xrv.asked.pop("transform")
+    assert "XRayCenterCrop" in repr(transform)
+    assert "32" in repr(transform)
+    assert xrv.asked == {
+        "imgpath": str(tmp_path), "csvpath": "t.csv", "views": ["PA", "AP"],
+        "split": "test", "n": 5, "readers": ["any"], "x": None, "y": False,
+    }  # fmt: skip
+
+
+def test_limit_takes_the_first_items(xrv: Callable[..., Result]) -> None:
+    done = xrv("fake-net", "fakes", "--limit", "20", "--bootstrap", "0")
+    assert done.stdout.splitlines()[0] == "fake-net on fakes: 20 images, 10 patients"
+    assert xrv("fake-net", "fakes", "--limit", "1000", "--bootstrap", "0").stdout.startswith(
+        "fake-net on fakes: 60 images"
+    )
+
+
+def test_json_is_json_alone(xrv: Callable[..., Result], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = xrv("fake-net", "fakes", "--json", "--out", str(out), "--bootstrap", "20", "--seed", "3")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["run"] == json.loads((out / "run.json").read_text())
+    assert found["report"] == str(out / "report.html")
+    assert found["metrics"][2]["auroc"] is None
+    table = pd.read_csv(out / "metrics.csv")
+    assert np.allclose([row["auroc"] for row in found["metrics"][:2]], table["auroc"][:2])
+    assert done.stderr.endswith(f"report: {out / 'report.html'}\n")
+
+
+def test_overwrite(xrv: Callable[..., Result], tmp_path: Path) -> None:
+    arguments = ("fake-net", "fakes", "--out", str(tmp_path / "out"), "--bootstrap", "0")
+    assert xrv(*arguments).exit_code == 0
+    again = xrv(*arguments)
+    assert again.exit_code == 1
+    assert again.stderr == (
+        f"Error: out='{tmp_path / 'out'}' is not empty (it holds 'metrics.csv'). "
+        "Give a new folder, or overwrite=True (--overwrite) to replace an earlier evaluation.\n"
+    )
+    assert xrv(*arguments, "--overwrite").exit_code == 0
+
+
+def test_errors_are_one_line(xrv: Callable[..., Result]) -> None:
+    done = xrv("fake-nett", "fakes")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: No classifier named 'fake-nett'. Did you mean 'fake-net'?")
+    done = xrv("any-size-net", "fakes")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: This classifier takes images of any size: say which with --size, such as --size 224."
+    )
+
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [
+        ("k=5", 5),
+        ("k=1_000", 1000),
+        ("k=-0.5", -0.5),
+        ("k=true", True),
+        ("k=False", False),
+        ("k=null", None),
+        ("k='a b'", "a b"),
+        ('k="5"', "5"),
+        ("k=[1, 'x']", [1, "x"]),
+        ('k={"a": 1}', {"a": 1}),
+        ("k={a = 1}", {"a": 1}),
+        ("k=torchxrayvision", "torchxrayvision"),
+        ("k=./a folder/b=c", "./a folder/b=c"),
+    ],
+)
+def test_values_are_literals_or_words(pair: str, value: Any) -> None:
+    found = parse_options([pair])
+    assert found == {"k": value}
+    assert type(found["k"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "text"),
+    [
+        (["views"], "'views' is not KEY=VALUE, such as -o n=500."),
+        (["a b=1"], "'a b=1' is not KEY=VALUE, such as -o n=500."),
+        (["imgpath=x"], "imgpath has an option of its own: use --imgpath."),
+        (["transform=x"], "transform has an option of its own: use --size."),
+        (["n=1", "n=2"], "n is given twice."),
+        (["n=[1, 2"], "the value of n, '[1, 2', is no TOML or JSON literal."),
+        (["n="], "the value of n, '', is no TOML or JSON literal."),
+    ],
+)
+def test_pairs_that_cannot_be_read(xrv: Callable[..., Result], pairs: list[str], text: str) -> None:
+    with pytest.raises(click.BadParameter) as error:
+        parse_options(pairs)
+    assert error.value.message == text
+    done = xrv("fake-net", "fakes", *(word for pair in pairs for word in ("-o", pair)))
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == f"Error: Invalid value for '-o' / '--option': {text}"
