@@ -1,0 +1,191 @@
+"""Subsets and splits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xrv_core import Dataset, DatasetSpec
+from xrv_core.datasets import SubsetDataset, XrayDataset, common_columns, split
+from xrv_core.errors import ArgumentError, IndexOutOfRange
+
+SPEC = DatasetSpec(
+    name="toy",
+    title="A toy",
+    factory="toy:Toy",
+    licence="CC0",
+    citation="none",
+    homepage="https://example.org",
+    obtain="Draw it.",
+    pathologies=("Mass",),
+)
+
+
+class Toy(XrayDataset):
+    def pixels(self, row: int) -> np.ndarray:
+        return np.full((1, 2, 2), row, dtype=np.float32)
+
+
+def toy(patients: list[str | None]) -> Toy:
+    uids = [f"toy:{i}" for i in range(len(patients))]
+    csv = common_columns(pd.DataFrame({"uid": uids}), {"patientid": patients, "source_uid": uids})
+    return Toy(SPEC, csv, (np.arange(len(patients)) % 2).astype(np.float32)[:, None])
+
+
+def whole(text: str) -> str:
+    return f"^{re.escape(text)}$"
+
+
+# -- subsets
+
+
+@pytest.mark.parametrize("idxs", [[3, 0, 3], np.array([3, 0, 3]), pd.Index([3, 0, 3]), pd.Series([3, 0, 3])])
+def test_a_subset_has_the_items_asked_for_in_that_order(idxs: Any) -> None:
+    d = toy(list("abcd"))
+    s = d.subset(idxs)
+    assert isinstance(s, Dataset)
+    assert len(s) == 3
+    assert s.csv["uid"].tolist() == ["toy:3", "toy:0", "toy:3"]
+    assert s.csv.index.equals(pd.RangeIndex(3))
+    np.testing.assert_array_equal(s.labels, [[1], [0], [1]])
+    for i, original in enumerate([3, 0, 3]):
+        sample = s[i]
+        assert (sample["idx"], float(sample["img"].max())) == (i, original)
+        np.testing.assert_array_equal(sample["lab"], s.labels[i])
+    assert s.totals() == {"Mass": {0.0: 1, 1.0: 2}}
+
+
+def test_subsets_nest_and_print_as_a_tree() -> None:
+    s = toy(list("abcd")).subset([1, 2, 3]).subset([2])
+    assert float(s[0]["img"].max()) == 3
+    assert repr(s) == (
+        "SubsetDataset num_samples=1\n└ of SubsetDataset num_samples=3\n  └ of Toy num_samples=4 views=['UNKNOWN']"
+    )
+
+
+def test_an_empty_subset_is_a_dataset() -> None:
+    s = toy(list("ab")).subset([])
+    assert (len(s), s.labels.shape, s.totals(), s.views) == (0, (0, 1), {"Mass": {}}, [])
+
+
+@pytest.mark.parametrize(
+    ("idxs", "error", "text"),
+    [
+        ([0, 2, 5], IndexOutOfRange, "Position 2 is out of range for 2 items (2 of 3 are)."),
+        ([-1], IndexOutOfRange, "Position -1 is out of range for 2 items (1 of 1 are)."),
+        (
+            [True, False],
+            ArgumentError,
+            "idxs must be integer positions, got bool. For a boolean mask pass np.flatnonzero(mask).",
+        ),
+        (
+            [0.5],
+            ArgumentError,
+            "idxs must be integer positions, got float64. For a boolean mask pass np.flatnonzero(mask).",
+        ),
+    ],
+)
+def test_positions_that_are_none(idxs: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=whole(text)):
+        toy(list("ab")).subset(idxs)
+
+
+def test_an_index_into_a_subset_counts_in_the_subset() -> None:
+    s = SubsetDataset(toy(list("abcd")), [3])
+    with pytest.raises(IndexOutOfRange, match=whole("Index 1 is out of range for 1 items.")):
+        s[1]
+
+
+# -- splits
+
+PATIENTS = st.lists(st.one_of(st.none(), st.integers(0, 20).map(str)), min_size=1, max_size=60)
+SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
+
+
+def sides(parts: dict[str, SubsetDataset], column: str) -> dict[Any, set[str]]:
+    """On which sides each value of ``column`` is."""
+    found: dict[Any, set[str]] = {}
+    for name, part in parts.items():
+        for value in part.csv[column].dropna():
+            found.setdefault(value, set()).add(name)
+    return found
+
+
+@settings(deadline=None)
+@given(patients=PATIENTS, seed=st.integers(0, 5))
+def test_nobody_is_on_two_sides_and_every_item_on_one(patients: list[str | None], seed: int) -> None:
+    parts = split(toy(patients), SHARES, seed=seed)
+    assert list(parts) == ["train", "valid", "test"]
+    assert all(len(where) == 1 for where in sides(parts, "patientid").values())
+    assert sorted(uid for part in parts.values() for uid in part.csv["uid"]) == sorted(
+        f"toy:{i}" for i in range(len(patients))
+    )
+
+
+@settings(deadline=None)
+@given(patients=PATIENTS, more=PATIENTS)
+def test_nobody_moves_when_data_is_added(patients: list[str | None], more: list[str | None]) -> None:
+    before = sides(split(toy(patients), SHARES), "uid")
+    after = sides(split(toy([*patients, *more]), SHARES), "uid")
+    assert {uid: after[uid] for uid in before} == before
+
+
+def test_a_split_is_the_same_on_every_machine() -> None:
+    """Written down from `printf 0:11 | sha256sum` and so on: the second half are the hashes from 8 on."""
+    parts = split(toy([str(i) for i in range(12)]), {"train": 0.5, "test": 0.5})
+    assert [int(u.removeprefix("toy:")) for u in parts["test"].csv["uid"]] == [0, 1, 2, 5, 6, 8, 11]
+
+
+def test_fractions_are_what_was_asked_for() -> None:
+    d = toy([str(i) for i in range(4000)])
+    parts = split(d, SHARES)
+    for name, share in SHARES.items():
+        # five standard deviations of a binomial share
+        assert abs(len(parts[name]) / 4000 - share) < 5 * np.sqrt(share * (1 - share) / 4000)
+    other = split(d, SHARES, seed=1)
+    assert set(other["test"].csv["uid"]) != set(parts["test"].csv["uid"])
+
+
+@pytest.mark.parametrize("shares", [[0.7, 0.2, 0.1], [1 / 3, 1 / 3, 1 / 3], [0.1] * 10, [1, 0], [0, 1.0]])
+def test_rounding_of_fractions_does_no_harm(shares: list[float]) -> None:
+    d = toy([str(i) for i in range(200)])
+    parts = split(d, {str(i): share for i, share in enumerate(shares)})
+    assert sum(map(len, parts.values())) == 200
+    assert all(len(part) == 0 for part, share in zip(parts.values(), shares, strict=True) if share == 0)
+
+
+def test_rows_of_unknown_patients_are_split_one_by_one() -> None:
+    parts = split(toy([None] * 100), {"a": 0.5, "b": 0.5})
+    assert min(len(parts["a"]), len(parts["b"])) > 20
+
+
+def test_by_another_column() -> None:
+    d = toy(list("abababab"))
+    d.csv["site"] = [1, 1, 2, 2, 3, 3, 4, 4]
+    assert all(len(where) == 1 for where in sides(split(d, {"a": 0.5, "b": 0.5}, by="site"), "site").values())
+
+
+@pytest.mark.parametrize(
+    ("shares", "text"),
+    [
+        ({"a": 0.5, "b": 0.6}, "fractions must be 0 or more and sum to 1, got {'a': 0.5, 'b': 0.6} (sum 1.1)."),
+        ({"a": 1.5, "b": -0.5}, "fractions must be 0 or more and sum to 1, got {'a': 1.5, 'b': -0.5} (sum 1)."),
+        ({"a": np.nan}, "fractions must be 0 or more and sum to 1, got {'a': nan} (sum nan)."),
+        ({}, "fractions must be 0 or more and sum to 1, got {} (sum 0)."),
+    ],
+)
+def test_fractions_that_are_none(shares: dict[str, float], text: str) -> None:
+    with pytest.raises(ArgumentError, match=whole(text)):
+        split(toy(list("ab")), shares)
+
+
+def test_a_column_that_is_not_there() -> None:
+    text = "by='site' is not a column of csv. Common ones: patientid, source_uid, view."
+    with pytest.raises(ArgumentError, match=whole(text)):
+        split(toy(list("ab")), {"a": 1}, by="site")

@@ -1,0 +1,143 @@
+"""Give a sample to a user's transform so that image and masks get the same geometry."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from xrv_core.errors import ArgumentError
+from xrv_core.protocols import Sample
+from xrv_core.torchvision_guard import import_torchvision
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["apply_transform"]
+
+_MASKS = ("pathology_masks", "semantic_masks")
+
+
+def apply_transform(transform: Callable[..., Any], sample: Mapping[str, Any]) -> Sample:
+    """Apply ``transform`` to the image of a sample and, with the same geometry, to its masks.
+
+    A ``torchvision.transforms.v2`` transform, or a container of nothing else, is called once with a
+    dict of ``tv_tensors``: it draws its random numbers once and treats masks as masks. (``v2.Lambda``
+    touches masks, too, unless its types say ``tv_tensors.Image``.) Anything else is called on the image
+    tensor ``[1, H, W]`` and then on every mask, each time with the random state (``random``, numpy's global
+    generator, torch's CPU generator) that the image had; a transform with a generator of its own cannot be
+    kept in step. Afterwards the random state is what the image alone leaves.
+
+    Args:
+        transform: Gets and returns an image.
+        sample: With a float32 tensor ``img`` ``[1, H, W]`` and masks in 0..1 of that shape, if any.
+
+    Returns:
+        A new sample; ``img`` and masks are float32 tensors, all else is as it was.
+
+    Raises:
+        ArgumentError: The transform returns something other than a tensor or array ``[H, W]`` or
+            ``[C, H, W]``, or masks of another size than the image.
+        Exception: Whatever the transform raises, unchanged.
+    """
+    masks = {kind: sample[kind] for kind in _MASKS if kind in sample}
+    if _is_v2(transform):
+        image, masks = _together(transform, sample["img"], masks)
+    else:
+        image, masks = _one_by_one(transform, sample["img"], masks)
+    result: dict[str, Any] = {**sample, "img": _tensor(image, transform, "image")}
+    size = result["img"].shape[-2:]
+    for kind, group in masks.items():
+        result[kind] = {key: _tensor(mask, transform, "mask") for key, mask in group.items()}
+        for mask in result[kind].values():
+            if mask.shape[-2:] != size:
+                raise ArgumentError(
+                    f"The transform {transform} made the image {_by(size)} and a mask {_by(mask.shape[-2:])}. "
+                    "It must treat both alike."
+                )
+    return cast(Sample, result)
+
+
+def _is_v2(transform: Any) -> bool:
+    """Whether v2 semantics hold for the transform and all that it contains."""
+    torchvision = import_torchvision()
+    from torch import nn
+    from torchvision.transforms import v2
+
+    names = ("Compose", "RandomApply", "RandomChoice", "RandomOrder")
+    containers: Any = tuple(getattr(module, name) for module in (torchvision.transforms, v2) for name in names)
+    if isinstance(transform, containers):
+        return all(_is_v2(inner) for inner in transform.transforms)
+    if isinstance(transform, (nn.Sequential, nn.ModuleList)):
+        return all(_is_v2(inner) for inner in transform)
+    return isinstance(transform, v2.Transform)
+
+
+def _together(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """One call on tv_tensors."""
+    from torchvision import tv_tensors
+
+    wrapped = {kind: {key: tv_tensors.Mask(m) for key, m in group.items()} for kind, group in masks.items()}
+    out = transform({"img": tv_tensors.Image(image), **wrapped})
+    return out["img"], {kind: out[kind] for kind in masks}
+
+
+def _one_by_one(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """One call for each, all with the image's random numbers."""
+    if not any(masks.values()):
+        return transform(image), masks
+    before = _random_state()
+    out = transform(image)
+    with _random_state_kept():
+        moved: dict[str, Any] = {kind: {} for kind in masks}
+        for kind, group in masks.items():
+            for key, mask in group.items():
+                _set_random_state(before)
+                moved[kind][key] = transform(mask)
+    return out, moved
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    state = _random_state()
+    try:
+        yield
+    finally:
+        _set_random_state(state)
+
+
+def _random_state() -> tuple[Any, Any, Any]:
+    import torch
+
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # what users' code draws from
+
+
+def _set_random_state(state: tuple[Any, Any, Any]) -> None:
+    import torch
+
+    random.setstate(state[0])
+    np.random.set_state(state[1])  # noqa: NPY002
+    torch.set_rng_state(state[2])
+
+
+def _tensor(result: Any, transform: Any, what: str) -> torch.Tensor:
+    """What a transform returned, as a plain float32 tensor ``[C, H, W]``."""
+    import torch
+
+    if isinstance(result, np.ndarray):
+        result = torch.from_numpy(np.ascontiguousarray(result))
+    if not isinstance(result, torch.Tensor) or result.ndim not in (2, 3):
+        shape = f" of shape {tuple(result.shape)}" if isinstance(result, torch.Tensor) else ""
+        raise ArgumentError(
+            f"The transform {transform} returned {type(result).__name__}{shape} for the {what}; "
+            "a tensor or array [H, W] or [C, H, W] is needed. End it with one that returns tensors."
+        )
+    plain: torch.Tensor = result.as_subclass(torch.Tensor).to(torch.float32)
+    return plain if plain.ndim == 3 else plain[None]
+
+
+def _by(size: Any) -> str:
+    return "x".join(str(int(n)) for n in size)

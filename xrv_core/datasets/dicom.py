@@ -1,0 +1,266 @@
+"""Decode DICOM files to pixels in [-1024, 1024]; pydicom is imported at the first DICOM file, not before.
+
+The possible range of the stored values, from BitsStored (b) and PixelRepresentation, is ``0 .. 2**b - 1`` or,
+signed, ``-2**(b-1) .. 2**(b-1) - 1``; it is mapped linearly to [-1024, 1024]. Bits outside BitsStored, such as
+overlays, are removed. A recipe's options for grey images, in this order:
+
+* ``modality_lut``: values and possible range go through ``RescaleSlope`` and ``RescaleIntercept``, so a
+  positive slope changes nothing and a negative one inverts the image; a modality LUT sequence has the range
+  ``0 .. 2**n - 1`` of its n-bit entries.
+* ``voi_lut``: the modality LUT, because windows are given in its units (PS3.3 C.11.2), then the first VOI LUT
+  (range of its entries) or else the first window: LINEAR, LINEAR_EXACT or SIGMOID, whose output, from darkest
+  to brightest, is [-1024, 1024]. A file with neither is left as it is.
+
+MONOCHROME1 is inverted last. Colour and palettes become luminance, as in ``load_image``.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrv_core.datasets.images import luminance, scale_pixels
+from xrv_core.errors import ImageError, MissingDependency, XrvError
+
+if TYPE_CHECKING:
+    from xrv_core.datasets.images import PixelRecipe
+
+__all__ = ["decode_dicom"]
+
+_NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel", "PhotometricInterpretation")
+_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_JPEG_BASELINE, _JPEG_EXTENDED, _RLE = (f"1.2.840.10008.1.2.{tail}" for tail in ("4.50", "4.51", "5"))
+# Of several decoders with equal output, pydicom's first choice is 4 to 9 times slower for these.
+_FASTER = {_JPEG_BASELINE: "pillow", _RLE: "pylibjpeg"}
+
+# Pixel values with the lowest and highest value that they could have.
+_Pixels = tuple[NDArray[Any], float, float]
+
+
+def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.float32]:
+    """Decode the bytes of a single-frame DICOM file, by the rules at the top of this module.
+
+    Args:
+        data: The whole file.
+        name: What to call it in errors.
+        recipe: Which look-up tables to apply.
+
+    Returns:
+        float32 ``[1, H, W]`` in [-1024, 1024].
+
+    Raises:
+        ImageError: The file is damaged, has no pixels or several frames, or cannot be decoded.
+        MissingDependency: pydicom or the codec of the file's transfer syntax is not installed.
+    """
+    try:
+        import pydicom.pixels  # noqa: F401  # the decoders are a part of pydicom >= 3 only
+    except ImportError as error:
+        raise MissingDependency(f'{name}: reading DICOM needs pydicom: pip install "xrv-core[dicom]"') from error
+    try:
+        dataset = _parse(data, name)
+        _refuse(dataset, name)
+        image = scale_pixels(*_grey(dataset, name, recipe))
+    except (XrvError, MemoryError):
+        raise
+    except Exception as error:  # what pydicom and its codecs raise on damaged bytes has no common class
+        raise ImageError(
+            f"{name}: damaged or invalid DICOM ({' '.join(str(error).split())}). Download or copy it again, "
+            "and compare sizes or checksums with the source."
+        ) from error
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        np.negative(image, out=image)
+    return image[np.newaxis]
+
+
+def _parse(data: bytes, name: str) -> Any:
+    """The dataset, with a transfer syntax even where the file header is missing."""
+    import pydicom
+
+    dataset = pydicom.dcmread(BytesIO(data), force=data[128:132] != b"DICM")
+    if not len(dataset):
+        raise ImageError(f"{name}: not a DICOM file, or damaged beyond recognition.")
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        plain = pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian if implicit else plain
+    return dataset
+
+
+def _refuse(dataset: Any, name: str) -> None:
+    """Raise for files that hold no single-frame integer image."""
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        raise ImageError(f"{name}: floating-point pixels have no possible range to scale from and cannot be read.")
+    if "PixelData" not in dataset:
+        raise ImageError(f"{name}: DICOM without pixel data (report, structured or cut short?). Leave it out.")
+    if lacking := [key for key in _NEEDED if dataset.get(key) is None]:
+        raise ImageError(f"{name}: DICOM without {', '.join(lacking)}, so its pixels cannot be understood.")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames != 1:
+        raise ImageError(f"{name}: has {frames} frames; an X-ray image is a single frame. Export the frame you need.")
+    kind = dataset.PhotometricInterpretation
+    if kind not in (*_MONOCHROME, *_COLOUR, "PALETTE COLOR"):
+        raise ImageError(f"{name}: PhotometricInterpretation {kind!r} cannot be read.")
+
+
+def _grey(dataset: Any, name: str, recipe: PixelRecipe) -> _Pixels:
+    """Grey values, not yet inverted."""
+    values, low, high = _stored_pixels(dataset, name)
+    kind = dataset.PhotometricInterpretation
+    if kind in _MONOCHROME:
+        return _looked_up(dataset, (values, low, high), recipe)
+    if kind == "PALETTE COLOR":
+        return _palette(dataset, values)
+    return luminance(values), low, high
+
+
+def _stored_pixels(dataset: Any, name: str) -> _Pixels:
+    """The stored values, ``[H, W]`` or ``[H, W, 3]`` in RGB, and their possible range."""
+    stored, signed = int(dataset.BitsStored), bool(dataset.get("PixelRepresentation"))
+    low, high = (-(2 ** (stored - 1)), 2 ** (stored - 1) - 1) if signed else (0, 2**stored - 1)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    values = _decoded(dataset, name)
+    width = 8 * values.dtype.itemsize
+    if not syntax.is_encapsulated or syntax == _RLE:  # whole cells, with whatever the unused bits hold
+        top = int(dataset.get("HighBit", stored - 1))
+        if not stored - 1 <= top < width:
+            raise ValueError(f"HighBit {top} is impossible for BitsStored {stored}")
+        values <<= width - 1 - top
+        values >>= width - stored
+        return values, low, high
+    if signed and values.max() > high:  # two's complement that a codec gave back without its sign
+        values <<= width - stored
+        values >>= width - stored
+    if values.min() < low or values.max() > high:
+        raise ImageError(
+            f"{name}: BitsStored {stored} allows {low}..{high}, but the pixels hold {values.min()}..{values.max()}; "
+            "header and pixels disagree."
+        )
+    return values, low, high
+
+
+def _decoded(dataset: Any, name: str) -> NDArray[Any]:
+    """The first frame as the decoder of its transfer syntax gives it; YBR is converted to RGB."""
+    from pydicom.pixels import get_decoder
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == _JPEG_EXTENDED and dataset.BitsStored > 8:
+        return _jpeg_extended(dataset, name)
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        raise ImageError(f"{name}: transfer syntax {syntax.name} ({syntax}) cannot be read.") from None
+    if not decoder.is_available:
+        raise MissingDependency(f'{name}: {syntax.name} ({syntax}) needs a codec: pip install "xrv-core[dicom]"')
+    plugin = _FASTER.get(syntax, "")
+    options = {"decoding_plugin": plugin} if plugin in decoder.available_plugins else {}
+    native = {} if syntax.is_encapsulated and syntax != _RLE else {"correct_unused_bits": False}
+    values: NDArray[Any] = decoder.as_array(dataset, index=0, **options, **native)[0]
+    return values
+
+
+def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:
+    """12-bit JPEG extended, which no codec of the ``dicom`` extra can decode."""
+    from pydicom.encaps import get_frame
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        import imagecodecs
+    except ImportError:
+        raise ImageError(
+            f'{name}: {syntax.name} ({syntax}) with 12 bits needs imagecodecs: pip install "xrv-core[dicom-fast]"'
+        ) from None
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if not stream.rstrip(b"\0").endswith(b"\xff\xd9"):  # the codec would fill in what is missing
+        raise ImageError(f"{name}: its JPEG stream is cut short. Download or copy it again.")
+    values: NDArray[Any] = imagecodecs.jpeg8_decode(stream)
+    if values.shape != (dataset.Rows, dataset.Columns):
+        raise ImageError(
+            f"{name}: pixels of shape {values.shape}, but the header says {dataset.Rows, dataset.Columns}."
+        )
+    return values.view(np.int16) if dataset.get("PixelRepresentation") else values
+
+
+def _looked_up(dataset: Any, pixels: _Pixels, recipe: PixelRecipe) -> _Pixels:
+    """Modality LUT and VOI LUT as far as the recipe asks for them."""
+    little = dataset.original_encoding[1]
+    if recipe.modality_lut or recipe.voi_lut:
+        if dataset.get("ModalityLUTSequence"):
+            item = dataset.ModalityLUTSequence[0]
+            pixels = _lut(pixels[0], item.LUTDescriptor, item.LUTData, little)
+        elif dataset.get("RescaleSlope") is not None:
+            pixels = _rescaled(pixels, float(dataset.RescaleSlope), float(dataset.get("RescaleIntercept") or 0))
+    if recipe.voi_lut:
+        if dataset.get("VOILUTSequence"):
+            item = dataset.VOILUTSequence[0]
+            pixels = _lut(pixels[0], item.LUTDescriptor, item.LUTData, little)
+        elif None not in (dataset.get("WindowCenter"), dataset.get("WindowWidth")):
+            window = _first(dataset.WindowCenter), _first(dataset.WindowWidth)
+            pixels = _windowed(pixels[0], *window, dataset.get("VOILUTFunction") or "LINEAR")
+    return pixels
+
+
+def _first(value: Any) -> float:
+    return float(value[0] if hasattr(value, "__len__") else value)
+
+
+def _rescaled(pixels: _Pixels, slope: float, intercept: float) -> _Pixels:
+    """Values and their possible range through ``slope * x + intercept``."""
+    if slope == 0:
+        raise ValueError("RescaleSlope is 0")
+    values, low, high = pixels
+    low, high = sorted((low * slope + intercept, high * slope + intercept))
+    return values * slope + intercept, low, high
+
+
+def _lut(values: NDArray[Any], descriptor: Any, data: Any, little: bool) -> _Pixels:
+    """Values through one look-up table (PS3.3 C.11.1.1)."""
+    entries, first, bits = (int(v) for v in descriptor)
+    entries = entries or 2**16
+    if isinstance(data, bytes):
+        wide = ("<" if little else ">") + "u2" if len(data) >= 2 * entries else "u1"
+        table = np.frombuffer(data, dtype=wide, count=entries)
+    else:
+        table = np.asarray(data)[:entries]
+    if len(table) < entries or table.max() >= 2**bits:
+        raise ValueError(
+            f"a look-up table of {len(table)} entries up to {table.max()} is not the declared {descriptor}"
+        )
+    index = np.rint(values).astype(np.int64) - first
+    return table[np.clip(index, 0, entries - 1)], 0, 2**bits - 1
+
+
+def _windowed(values: NDArray[Any], centre: float, width: float, function: str) -> _Pixels:
+    """Values through a window to 0..1 (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
+    if width < 1 if function == "LINEAR" else width <= 0:
+        raise ValueError(f"WindowWidth {width:g} is not possible for the VOI LUT function {function}")
+    x = values.astype(np.float64)
+    if function == "SIGMOID":
+        return 0.5 + 0.5 * np.tanh(2 * (x - centre) / width), 0, 1  # = 1 / (1 + exp(-4 (x - c) / w)), without overflow
+    if function not in ("LINEAR", "LINEAR_EXACT"):
+        raise ValueError(f"unknown VOI LUT function {function}")
+    if function == "LINEAR":
+        centre, width = centre - 0.5, width - 1
+    if width == 0:
+        return x > centre, 0, 1
+    return np.clip((x - centre) / width + 0.5, 0, 1), 0, 1
+
+
+def _palette(dataset: Any, values: NDArray[Any]) -> _Pixels:
+    """Luminance of palette colours, with the range of the palette's entries."""
+    if "SegmentedRedPaletteColorLookupTableData" in dataset:
+        raise ValueError("segmented palettes are not supported")
+    little = dataset.original_encoding[1]
+    channels = [
+        _lut(
+            values,
+            dataset[f"{c}PaletteColorLookupTableDescriptor"].value,
+            dataset[f"{c}PaletteColorLookupTableData"].value,
+            little,
+        )
+        for c in ("Red", "Green", "Blue")
+    ]
+    return luminance(np.stack([c[0] for c in channels], axis=-1)), 0, channels[0][2]

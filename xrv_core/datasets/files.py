@@ -1,0 +1,196 @@
+"""Datasets made of image files and a metadata table: what most plugins subclass."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets.images import PixelRecipe, decode_image
+from xrv_core.datasets.index import XrayDataset
+from xrv_core.datasets.labels import check_label_policy
+from xrv_core.datasets.sources import ImageSource
+from xrv_core.datasets.tables import common_columns, read_table
+from xrv_core.errors import ArgumentError, ImageMissing, TableError
+from xrv_core.specs import Asset, DatasetSpec
+
+__all__ = ["FileDataset"]
+
+_log = logging.getLogger(__name__)
+
+
+class FileDataset(XrayDataset):
+    """A dataset of image files.
+
+    A subclass says what is particular to it, and nothing else:
+
+    * ``needs`` / ``text``: columns its table must have / that hold identifiers;
+    * ``load_table(csvpath)``, where the table is no plain CSV file;
+    * ``rows(table)``: the table with one row an image, in the official order (default: as it is);
+    * ``image_names(table)``: path of each row's image below ``imgpath``, with forward slashes;
+    * ``common(table)``: the values of the common columns that its source knows (``source_uid`` always);
+    * ``label_matrix(table)``: float32 ``[N, P]`` for ``self.pathologies`` by ``self.label_policy``;
+    * ``label_names(table)``, where the labels depend on the data (default: the spec's);
+    * ``order(table)``, where the source tells in which order a patient's images were taken, but not the days;
+    * masks, as in ``XrayDataset``.
+
+    Args:
+        spec: The dataset's spec.
+        imgpath: Folder, .zip or .tar that holds the images. None opens labels and table only.
+        csvpath: The metadata table; None fetches the hashed asset ``spec.tables[0]``.
+        labels: "strict", or "torchxrayvision" for the labels of torchxrayvision 1.5.7.
+        on_error: "raise" stops where rows name images that are not there; "skip" leaves such rows
+            out (``skipped`` tells which).
+        recipe: How pixels are read (DICOM look-up tables).
+        **options: ``views``, ``unique_patients``, ``transform``, ``pathology_masks``,
+            ``semantic_masks``: see ``XrayDataset``.
+
+    Attributes:
+        skipped: Names of the images that rows asked for and ``on_error="skip"`` left out.
+
+    Raises:
+        PathMissing, TableError, MissingColumns: The table cannot be used.
+        ImagePathError: A row names an image outside ``imgpath``.
+        ImageMissing: Rows name images that are not there.
+        ArgumentError: An argument that cannot be used.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    text: ClassVar[tuple[str, ...]] = ()
+    #: File names are unique in the whole collection: images may lie in any sub-folder of ``imgpath``.
+    unique_file_names: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        labels: str = "strict",
+        on_error: str = "raise",
+        recipe: PixelRecipe | None = None,
+        **options: Any,
+    ) -> None:
+        if on_error not in ("raise", "skip"):
+            raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: raise, skip.")
+        self.spec = spec
+        self.label_policy = check_label_policy(labels)
+        self.recipe = recipe or PixelRecipe()
+        self.skipped: list[str] = []
+        root = None if imgpath is None else Path(imgpath).expanduser()
+        self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names)
+        table = self._own_rows(self.load_table(csvpath))
+        names = self._all_names(table)
+        keep = self._rows_with_image(names, on_error)
+        if len(keep) < len(table):
+            table, names = table.iloc[keep].reset_index(drop=True), names.iloc[keep].reset_index(drop=True)
+        csv = common_columns(table, self.common(table))
+        csv["_image"] = names  # travels through the filters of the base, then leaves the table
+        self.pathologies = list(self.label_names(table))
+        matrix, order = self.label_matrix(table), self.order(table)
+        super().__init__(spec, csv, matrix, self.pathologies, label_policy=labels, order=order, **options)
+        self._names = self.csv.pop("_image")
+
+    # -- what a subclass says
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        """The source table. A dataset whose table is no plain CSV file overrides this.
+
+        It sets ``self.csvpath``, what messages call the source; ``self.source`` is open already.
+        """
+        asset = self.spec.tables[0] if self.spec.tables else None
+        self.csvpath = self.table_path(csvpath, asset)
+        expected = asset.name.rsplit("/", 1)[-1] if asset else ""
+        return read_table(self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=expected)
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows to keep, one an image."""
+        return table
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """Path of each row's image below ``imgpath``."""
+        raise TypeError(f"{type(self).__name__} does not name its images: define image_names(table).")
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        """The common columns that the source knows."""
+        raise TypeError(f"{type(self).__name__} does not fill the common columns: define common(table).")
+
+    def order(self, table: pd.DataFrame) -> pd.Series[Any] | None:
+        """Numbers that put a patient's images in time; None where the source tells days, or nothing."""
+        return None
+
+    def label_names(self, table: pd.DataFrame) -> Sequence[str]:
+        """The labels, in column order."""
+        return self.spec.pathologies
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        """float32 ``[N, P]`` for ``self.pathologies``."""
+        raise TypeError(f"{type(self).__name__} does not build its labels: define label_matrix(table).")
+
+    # -- what is shared
+
+    def pixels(self, row: int) -> NDArray[np.float32]:
+        """Read and decode the image of row ``row``."""
+        name = self.image_name(row)
+        if self.source is None:
+            raise ArgumentError(
+                f"{self.spec.name!r} was opened without imgpath: it has labels but no images. "
+                f"Pass imgpath=...; how to obtain the images: {self.spec.obtain}"
+            )
+        return decode_image(self.source.read(name), f"{self.source.root}/{name}", recipe=self.recipe)
+
+    def image_name(self, row: int) -> str:
+        """Path of the image of row ``row`` below ``imgpath``."""
+        return str(self._names.iloc[row])
+
+    def table_path(self, given: str | Path | None, asset: Asset | None) -> Path:
+        """The user's own copy of a table, or the fetched asset."""
+        if given is not None:
+            return Path(given).expanduser()
+        if asset is None:
+            raise ArgumentError(
+                f"{self.spec.name!r} has no public metadata table: pass csvpath=.... "
+                f"How to obtain it: {self.spec.obtain}"
+            )
+        from xrv_core.assets import fetch
+
+        return fetch(asset)
+
+    def _own_rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows that ``rows`` keeps; none is an error."""
+        kept = self.rows(table).reset_index(drop=True)
+        if kept.empty:
+            raise TableError(f"{self.csvpath}: none of its {len(table)} rows is an image of {self.spec.name!r}.")
+        return kept
+
+    def _all_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """The image name of every row; a blank one is an error."""
+        names = self.image_names(table).reset_index(drop=True)
+        blank = int(names.isna().sum())
+        if blank:
+            raise TableError(f"{self.csvpath}: {blank} of {len(names)} rows of {self.spec.name!r} name no image.")
+        return names.astype("str")
+
+    def _rows_with_image(self, names: pd.Series[Any], on_error: str) -> NDArray[np.intp]:
+        """Positions of the rows whose image is there; a path outside ``imgpath`` is always an error."""
+        if self.source is None:
+            return np.arange(len(names))
+        absent = self.source.missing(names.tolist())
+        if not absent:
+            return np.arange(len(names))
+        self.skipped = [str(names.iloc[i]) for i in absent]
+        if on_error == "raise" or len(absent) == len(names):
+            hint = 'Check imgpath, or pass on_error="skip" to leave those rows out.'
+            if len(absent) == len(names):
+                hint = "Check imgpath: not one image of the table is in it."
+            raise ImageMissing(
+                f"{self.source.root}: {len(absent)} of the {len(names)} images that {self.csvpath} names are not "
+                f"there; the first is {self.skipped[0]!r}. {hint}"
+            )
+        _log.info("%s: left out %d of %d rows without an image", self.spec.name, len(absent), len(names))
+        return np.setdiff1d(np.arange(len(names)), absent)

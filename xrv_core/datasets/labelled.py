@@ -1,0 +1,83 @@
+"""What every dataset and every view of one has: labels, a table, counting and printing."""
+
+from __future__ import annotations
+
+import operator
+import pprint
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.errors import ArgumentError, IndexOutOfRange
+
+if TYPE_CHECKING:
+    from xrv_core.datasets.views import SubsetDataset
+    from xrv_core.protocols import Dataset
+
+__all__ = ["COMMON_COLUMNS", "Labelled"]
+
+#: Columns that ``csv`` of every dataset has, whatever its source tells.
+COMMON_COLUMNS = ("patientid", "view", "offset_day_int", "age_years", "sex", "has_masks", "source_uid")
+
+
+class Labelled:
+    """Base of datasets and views: N items with a label matrix and a table.
+
+    Attributes:
+        pathologies: Label names, one for each column of ``labels``.
+        labels: float32 ``[N, P]`` of 1 / 0 / NaN.
+        csv: N rows with a RangeIndex; row i belongs to item i.
+    """
+
+    pathologies: list[str]
+    labels: NDArray[np.float32]
+    csv: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def views(self) -> list[str]:
+        """The views that are in the dataset, sorted."""
+        return sorted(map(str, self.csv["view"].unique()))
+
+    def totals(self) -> dict[str, dict[float, int]]:
+        """How often each value occurs, by pathology: ``{"Mass": {0.0: 900, 1.0: 100}, ...}``; NaN is not counted."""
+        counts: dict[str, dict[float, int]] = {}
+        for column, name in enumerate(self.pathologies):
+            values = self.labels[:, column]
+            found, number = np.unique(values[~np.isnan(values)], return_counts=True)
+            counts[name] = {float(v): int(n) for v, n in zip(found, number, strict=True)}
+        return counts
+
+    def subset(self: Dataset, idxs: Any) -> SubsetDataset:
+        """The items at positions ``idxs``, as a view that copies no image."""
+        from xrv_core.datasets.views import SubsetDataset
+
+        return SubsetDataset(self, idxs)
+
+    def summary(self) -> str:
+        """One line: class, number of items, views."""
+        return f"{type(self).__name__} num_samples={len(self)} views={self.views}"
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def __str__(self) -> str:
+        return f"{self.summary()}\n{pprint.pformat(self.totals())}"
+
+    def _position(self, idx: Any) -> int:
+        """``idx`` as an int in ``0 .. len - 1``."""
+        try:
+            position = operator.index(idx)
+        except TypeError:
+            raise ArgumentError(
+                f"An item index must be an integer, got {type(idx).__name__} {idx!r}. "
+                "Use .subset([...]) for several items."
+            ) from None
+        if not 0 <= position < len(self):
+            hint = " (negative indices are not supported)" if position < 0 else ""
+            raise IndexOutOfRange(f"Index {position} is out of range for {len(self)} items{hint}.")
+        return position

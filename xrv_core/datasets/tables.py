@@ -1,0 +1,103 @@
+"""Read metadata tables, and check what they must have before anything is built on them."""
+
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xrv_core.datasets.labelled import COMMON_COLUMNS
+from xrv_core.errors import MissingColumns, PathMissing, TableError
+
+__all__ = ["common_columns", "read_table", "require_columns"]
+
+# What pandas lets through from parsing and unpacking a damaged file.
+_UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+
+
+def read_table(
+    path: str | Path, *, needs: Iterable[str] = (), text: Iterable[str] = (), owner: str, expected: str = ""
+) -> pd.DataFrame:
+    """Read a CSV file (plain, .gz, .bz2, .xz, .zip with one member, .zst).
+
+    Args:
+        path: The file.
+        needs: Columns that must be there.
+        text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
+        owner: Registry name of the dataset, for messages.
+        expected: The official name of the table, for messages.
+
+    Raises:
+        PathMissing: ``path`` does not exist.
+        TableError: The file cannot be parsed or has no rows.
+        MissingColumns: Some of ``needs`` are not there.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False)
+    except _UNREADABLE as error:
+        raise TableError(f"{path}: cannot be read as a CSV table for {owner!r}: {error}") from error
+    require_columns(table, needs, path, owner, expected)
+    if table.empty:
+        raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
+    return table
+
+
+def require_columns(table: pd.DataFrame, needs: Iterable[str], path: Path, owner: str, expected: str = "") -> None:
+    """Raise MissingColumns that names every missing column of ``needs``."""
+    missing = [name for name in needs if name not in table.columns]
+    if missing:
+        has = ", ".join(repr(str(c)) for c in table.columns[:12])
+        more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+        wanted = f" Expected is {expected}." if expected else ""
+        raise MissingColumns(
+            f"{path}: {owner!r} needs the missing column{'s' * (len(missing) > 1)} "
+            f"{', '.join(map(repr, missing))}; the table has {has}{more}.{wanted}"
+        )
+
+
+def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """``table`` with the columns of ``COMMON_COLUMNS`` added in their types.
+
+    Args:
+        table: The source rows; its own columns stay.
+        values: Some of ``COMMON_COLUMNS`` as Series or arrays of N values; what is left out is NA
+            (view: "UNKNOWN", has_masks: False). ``source_uid`` must be given.
+    """
+    unknown = set(values) - set(COMMON_COLUMNS)
+    assert not unknown, unknown
+    rows = len(table)
+
+    def column(name: str, dtype: Any) -> pd.Series[Any]:
+        given = values.get(name)
+        return pd.Series(pd.NA, index=range(rows), dtype=dtype) if given is None else _fresh(given, dtype)
+
+    age = values.get("age_years")
+    common = pd.DataFrame(
+        {
+            "patientid": column("patientid", "str"),
+            "view": column("view", "str").fillna("UNKNOWN"),
+            "offset_day_int": column("offset_day_int", "Int64"),
+            "age_years": np.nan if age is None else _fresh(age, "float64"),
+            "sex": column("sex", "str").where(lambda s: s.isin(["M", "F"])),
+            "has_masks": False if values.get("has_masks") is None else _fresh(values["has_masks"], "bool"),
+            "source_uid": column("source_uid", "str"),
+        },
+        index=range(rows),
+    )
+    own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
+    return pd.concat([own, common], axis=1)
+
+
+def _fresh(values: Any, dtype: Any) -> pd.Series[Any]:
+    """``values`` as a Series with a RangeIndex, so that nothing is aligned by a stale index."""
+    return pd.Series(np.asarray(values) if isinstance(values, list) else values).reset_index(drop=True).astype(dtype)
