@@ -1,0 +1,1 @@
+"""The COVID-19 Image Data Collection, for xrv-core."""

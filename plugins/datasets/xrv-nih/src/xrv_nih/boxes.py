@@ -1,0 +1,33 @@
+"""Read BBox_List_2017.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import read_table
+from xrv_core.errors import TableError
+
+_BOX = ["Bbox [x", "y", "w", "h]"]  # the official header is "Bbox [x,y,w,h]", without quotes
+
+
+def read_boxes(path: Path, spec: DatasetSpec) -> dict[str, dict[str, list[tuple[float, ...]]]]:
+    """Boxes ``(x, y, width, height)`` by image name, then by label."""
+    needs = ["Image Index", "Finding Label", *_BOX]
+    table = read_table(path, needs=needs, owner=spec.name, expected="BBox_List_2017.csv")[needs]
+    table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
+    numbers = table[_BOX].apply(pd.to_numeric, errors="coerce")
+    good = table["Finding Label"].isin(spec.pathologies) & (numbers >= [0, 0, 1, 1]).all(axis=1)
+    for line in table.index[~good]:
+        raise TableError(
+            f"{path}, line {line + 2}: a box needs a label of {spec.name!r}, a place and a size of at least one pixel; "
+            f"this one is of {table['Finding Label'][line]!r} on {table['Image Index'][line]!r}."
+        )
+    boxes: dict[str, dict[str, list[tuple[float, ...]]]] = {}
+    for image, label, box in zip(
+        table["Image Index"], table["Finding Label"], numbers.to_numpy().tolist(), strict=True
+    ):
+        boxes.setdefault(image, {}).setdefault(label, []).append(tuple(box))
+    return boxes

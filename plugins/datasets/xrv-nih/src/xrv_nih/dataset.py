@@ -1,0 +1,117 @@
+"""NIH ChestX-ray14 and Google's labels on its images: what is particular to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels
+from xrv_nih.boxes import read_boxes
+
+_GOOGLE = {
+    "Lung Opacity": "Airspace opacity",
+    "Fracture": "Fracture",
+    "Nodule/Mass": "Nodule or mass",
+    "Pneumothorax": "Pneumothorax",
+}
+_DRAWN_ON = (1024, 1024)  # the released PNGs, on which the boxes were drawn
+_OLDEST = 120.0  # years; tables before 2020 have patients of 155 and 414
+
+
+class _NIHImages(FileDataset):
+    """What the two datasets share: the same images, and the same columns about them."""
+
+    needs = ("Image Index", "Follow-up #", "Patient ID", "Patient Age", "View Position")
+    unique_file_names = True
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["Image Index"]
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "patientid": table["Patient ID"],
+            "view": table["View Position"],
+            "age_years": _years(table["Patient Age"]),
+            "sex": table.get("Patient Gender", table.get("Patient Sex")),  # both headers were released
+            "source_uid": "nih:" + table["Image Index"].str.removesuffix(".png"),
+        }
+
+    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """By age, then by follow-up number.
+
+        The number in the file name does not follow time, and before 2020 the follow-up number was that number.
+        """
+        return _years(table["Patient Age"]).fillna(_OLDEST) * 1000 + table["Follow-up #"]
+
+
+class NIHDataset(_NIHImages):
+    """NIH ChestX-ray14: 14 labels, and the radiologist's boxes as ``pathology_masks``.
+
+    Args:
+        spec: The spec of ``nih``.
+        imgpath: Folder or archive of the PNGs, in any sub-folders; None opens labels and table only.
+        csvpath: ``Data_Entry_2017_v2020.csv`` or an older one; None fetches it.
+        boxes: ``BBox_List_2017.csv``. None fetches it if ``pathology_masks`` are asked for or ``csvpath``
+            is None; else no box is known and ``has_masks`` is False everywhere.
+        **options: See ``FileDataset``.
+
+    Raises:
+        TableError: ``boxes`` has a row that is no box of a label; for the others see ``FileDataset``.
+    """
+
+    needs = (*_NIHImages.needs, "Finding Labels")
+    gives_pathology_masks = True
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        boxes: str | Path | None = None,
+        **options: Any,
+    ) -> None:
+        wanted = boxes is not None or csvpath is None or options.get("pathology_masks", False)
+        self.boxes = read_boxes(self.table_path(boxes, spec.tables[1]), spec) if wanted else {}
+        super().__init__(spec, imgpath, csvpath, **options)
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {**super().common(table), "has_masks": table["Image Index"].isin(list(self.boxes))}
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        rule = term_labels if self.label_policy == "strict" else substring_labels
+        return rule(table["Finding Labels"], {name: [name] for name in self.pathologies})
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        return {"Finding Labels": self.csv["Finding Labels"].iloc[row]}
+
+    def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+        found = self.boxes.get(self.image_name(row), {})
+        return {label: boxes_mask(boxes, shape, _DRAWN_ON) for label, boxes in found.items()}
+
+
+class NIHGoogleDataset(_NIHImages):
+    """Google's adjudicated labels on 4,376 NIH images; arguments and errors as in ``FileDataset``."""
+
+    needs = (*_NIHImages.needs, *_GOOGLE.values())
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        answers = table[[_GOOGLE[name] for name in self.pathologies]].to_numpy()
+        no = answers == "NO" if self.label_policy == "strict" else answers != "YES"
+        return np.where(answers == "YES", 1.0, np.where(no, 0.0, np.nan)).astype(np.float32)
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        return {_GOOGLE[label]: self.csv[_GOOGLE[label]].iloc[row]}
+
+
+def _years(ages: pd.Series[Any]) -> pd.Series[Any]:
+    """Years from ``58``, ``058Y``, ``011M`` or ``004D``, all of which were released; NaN beyond a human life."""
+    if not pd.api.types.is_numeric_dtype(ages):
+        parts = ages.astype(str).str.extract(r"^(\d+)([YMD]?)$")
+        ages = parts[0].astype(float) / parts[1].map({"": 1.0, "Y": 1.0, "M": 12.0, "D": 365.25})
+    return ages.where(ages <= _OLDEST)
