@@ -1,0 +1,19 @@
+"""What model plugins build on. Importing this loads torch."""
+
+from __future__ import annotations
+
+from xrv_core.models.calibration import apply_operating_points
+from xrv_core.models.checkpoints import load_into, load_state_dict, wrapped_keys
+from xrv_core.models.classifier import BackboneClassifier
+from xrv_core.models.inputs import InputAdapter, check_input, resize_input
+
+__all__ = [
+    "BackboneClassifier",
+    "InputAdapter",
+    "apply_operating_points",
+    "check_input",
+    "load_into",
+    "load_state_dict",
+    "resize_input",
+    "wrapped_keys",
+]

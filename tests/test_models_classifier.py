@@ -1,0 +1,300 @@
+"""BackboneClassifier: the interface that all classifiers share."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from xrv_core.errors import ArgumentError, InputError
+from xrv_core.models import BackboneClassifier, apply_operating_points
+from xrv_core.protocols import Classifier
+from xrv_core.specs import ClassifierSpec
+
+NAMES = ["Mass", "Nodule", "Edema"]
+NAN = float("nan")
+
+
+def backbone() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.5))
+
+
+def build(**options) -> BackboneClassifier:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        scaled = {"num_features": 8, "adapt": lambda x: x / 1024} | options
+        return BackboneClassifier(backbone(), scaled.pop("pathologies", NAMES), **scaled).eval()
+
+
+def xrays(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * 2048 - 1024
+
+
+def test_interface():
+    model = build(input_resolution=16)
+    assert isinstance(model, Classifier)
+    assert (model.pathologies, model.trained, model.op_threshs, model.spec) == (NAMES, [True] * 3, None, None)
+    x = xrays(2, 1, 16, 16)
+    assert model(x).shape == (2, 3)
+    assert model.features(x).shape == (2, 8)
+    assert model.feature_maps(x).shape == (2, 8, 7, 7)
+    torch.testing.assert_close(model.feature_maps(x).mean((2, 3)), model.features(x))
+    torch.testing.assert_close(model.classifier(model.features(x)), model(x))
+
+
+def test_logits_without_and_calibrated_probabilities_with_operating_points():
+    model = build()
+    x = xrays(2, 1, 16, 16)
+    logits = model(x)
+    model.op_threshs = [0.1, 0.5, 0.9]
+    assert model.op_threshs.dtype == torch.float32
+    torch.testing.assert_close(model(x), apply_operating_points(logits.sigmoid(), torch.tensor([0.1, 0.5, 0.9])))
+    model.op_threshs = None
+    assert torch.equal(model(x), logits)
+
+
+@pytest.mark.parametrize("thresholds", [None, [0.1, 0.5, None]])
+def test_untrained_columns_are_nan_and_spoil_no_gradient(thresholds):
+    model = build(trained=[True, True, False], op_threshs=thresholds)
+    for total in (torch.nansum, lambda out: out[:, model.trained].sum()):
+        x = xrays(2, 1, 16, 16).requires_grad_()
+        model.zero_grad()
+        out = model(x)
+        assert torch.isnan(out).tolist() == [[False, False, True]] * 2
+        total(out).backward()
+        assert x.grad.isfinite().all()
+        assert x.grad.abs().sum() > 0
+        assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_sizes():
+    model = build(input_resolution=16)
+    assert model.feature_maps(xrays(1, 1, 64, 64)).shape == (1, 8, 7, 7)
+    assert model(xrays(1, 1, 64, 64)).shape == (1, 3)
+    for call in (model, model.features, model.feature_maps, model.predict):
+        with pytest.raises(InputError) as error:
+            call(xrays(1, 1, 16, 20))
+        assert str(error.value) == (
+            "The images are 16 x 20 pixels; squeezing them to 16 x 16 would distort them. "
+            "Crop first: xrv_core.datasets.XRayCenterCrop()."
+        )
+    assert build()(xrays(1, 1, 16, 20)).shape == (1, 3)
+
+
+def test_input_is_checked_in_every_method_and_on_every_call():
+    model = build()
+    for call in (model, model.features, model.feature_maps, model.predict, model):
+        with pytest.raises(InputError) as error:
+            call(torch.linspace(0, 1, 256).view(1, 1, 16, 16))
+        assert str(error.value) == (
+            "A model takes float images [B, 1, H, W] with pixels in [-1024, 1024]; image 0 of the batch goes from 0 to "
+            "1, which cannot be that scale. Scaled to 0..1? Use x * 2048 - 1024. "
+            "xrv_core.datasets.load_image(PATH) reads a file the right way."
+        )
+
+
+def test_double_precision_input_meets_a_single_precision_model():
+    model = build()
+    x = xrays(1, 1, 16, 16)
+    assert torch.equal(model(x.double()), model(x))
+    assert model.double()(x).dtype == torch.float64
+
+
+# -- predict
+
+
+def test_predict_gives_trained_heads_by_name():
+    model = build(trained=[True, False, True], op_threshs=[0.2, None, 0.7])
+    x = xrays(2, 1, 16, 16)
+    rows = model.predict(x)
+    assert [list(row) for row in rows] == [["Mass", "Edema"]] * 2
+    out = model(x).tolist()
+    assert rows == [{"Mass": o[0], "Edema": o[2]} for o in out]
+    for image in (x[1], x[1, 0], x[1].numpy(), x[1, 0].numpy().astype(np.float64)):
+        assert model.predict(image) == pytest.approx(rows[1], abs=1e-6)
+    assert model.predict(x[:1]) == [pytest.approx(rows[0], abs=1e-6)]
+
+
+def test_predict_without_operating_points_gives_the_sigmoid():
+    model = build()
+    x = xrays(1, 16, 16)
+    logits = model(x[None])[0].tolist()
+    expected = {n: 1 / (1 + math.exp(-v)) for n, v in zip(NAMES, logits, strict=True)}
+    assert model.predict(x) == pytest.approx(expected)
+
+
+def test_predict_runs_in_evaluation_mode_and_leaves_every_mode_as_it_was():
+    model = build()
+    x = xrays(1, 1, 16, 16)
+    expected = model.predict(x)
+    model.train()
+    model.backbone[1].eval()  # a frozen batch norm
+    before = [m.training for m in model.modules()]
+    assert model.predict(x) == expected
+    with pytest.raises(InputError):
+        model.predict(x[:, :, :0])
+    assert [m.training for m in model.modules()] == before
+    assert torch.is_grad_enabled()
+    model(x).sum().backward()  # nothing cached by predict is in the way
+
+
+# -- what may be assigned
+
+
+def test_a_new_classifier_as_in_section_4_of_the_paper():
+    model = build(trained=[True, True, False], op_threshs=[0.1, 0.5, None])
+    model.op_threshs = None
+    model.classifier = nn.Linear(8, 1)
+    optimiser = torch.optim.Adam(model.classifier.parameters())
+    assert (model.pathologies, model.trained, model.op_threshs) == (["output_0"], [True], None)
+    outputs = model(xrays(2, 1, 16, 16))
+    assert outputs.shape == (2, 1)
+    nn.BCEWithLogitsLoss()(outputs, torch.tensor([[0.0], [1.0]])).backward()
+    optimiser.step()
+    model.pathologies = ["Lung Opacity"]
+    assert list(model.predict(xrays(1, 16, 16))) == ["Lung Opacity"]
+
+
+def test_a_new_classifier_of_the_same_width_keeps_the_names_only():
+    model = build(trained=[True, True, False], op_threshs=[0.1, 0.5, None])
+    model.classifier = nn.Linear(8, 3)
+    assert (model.pathologies, model.trained, model.op_threshs) == (NAMES, [True] * 3, None)
+    assert model(xrays(1, 1, 16, 16)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("classifier", nn.Identity(), "classifier must be a torch.nn.Linear, got Identity."),
+        (
+            "classifier",
+            nn.Linear(1024, 1),
+            "classifier takes 1024 features, but the backbone gives 8: use torch.nn.Linear(8, 1).",
+        ),
+        (
+            "op_threshs",
+            [0.5],
+            "op_threshs of shape [1] do not fit the 3 outputs of the classifier: give one operating point for each.",
+        ),
+        (
+            "op_threshs",
+            [0.5, 0.5, 1.0],
+            "Every value of op_threshs must lie between 0 and 1, NaN or None where there is none.",
+        ),
+        (
+            "op_threshs",
+            torch.tensor([0.5, NAN, 0.0]),
+            "Every value of op_threshs must lie between 0 and 1, NaN or None where there is none.",
+        ),
+        ("pathologies", ["Mass"], "pathologies has 1 values for the 3 outputs of the classifier."),
+        ("trained", [True, False], "trained has 2 values for the 3 outputs of the classifier."),
+        (
+            "pathologies",
+            "Mass",
+            "pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got 'Mass'.",
+        ),
+        (
+            "pathologies",
+            ["a", "a", "b"],
+            "pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got ['a', 'a', 'b'].",
+        ),
+    ],
+)
+def test_what_cannot_be_assigned(name, value, message):
+    model = build()
+    with pytest.raises(ArgumentError) as error:
+        setattr(model, name, value)
+    assert str(error.value) == message
+    assert (model.pathologies, model.trained, model.op_threshs) == (NAMES, [True] * 3, None)
+
+
+@pytest.mark.parametrize("options", [{"trained": [True]}, {"op_threshs": [0.5]}, {"pathologies": []}])
+def test_the_constructor_checks_the_same(options):
+    with pytest.raises(ArgumentError):
+        build(**options)
+
+
+def test_operating_points_move_with_the_model_and_stay_out_of_its_state():
+    model = build(op_threshs=[0.1, 0.5, None])
+    assert not [key for key in model.state_dict() if "op_threshs" in key]
+    assert model.to("meta").op_threshs.is_meta
+    model.op_threshs = [0.1, 0.2, 0.3]
+    assert model.op_threshs.is_meta
+    model = build(op_threshs=torch.tensor([0.1, 0.5, NAN]))
+    for twin in (copy.deepcopy(model), build(op_threshs=[0.1, 0.5, None])):
+        twin.load_state_dict(model.state_dict())
+        torch.testing.assert_close(twin(xrays(1, 1, 16, 16)), model(xrays(1, 1, 16, 16)), equal_nan=True)
+
+
+@pytest.mark.parametrize("resolution", [0, -8, 2.5, "224"])
+def test_the_resolution_must_be_a_number_of_pixels(resolution):
+    with pytest.raises(ArgumentError) as error:
+        build(input_resolution=resolution)
+    assert str(error.value) == f"input_resolution={resolution!r}: give a number of pixels, or None for any size."
+
+
+# -- other backbones
+
+
+class Tokens(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :8]
+
+
+def halves(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return x[..., ::2, ::2]
+
+
+def test_features_and_maps_by_functions():
+    model = BackboneClassifier(
+        Tokens(), NAMES, num_features=5, features=lambda net, x: net(x)[:, :5], feature_maps=halves
+    )
+    x = xrays(1, 1, 16, 16)
+    assert torch.equal(model.features(x), x.flatten(1)[:, :5])
+    assert torch.equal(model.feature_maps(x), x[..., ::2, ::2])
+
+
+def test_a_backbone_that_does_not_fit():
+    model = BackboneClassifier(Tokens(), NAMES, num_features=5)
+    with pytest.raises(ArgumentError) as error:
+        model(xrays(2, 1, 16, 16))
+    assert str(error.value) == (
+        "The backbone gives features of shape [2, 8], the classifier takes [B, 5]. "
+        "Give the right num_features, or features=(backbone, x) -> [B, D]."
+    )
+    with pytest.raises(ArgumentError) as error:
+        model.feature_maps(xrays(2, 1, 16, 16))
+    assert str(error.value) == (
+        "The backbone gives a tensor of shape [2, 8], which is no map. "
+        "Give feature_maps=(backbone, x) -> [B, C, h, w] to BackboneClassifier."
+    )
+
+
+def test_repr_is_one_line():
+    spec = ClassifierSpec(
+        name="tiny", title="t", factory="m:f", licence="l", citation="c", homepage="h", obtain="o", pathologies=NAMES
+    )
+    model = build(input_resolution=16, trained=[True, True, False], op_threshs=[0.1, 0.5, None], spec=spec)
+    assert model.spec is spec
+    assert repr(model) == (
+        "<BackboneClassifier tiny: 2 of 3 pathologies trained, input 16 x 16 pixels, output calibrated probabilities>"
+    )
+    assert repr(build()) == (
+        "<BackboneClassifier Sequential: 3 of 3 pathologies trained, input any size, output logits>"
+    )
+
+
+def test_export_and_pickle():
+    model = BackboneClassifier(backbone(), NAMES, num_features=8, op_threshs=[0.1, 0.5, None]).eval()
+    x = xrays(1, 1, 16, 16)
+    twin = pickle.loads(pickle.dumps(model))
+    torch.testing.assert_close(twin(x), model(x), equal_nan=True)
+    exported = torch.export.export(model, (x,)).module()
+    torch.testing.assert_close(exported(x), model(x), equal_nan=True)

@@ -1,0 +1,162 @@
+"""The check, the resize and the adapter in front of every model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from xrv_core.errors import ArgumentError, InputError
+from xrv_core.models.inputs import InputAdapter, as_batch, check_input, resize_input
+
+WANTED = "A model takes float images [B, 1, H, W] with pixels in [-1024, 1024]"
+HOW = "xrv_core.datasets.load_image(PATH) reads a file the right way."
+
+
+def xrays(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)) * 2048 - 1024
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([[0.0]], f"{WANTED}; this input is of type list. {HOW}"),
+        (np.zeros((1, 1, 8, 8)), f"{WANTED}; this input is of type ndarray. {HOW}"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), f"{WANTED}; this input is of type torch.uint8. {HOW}"),
+        (torch.zeros(1, 8, 8), f"{WANTED}; this input has the shape [1, 8, 8]. {HOW}"),
+        (torch.zeros(2, 3, 8, 8), f"{WANTED}; this input has the shape [2, 3, 8, 8]. {HOW}"),
+        (torch.zeros(0, 1, 8, 8), f"{WANTED}; this input has the shape [0, 1, 8, 8]. {HOW}"),
+        (torch.zeros(1, 1, 0, 8), f"{WANTED}; this input has the shape [1, 1, 0, 8]. {HOW}"),
+    ],
+)
+def test_wrong_type_or_shape(x, message):
+    with pytest.raises(InputError) as error:
+        check_input(x)
+    assert str(error.value) == message
+
+
+BAD_PIXELS = f"{WANTED}; image 1 of the batch has NaN or infinite pixels. Look at the file and the transforms."
+SCALE = f"{WANTED}; image 1 of the batch goes from {{}} to {{}}, which cannot be that scale. {{}} {HOW}"
+CLAMP = "Scale from the possible range of the encoding, or clamp after an augmentation."
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        ([[0, float("nan")], [0, 0]], BAD_PIXELS),
+        ([[0, float("inf")], [0, 0]], BAD_PIXELS),
+        ([[-float("inf"), 0], [0, 0]], BAD_PIXELS),
+        ([[0, 0.5], [1, 0]], SCALE.format(0, 1, "Scaled to 0..1? Use x * 2048 - 1024.")),
+        ([[-1, 0.5], [1, 0]], SCALE.format(-1, 1, "Scaled to -1..1? Use x * 1024.")),
+        ([[0, 128], [255, 3]], SCALE.format(0, 255, "Raw 8-bit grey levels? Use x / 255 * 2048 - 1024.")),
+        ([[0, 4096], [1, 3]], SCALE.format(0, 4096, CLAMP)),
+        ([[-1024, 1026], [1, 3]], SCALE.format(-1024, 1026, CLAMP)),
+        ([[-2000, 1000], [1, 3]], SCALE.format(-2000, 1000, CLAMP)),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_wrong_pixels_are_refused_on_every_call_and_named(pixels, message, dtype):
+    x = torch.stack([xrays(1, 2, 2).to(dtype), torch.tensor([pixels], dtype=dtype)])
+    for _ in range(2):
+        with pytest.raises(InputError) as error:
+            check_input(x)
+        assert str(error.value) == message
+
+
+def test_constant_images_and_rounding_beyond_the_range_pass():
+    for value in (0.0, 1.0, 255.0, -1024.0, 1024.5):
+        x = torch.full((1, 1, 4, 4), value)
+        assert check_input(x) is x
+
+
+@given(arrays(np.uint8, (6, 6)))
+def test_no_image_of_8_bit_is_refused(levels):
+    check_input(torch.from_numpy((levels.astype(np.float32) / 255 * 2 - 1) * 1024)[None, None])
+
+
+@given(st.integers(9, 16), st.data())
+def test_no_image_of_more_bits_is_refused_that_has_any_contrast(bits, data):
+    levels = data.draw(arrays(np.uint16, (6, 6), elements=st.integers(0, 2**bits - 1)))
+    x = torch.from_numpy((levels.astype(np.float64) / (2**bits - 1) * 2 - 1) * 1024)[None, None]
+    if x.max() - x.min() > 2:  # a thousandth of the range
+        check_input(x)
+
+
+def test_only_values_are_unknown_while_a_graph_is_made():
+    class Checked(torch.nn.Module):
+        def forward(self, x):
+            return check_input(x) + 1
+
+    x = xrays(1, 1, 4, 4)
+    exported = torch.export.export(Checked(), (x,)).module()
+    assert torch.equal(exported(x), x + 1)
+    assert check_input(torch.zeros(1, 1, 4, 4, device="meta")).is_meta
+    with pytest.raises(InputError):
+        torch.export.export(Checked(), (x[0],))
+
+
+@pytest.mark.parametrize(("shape", "single"), [((8, 8), True), ((1, 8, 8), True), ((2, 1, 8, 8), False)])
+@pytest.mark.parametrize("kind", ["tensor", "float32", ">f8", "reversed"])
+def test_as_batch(shape, single, kind):
+    tensor = xrays(*shape)
+    x = {
+        "tensor": tensor,
+        "float32": tensor.numpy(),
+        ">f8": tensor.numpy().astype(">f8"),
+        "reversed": tensor.numpy()[..., ::-1].copy()[..., ::-1],
+    }[kind]
+    batch, alone = as_batch(x)
+    assert alone is single
+    assert batch.shape == ((1, 1, 8, 8) if single else shape)
+    assert torch.equal(batch.float().reshape(shape), tensor)
+
+
+@pytest.mark.parametrize(("x", "kind"), [("chest.png", "str"), (np.zeros((4, 4), np.uint8), "uint8")])
+def test_as_batch_refuses_other_things(x, kind):
+    with pytest.raises(InputError) as error:
+        as_batch(x)
+    assert str(error.value) == f"{WANTED}; this input is of type {kind}. {HOW}"
+
+
+def test_resize():
+    x = xrays(2, 1, 32, 32)
+    assert resize_input(x, None) is x
+    assert resize_input(x, 32) is x
+    assert resize_input(x, 8).shape == (2, 1, 8, 8)
+    wide = xrays(1, 1, 4, 6)
+    assert resize_input(wide, None) is wide
+    with pytest.raises(InputError) as error:
+        resize_input(wide, 8)
+    assert str(error.value) == (
+        "The images are 4 x 6 pixels; squeezing them to 8 x 8 would distort them. "
+        "Crop first: xrv_core.datasets.XRayCenterCrop()."
+    )
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("size", [100, 224, 225, 512])
+def test_resize_is_that_of_torchxrayvision(size):
+    utils = pytest.importorskip("torchxrayvision.utils")
+    x = xrays(1, 1, size, size)
+    assert torch.equal(resize_input(x, 224), utils.fix_resolution(x, 224, "parity test"))
+
+
+def test_adapter_gives_what_a_colour_network_gets_from_a_grey_picture():
+    v2 = pytest.importorskip("torchvision.transforms.v2.functional")
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    grey = torch.rand(2, 1, 5, 5)
+    adapter = InputAdapter(mean, std)
+    expected = v2.normalize(grey.repeat(1, 3, 1, 1), mean, std)
+    torch.testing.assert_close(adapter(grey * 2048 - 1024), expected, atol=1e-6, rtol=1e-5)
+    assert adapter.state_dict() == {}
+    assert repr(InputAdapter([0.5], [0.25])) == "InputAdapter(mean=[0.5], std=[0.25])"
+
+
+@pytest.mark.parametrize(("mean", "std"), [((), ()), ((0.5,), (0.5, 0.5)), ((0.5,), (0.0,))])
+def test_adapter_needs_a_mean_and_a_deviation_for_each_channel(mean, std):
+    with pytest.raises(ArgumentError) as error:
+        InputAdapter(mean, std)
+    assert str(error.value) == f"mean={mean} and std={std}: give both for every channel, and std > 0."

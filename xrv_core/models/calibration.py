@@ -1,0 +1,40 @@
+"""Operating points: what makes the outputs of different heads comparable."""
+
+from __future__ import annotations
+
+import torch
+
+from xrv_core.errors import ArgumentError
+
+__all__ = ["apply_operating_points"]
+
+
+def apply_operating_points(probabilities: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
+    """Stretch each column so that its operating point lies at 0.5.
+
+    With probability ``p`` and operating point ``t``: ``p / 2t`` if ``p <= t``, else
+    ``1 - (1 - p) / 2(1 - t)``. Piecewise linear and continuous; 0, ``t`` and 1 go to 0, 0.5 and 1.
+    Source: Cohen et al., TorchXRayVision, arXiv:2111.00595, Eq. 1.
+
+    Args:
+        probabilities: ``[..., P]`` in 0..1, such as the sigmoid of logits.
+        op_threshs: ``[P]`` in ]0, 1[; NaN where a column has no operating point.
+
+    Returns:
+        ``[..., P]`` in 0..1, differentiable in ``probabilities``. A column without operating point
+        is NaN, and its gradient is 0 (not NaN), so that it spoils no sum over the other columns.
+
+    Raises:
+        ArgumentError: The shapes do not fit.
+    """
+    if op_threshs.ndim != 1 or not probabilities.ndim or probabilities.shape[-1] != op_threshs.shape[0]:
+        raise ArgumentError(
+            f"op_threshs of shape {list(op_threshs.shape)} do not fit probabilities of shape "
+            f"{list(probabilities.shape)}: give one operating point for each column."
+        )
+    known = ~torch.isnan(op_threshs)
+    # Unknown thresholds must not enter the arithmetic: 0 * NaN is NaN in the backward pass too.
+    t = torch.where(known, op_threshs, 0.5)
+    below = probabilities / (2 * t)
+    above = 1 - (1 - probabilities) / (2 * (1 - t))
+    return torch.where(known, torch.where(probabilities <= t, below, above), torch.nan)

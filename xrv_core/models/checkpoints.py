@@ -1,0 +1,212 @@
+"""Weights files: read without running their code, and fitted to a model with errors that help."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from xrv_core.errors import CheckpointError, PathMissing
+from xrv_core.models.inert import Shell, TensorRecord
+from xrv_core.models.torchfile import TorchFile
+
+__all__ = ["load_into", "load_state_dict", "wrapped_keys"]
+
+#: Where training scripts keep the model inside a checkpoint; the first one found is taken.
+CONTAINERS = ("state_dict", "model_state_dict", "model")
+#: What wrappers put before every key: DataParallel, torch.compile.
+WRAPPERS = ("module.", "_orig_mod.")
+
+MAX_LAYERS = 100_000
+
+
+def load_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file by name, on the CPU. No code of the file is run.
+
+    Read are safetensors; ``torch.save`` files in the zip format and in the one before torch 1.6,
+    of a state dict, of a training checkpoint that holds one (under ``state_dict``,
+    ``model_state_dict`` or ``model``), or of a whole pickled module. Of a module, only the tensors
+    are taken: its classes are neither imported nor needed. Prefixes that wrappers put before all
+    names (``module.`` of DataParallel, ``_orig_mod.`` of torch.compile) are taken off.
+
+    Args:
+        path: The file.
+
+    Raises:
+        PathMissing: No such file.
+        UnsafeCheckpoint: The pickle names anything but tensors, layers of torch.nn, torchvision,
+            timm or torchxrayvision, and plain data.
+        CheckpointError: It is damaged, no weights file, or holds no weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise PathMissing(f"Weights file {path} does not exist.")
+    state = _load_safetensors(path) if _is_safetensors(path) else _load_torch(path)
+    stripped = True
+    while stripped:
+        stripped = False
+        for prefix in WRAPPERS:
+            if all(key.startswith(prefix) for key in state):
+                state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+                stripped = True
+    return state
+
+
+def load_into(model: nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    """Copy ``state`` into ``model``; nothing may be missing, left over, or of another shape.
+
+    Args:
+        model: The model to fill.
+        state: Tensors by name.
+        path: The file they come from, for the message.
+
+    Raises:
+        CheckpointError: They do not fit; the message lists the first names. The model is unchanged then.
+    """
+    own = model.state_dict()
+    # files of torch before 0.4.1 have no counters of batches, and torch fills them in
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in state if k not in own]
+    shapes = [
+        f"{k}: {list(state[k].shape)} in the file, {list(v.shape)} in the model"
+        for k, v in own.items()
+        if k in state and state[k].shape != v.shape
+    ]
+    problems = [
+        f"{len(found)} {what} ({_first(found, separator)})"
+        for found, what, separator in (
+            (missing, "missing", ", "),
+            (unexpected, "unexpected", ", "),
+            (shapes, "of another shape", "; "),
+        )
+        if found
+    ]
+    if problems:
+        raise CheckpointError(
+            f"Weights file {path} does not fit {type(model).__name__}: of {len(own)} tensors, {', '.join(problems)}."
+        )
+    model.load_state_dict(dict(state))
+
+
+def wrapped_keys(state: Mapping[str, torch.Tensor], head: str) -> dict[str, torch.Tensor]:
+    """Rename the keys of a published network to those of a ``BackboneClassifier`` around it.
+
+    Args:
+        state: Tensors by the network's own names, or by those of a ``BackboneClassifier`` already
+            (then they stay).
+        head: Name of the linear layer in the network, such as ``fc``; it becomes ``classifier``.
+    """
+    if any(key.startswith("backbone.") for key in state):
+        return dict(state)
+    return {
+        f"classifier.{key.removeprefix(f'{head}.')}" if key.startswith(f"{head}.") else f"backbone.{key}": tensor
+        for key, tensor in state.items()
+    }
+
+
+def _first(names: list[str], separator: str, count: int = 4) -> str:
+    more = [f"and {len(names) - count} more"] if len(names) > count else []
+    return separator.join([*names[:count], *more])
+
+
+# -- formats
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Eight bytes with the length of a JSON header, then the header."""
+    with path.open("rb") as stream:
+        start = stream.read(9)
+    if len(start) < 9 or start[8:] != b"{":
+        return False
+    (length,) = struct.unpack("<Q", start[:8])
+    return bool(length <= path.stat().st_size - 8)
+
+
+def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state: dict[str, torch.Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(f"Weights file {path} is no sound safetensors file: {error}.") from error
+    if not state:
+        raise CheckpointError(f"Weights file {path} holds no tensors.")
+    return state
+
+
+def _load_torch(path: Path) -> dict[str, torch.Tensor]:
+    with path.open("rb") as stream:
+        start = stream.read(64).lstrip()
+    hint = ""
+    if not start:
+        hint = "it is empty"
+    elif start.startswith(b"<"):
+        hint = "it is a web page, so the address did not lead to the file"
+    elif start.startswith(b"version https://git-lfs"):
+        hint = "it is a Git LFS pointer; get the file itself with `git lfs pull`"
+    if hint:
+        raise CheckpointError(f"Weights file {path} holds no weights: {hint}.")
+    with TorchFile(path) as file:
+        records = dict(_records(file.tree, path))
+        return {name: file.tensor(record) for name, record in records.items()}
+
+
+# -- from what was saved to a flat list of tensors
+
+
+def _records(tree: Any, path: Path) -> Iterator[tuple[str, TensorRecord]]:
+    """Names and records of the weights in ``tree``."""
+    if isinstance(tree, dict):
+        inner = next((tree[k] for k in CONTAINERS if isinstance(dict.get(tree, k), dict | Shell)), None)
+        if inner is not None:
+            tree = inner
+    found: list[tuple[Any, Any]] = list(_of_module(tree, path) if isinstance(tree, Shell) else _items(tree))
+    for name, record in found:
+        problem = ""
+        if not isinstance(name, str):
+            problem = f"one of its keys is of type {type(name).__name__}"
+        elif not isinstance(record, TensorRecord):
+            problem = f"its entry {name[:80]!r} is not a tensor but of type {type(record).__name__}"
+        if problem:
+            raise CheckpointError(
+                f"Weights file {path} is no state dict: {problem}. Expected are tensors by name, a module, or either "
+                f"of them under {', '.join(map(repr, CONTAINERS))}."
+            )
+    if not found:
+        raise CheckpointError(f"Weights file {path} holds no weights: it is {_described(tree)} without tensors.")
+    yield from found
+
+
+def _described(tree: Any) -> str:
+    return f"a pickled {type(tree).name}" if isinstance(tree, Shell) else f"a pickled {type(tree).__name__}"
+
+
+def _of_module(root: Shell, path: Path) -> Iterator[tuple[str, TensorRecord]]:
+    """What ``root.state_dict()`` would hold, in its order, were ``root`` alive."""
+    todo: list[tuple[str, Shell]] = [("", root)]
+    seen = 0
+    while todo:
+        prefix, shell = todo.pop()
+        seen += 1
+        if seen > MAX_LAYERS or prefix.count(".") > 100:
+            raise CheckpointError(f"Weights file {path} has layers within layers without end.")
+        attributes = vars(shell)
+        passing = attributes.get("_non_persistent_buffers_set")
+        skipped = passing if isinstance(passing, set) else ()
+        for kind, leave_out in (("_parameters", ()), ("_buffers", skipped)):
+            for name, value in _items(attributes.get(kind)):
+                if isinstance(value, TensorRecord) and name not in leave_out:
+                    yield f"{prefix}{name}", value
+        children = [(f"{prefix}{n}.", c) for n, c in _items(attributes.get("_modules")) if isinstance(c, Shell)]
+        todo += reversed(children)
+
+
+def _items(mapping: Any) -> Iterable[tuple[Any, Any]]:
+    # dict.items, not mapping.items: a pickle can give an OrderedDict an attribute of that name
+    return dict.items(mapping) if isinstance(mapping, dict) else ()

@@ -1,0 +1,264 @@
+"""BackboneClassifier: any backbone behind the common interface of classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from xrv_core.errors import ArgumentError
+from xrv_core.models.calibration import apply_operating_points
+from xrv_core.models.inputs import as_batch, check_input, resize_input
+from xrv_core.specs import ClassifierSpec
+
+__all__ = ["BackboneClassifier"]
+
+#: Gets the backbone and its adapted input, returns features or feature maps.
+Extractor: TypeAlias = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+
+
+class BackboneClassifier(nn.Module):
+    """A classifier for chest X-rays made of a backbone and a linear layer. Not for medical use.
+
+    Any size of square image is resized to ``input_resolution``. With ``op_threshs`` set, the output
+    is the calibrated probability of Eq. 1 of the TorchXRayVision paper (arXiv:2111.00595), in which
+    0.5 is the operating point; with ``op_threshs = None`` it is the logits. Columns whose head was
+    never trained are NaN; their gradient is 0, so the other columns stay differentiable.
+
+    To fine-tune, replace the linear layer as in section 4 of the paper::
+
+        model.op_threshs = None
+        model.classifier = torch.nn.Linear(1024, 1)
+
+    A new layer ends what was known of the old one: every column counts as trained, there are no
+    operating points, and the names stay only if their number fits (else ``output_0``, ...; assign
+    ``model.pathologies``). Resetting the old layer in place cannot be seen and changes none of this.
+
+    Args:
+        backbone: Network without its head. ``backbone(x)`` gives ``[B, D]`` or ``[B, D, h, w]``
+            (then averaged), unless ``features`` says how to get features out of it.
+        pathologies: Names of the output columns.
+        num_features: D, the length of the feature vector.
+        features: ``(backbone, x) -> [B, D]`` where calling the backbone is not it.
+        feature_maps: ``(backbone, x) -> [B, C, h, w]`` where calling the backbone is not it.
+        trained: Which columns were ever trained, default all.
+        op_threshs: Operating point of each column in ]0, 1[ (None or NaN where there is none),
+            default no calibration.
+        input_resolution: Height and width that the backbone wants, None for any.
+        adapt: From ``[B, 1, H, W]`` in [-1024, 1024] to what the backbone expects, default nothing.
+        spec: Where it comes from.
+
+    Attributes:
+        classifier: The replaceable ``nn.Linear``.
+        pathologies: ``list[str]``.
+        trained: ``list[bool]``.
+        op_threshs: Float tensor ``[P]`` or None; a sequence may be assigned. A buffer that moves
+            with the model and stays out of its state dict.
+        input_resolution: ``int`` or None.
+        spec: The ``ClassifierSpec`` given, or None.
+
+    Raises:
+        ArgumentError: Arguments that contradict each other.
+    """
+
+    classifier: nn.Linear
+    pathologies: list[str]
+    trained: list[bool]
+    op_threshs: torch.Tensor | None
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        pathologies: Sequence[str],
+        *,
+        num_features: int,
+        features: Extractor | None = None,
+        feature_maps: Extractor | None = None,
+        trained: Sequence[bool] | None = None,
+        op_threshs: Sequence[float | None] | torch.Tensor | None = None,
+        input_resolution: int | None = None,
+        adapt: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        spec: ClassifierSpec | None = None,
+    ) -> None:
+        super().__init__()
+        names = _names(pathologies)
+        if input_resolution is not None and not (isinstance(input_resolution, int) and input_resolution > 0):
+            raise ArgumentError(
+                f"input_resolution={input_resolution!r}: give a number of pixels, or None for any size."
+            )
+        self.backbone = backbone
+        self.adapt = nn.Identity() if adapt is None else adapt
+        self.input_resolution = input_resolution
+        self.spec = spec
+        self._features = features
+        self._feature_maps = feature_maps
+        self.register_buffer("op_threshs", None, persistent=False)
+        self.classifier = nn.Linear(num_features, len(names))
+        self.pathologies = names
+        self.trained = [True] * len(names) if trained is None else list(trained)
+        self.op_threshs = self._thresholds(op_threshs)
+
+    # -- what a classifier does
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Calibrated probabilities or logits, untrained columns NaN.
+
+        Args:
+            x: Float tensor ``[B, 1, H, W]`` in [-1024, 1024].
+
+        Returns:
+            ``[B, P]``: probabilities in 0..1 with 0.5 at the operating point, or logits where
+            ``op_threshs`` is None.
+
+        Raises:
+            InputError: Wrong type, shape, range, or not square; on every call.
+        """
+        out: torch.Tensor = self.classifier(self.features(x))
+        if self.op_threshs is not None:
+            wide = out if out.dtype == torch.float64 else out.float()
+            out = apply_operating_points(wide.sigmoid(), self.op_threshs)
+        if all(self.trained):
+            return out
+        return out.masked_fill(torch.tensor([not t for t in self.trained], device=out.device), torch.nan)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Feature vectors ``[B, D]``, what ``classifier`` works on; arguments and errors as in ``forward``."""
+        x = self._prepare(x)
+        out: torch.Tensor = self.backbone(x) if self._features is None else self._features(self.backbone, x)
+        if out.ndim == 4 and self._features is None:
+            out = out.mean((2, 3))
+        if out.ndim != 2 or out.shape[1] != self.classifier.in_features:
+            raise ArgumentError(
+                f"The backbone gives features of shape {list(out.shape)}, the classifier takes "
+                f"[B, {self.classifier.in_features}]. Give the right num_features, or features=(backbone, x) -> [B, D]."
+            )
+        return out
+
+    def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
+        """The last maps ``[B, C, h, w]`` before pooling; arguments and errors as in ``forward``."""
+        x = self._prepare(x)
+        out: torch.Tensor = self.backbone(x) if self._feature_maps is None else self._feature_maps(self.backbone, x)
+        if out.ndim != 4:
+            raise ArgumentError(
+                f"The backbone gives a tensor of shape {list(out.shape)}, which is no map. "
+                "Give feature_maps=(backbone, x) -> [B, C, h, w] to BackboneClassifier."
+            )
+        return out
+
+    def predict(self, x: torch.Tensor | NDArray[np.generic]) -> dict[str, float] | list[dict[str, float]]:
+        """Probabilities by name, of trained heads only. Not for medical use.
+
+        Calibrated (0.5 is the operating point) where ``op_threshs`` is set, else the plain sigmoid
+        of the logits. Runs without gradients and in evaluation mode, on the model's device, and
+        leaves the modes of all submodules as they were.
+
+        Args:
+            x: Float tensor or array in [-1024, 1024]: one image ``[1, H, W]`` or ``[H, W]``, or a
+                batch ``[B, 1, H, W]``.
+
+        Returns:
+            ``{pathology: probability}`` for one image, a list of them for a batch.
+
+        Raises:
+            InputError: As in ``forward``.
+        """
+        batch, single = as_batch(x)
+        with _evaluating(self), torch.no_grad():  # inference mode would taint tensors that backbones cache
+            out = self(batch.to(self.classifier.weight.device))
+            probabilities = out if self.op_threshs is not None else out.sigmoid()
+        rows = [
+            {name: p for name, p, trained in zip(self.pathologies, row, self.trained, strict=True) if trained}
+            for row in probabilities.tolist()
+        ]
+        return rows[0] if single else rows
+
+    def _prepare(self, x: torch.Tensor) -> torch.Tensor:
+        x = check_input(x).to(self.classifier.weight.dtype)
+        return self.adapt(resize_input(x, self.input_resolution))
+
+    # -- what may be assigned
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "classifier":
+            self._set_classifier(value)
+            return
+        if name == "op_threshs":
+            value = self._thresholds(value)
+        elif name == "pathologies":
+            value = _names(value)
+        elif name == "trained":
+            value = [bool(t) for t in value]
+        if name in ("pathologies", "trained") and len(value) != self.classifier.out_features:
+            raise ArgumentError(
+                f"{name} has {len(value)} values for the {self.classifier.out_features} outputs of the classifier."
+            )
+        super().__setattr__(name, value)
+
+    def _set_classifier(self, layer: Any) -> None:
+        if not isinstance(layer, nn.Linear):
+            raise ArgumentError(f"classifier must be a torch.nn.Linear, got {type(layer).__name__}.")
+        before = self._modules.get("classifier")
+        if before is not None and layer.in_features != before.in_features:
+            raise ArgumentError(
+                f"classifier takes {layer.in_features} features, but the backbone gives {before.in_features}: "
+                f"use torch.nn.Linear({before.in_features}, {layer.out_features})."
+            )
+        super().__setattr__("classifier", layer)
+        if before is None:
+            return
+        if len(self.pathologies) != layer.out_features:
+            self.pathologies = [f"output_{i}" for i in range(layer.out_features)]
+        self.trained = [True] * layer.out_features
+        self.op_threshs = None
+
+    def _thresholds(self, values: Sequence[float | None] | torch.Tensor | None) -> torch.Tensor | None:
+        """``values`` as a checked tensor where the model is."""
+        if values is None:
+            return None
+        if isinstance(values, torch.Tensor):
+            tensor = values.detach().float()
+        else:
+            plain = [float("nan") if v is None else float(v) for v in values]
+            tensor = torch.tensor(plain, dtype=torch.float32)
+        if tensor.shape != (self.classifier.out_features,):
+            raise ArgumentError(
+                f"op_threshs of shape {list(tensor.shape)} do not fit the {self.classifier.out_features} outputs "
+                "of the classifier: give one operating point for each."
+            )
+        if bool(((tensor <= 0) | (tensor >= 1)).any()):
+            raise ArgumentError("Every value of op_threshs must lie between 0 and 1, NaN or None where there is none.")
+        return tensor.to(self.classifier.weight.device)
+
+    def __repr__(self) -> str:
+        name = self.spec.name if self.spec else type(self.backbone).__name__
+        side = self.input_resolution
+        size = "any size" if side is None else f"{side} x {side} pixels"
+        output = "logits" if self.op_threshs is None else "calibrated probabilities"
+        heads = f"{sum(self.trained)} of {len(self.trained)} pathologies trained"
+        return f"<{type(self).__name__} {name}: {heads}, input {size}, output {output}>"
+
+
+def _names(pathologies: Sequence[str]) -> list[str]:
+    names = [] if isinstance(pathologies, str) else list(pathologies)
+    if not names or not all(isinstance(n, str) and n for n in names) or len(set(names)) != len(names):
+        raise ArgumentError(
+            f"pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got {pathologies!r}."
+        )
+    return names
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and afterwards the mode that each submodule had (frozen layers keep theirs)."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

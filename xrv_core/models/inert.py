@@ -1,0 +1,240 @@
+"""Read pickles of tensors and layers without importing or running anything that they name.
+
+A pickle is a little program: it names classes and functions, and has them called. Here every name
+stands for something inert. Layers become *shells* that only keep their attributes, tensors become
+*records* (which storage, which part of it), and the few other names that honest files use
+become shells too. Any other name is refused before the pickle goes on. Tensors are made
+afterwards, by our own code (``torchfile``), from records that are checked against the file.
+
+torch's own ``weights_only`` reader is not enough: it refuses whole modules in the non-zip format
+that torch wrote before 1.6 (their classes come by persistent id), and its list of allowed classes
+is global to the process.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import torch
+
+from xrv_core.errors import CheckpointError, UnsafeCheckpoint
+
+__all__ = ["Shell", "Storage", "TensorRecord", "unpickle"]
+
+#: Top-level packages whose classes become shells.
+LAYER_PACKAGES = ("torch.nn.", "torchvision.models.", "torchvision.ops.", "timm.", "torchxrayvision.")
+
+#: Other names in honest checkpoints: numbers, arrays and settings beside the weights. Shells as well, contents dropped.
+HARMLESS = frozenset(
+    {
+        "_codecs.encode",
+        "builtins.bytearray",
+        "builtins.complex",
+        "builtins.frozenset",
+        "builtins.range",
+        "builtins.slice",
+        "builtins.xrange",
+        "collections.Counter",
+        "collections.defaultdict",
+        "numpy.dtype",
+        "numpy.ndarray",
+        "numpy.core.multiarray._reconstruct",
+        "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray._reconstruct",
+        "numpy._core.multiarray.scalar",
+        "torch.Size",
+        "torch.Tensor",
+        "torch.device",
+        "torch.serialization._get_layout",
+        "torch.bfloat16",
+        "torch.float16",
+        "torch.float32",
+        "torch.float64",
+        "torch.int8",
+        "torch.int16",
+        "torch.int32",
+        "torch.int64",
+        "torch.uint8",
+        "torch.bool",
+    }
+)
+
+DTYPES = {
+    "BFloat16Storage": torch.bfloat16,
+    "BoolStorage": torch.bool,
+    "ByteStorage": torch.uint8,
+    "CharStorage": torch.int8,
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "IntStorage": torch.int32,
+    "LongStorage": torch.int64,
+    "ShortStorage": torch.int16,
+}
+
+#: Far above any real model (a whole DenseNet-121 has 70 thousand), low enough to end within half a minute.
+MAX_INSTRUCTIONS = 5_000_000
+
+#: Names under which protocol 2 knows modules that Python 3 or torch renamed.
+_RENAMED = {"__builtin__": "builtins", "commands": "subprocess", "copy_reg": "copyreg", "torch.tensor": "torch._tensor"}
+
+_PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+
+
+class Shell:
+    """An object of a class that was never imported: it keeps its attributes and drops the rest."""
+
+    name = ""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        if isinstance(state, dict):
+            vars(self).update(state)
+
+    def _drop(self, *items: object) -> None:
+        """Contents of a foreign container are not kept."""
+
+    append = extend = __setitem__ = _drop
+
+
+class _StorageType(NamedTuple):
+    dtype: torch.dtype
+
+
+class Storage(NamedTuple):
+    key: str
+    dtype: torch.dtype
+    numel: int
+
+
+class TensorRecord(NamedTuple):
+    """Where a tensor lies: everything unchecked, as the file says it."""
+
+    storage: Any
+    offset: Any
+    size: Any
+    stride: Any
+
+
+class _Function:
+    """A function of torch that rebuilds tensors, as an object without attributes that a pickle could change."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any) -> Any:
+        return self._call(*args)
+
+
+def _record(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> TensorRecord:
+    return TensorRecord(storage, offset, size, stride)
+
+
+def _same(data: Any, *_: Any) -> Any:
+    return data
+
+
+def _with_attributes(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
+    if not isinstance(function, _Function):
+        raise pickle.UnpicklingError("a tensor is rebuilt by something that is no tensor function")
+    return function(*args)
+
+
+_REBUILD: dict[str, Callable[..., Any]] = {
+    "torch._utils._rebuild_tensor": _record,
+    "torch._utils._rebuild_tensor_v2": _record,
+    "torch._utils._rebuild_parameter": _same,
+    "torch._utils._rebuild_parameter_with_state": _same,
+    "torch._tensor._rebuild_from_type_v2": _with_attributes,
+}
+
+
+class _InertUnpickler(pickle.Unpickler):
+    """Finds no class of the running program but ``OrderedDict`` and ``set``."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        # Files of Python 2 hold byte strings; their text is kept whatever its encoding was.
+        super().__init__(stream, encoding="utf-8", errors="surrogateescape")
+        self.path = path
+        self.storages: dict[str, Storage] = {}
+        self._shells: dict[str, type[Shell]] = {}
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        module = _RENAMED.get(module, module)
+        full = f"{module}.{name}"
+        if full == "collections.OrderedDict":
+            return OrderedDict
+        if full == "builtins.set":
+            return set
+        if full in _REBUILD:
+            return _Function(_REBUILD[full])
+        if module in ("torch", "torch.cuda") and name in DTYPES:
+            return _StorageType(DTYPES[name])
+        if full in HARMLESS or (full.startswith(LAYER_PACKAGES) and "." not in name):
+            if full not in self._shells:  # a class of this file alone, so that nothing outlives the reading
+                self._shells[full] = type("Shell", (Shell,), {"name": full})
+            return self._shells[full]
+        if full.startswith("torch._utils._rebuild_"):
+            raise CheckpointError(
+                f"Weights file {self.path} holds a tensor of a kind that is not supported ({full}): only plain dense "
+                "tensors are. Convert it to such, and save a state dict as safetensors."
+            )
+        raise UnsafeCheckpoint(
+            f"Weights file {self.path} asks for {full}, which is neither a tensor nor a layer of torch.nn, "
+            "torchvision, timm or torchxrayvision. Nothing of the file was run. Get these weights as safetensors or "
+            "as a plain state dict, from a source that you trust."
+        )
+
+    def persistent_load(self, pid: Any, /) -> Any:
+        match pid:
+            case ("module", found, *_):  # class, source file, source text: how whole modules were saved before 1.6
+                return found
+            case ("storage", _StorageType(dtype=dtype), str(key), _, int(numel)):
+                pass
+            case ("storage", _StorageType(dtype=dtype), str(key), _, int(numel), None):
+                pass
+            case _:
+                raise pickle.UnpicklingError("unknown kind of storage")
+        storage = self.storages.setdefault(key, Storage(key, dtype, numel))
+        if storage != (key, dtype, numel) or numel < 0:
+            raise pickle.UnpicklingError(f"contradictory descriptions of storage {key!r}")
+        return storage
+
+
+def unpickle(stream: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
+    """Read the next pickle of ``stream``, after a look at its instructions.
+
+    Args:
+        stream: Seekable; left behind the pickle.
+        path: The file it belongs to, for messages.
+
+    Returns:
+        What was pickled, and the storages that it names.
+
+    Raises:
+        UnsafeCheckpoint: It names anything but tensors, layers and plain data.
+        CheckpointError: It holds tensors of a kind that is not supported.
+        Exception: Whatever a damaged pickle causes.
+    """
+    start = stream.tell()
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+        if opcode.name.startswith("EXT") or count > MAX_INSTRUCTIONS:
+            raise ValueError("its pickle has instructions that torch.save does not write")
+        # a huge memo index makes the unpickler allocate a table of that size
+        if opcode.name in _PUTS and argument is not None and argument > count:
+            raise ValueError("its pickle has a memo index out of order")
+    end = stream.tell()
+    stream.seek(start)
+    unpickler = _InertUnpickler(io.BytesIO(stream.read(end - start)), path)
+    tree = unpickler.load()
+    return tree, unpickler.storages
