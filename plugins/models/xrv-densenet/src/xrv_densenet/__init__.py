@@ -1,0 +1,1 @@
+"""The DenseNet-121 classifiers of TorchXRayVision, for xrv-core."""

@@ -1,0 +1,1 @@
+"""Any timm backbone as a chest X-ray classifier, for xrv-core."""
