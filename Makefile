@@ -20,11 +20,11 @@ $(STAMP): pyproject.toml constraints.txt plugins/requirements.txt $(wildcard plu
 	touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/xrv evaluate phantom-net phantom -o split='"test"' -o n=600 --out demo-output --overwrite
+	$(BIN)/xrv evaluate phantom-net phantom -o split=test -o n=600 --out demo-output --overwrite
 	@echo "Open demo-output/report.html in a browser."
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q  # two workers on two cores: one thread each
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow -q

@@ -110,7 +110,7 @@ def test_a_plugin_stays_in_its_own_rooms(path: Path) -> None:
     assert not {name.split(".")[0] for name in everywhere} & others, "a plugin imports no other plugin"
     rooms = rooms_of(iter(everywhere))
     front_door = {name.split(".")[1] for name in everywhere if name.count(".") == 1 and name.startswith("xrv_core.")}
-    assert rooms - front_door <= WORKSHOP | {"errors", "specs", "protocols", "torchvision_guard"}
+    assert rooms - front_door <= WORKSHOP | {"errors", "specs", "protocols", "torchvision_guard", "assets"}
     if path.stem in ("plugin", "__init__"):
         assert libraries_of(imports(tree, everywhere=False)) - {path.parent.name} == set(), (
             "listing loads nothing heavy"

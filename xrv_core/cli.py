@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from xrv_core import __version__, api
+from xrv_core.discovery import Plugin
 from xrv_core.errors import UnknownName, XrvError
 from xrv_core.specs import Asset, ClassifierSpec, CommandSpec, DatasetSpec, ModelSpec, Spec
 
@@ -105,7 +106,7 @@ def show(name: str, kind: str | None, as_json: bool) -> None:
 @main.command("plugins")
 def plugins_() -> None:
     """List installed plugins and what is wrong with them; exit code 1 if anything is."""
-    rows = [(p.distribution, p.state, _offers(p.offers)) for p in api.plugins()]
+    rows = [(p.distribution, p.state, _offers(p)) for p in api.plugins()]
     print_table(("PLUGIN", "STATE", "OFFERS"), rows)
     problems = [f"{p.distribution} ({p.name}): {problem}" for p in api.plugins() for problem in p.problems]
     for problem in problems:
@@ -239,7 +240,6 @@ def _show_fields(kind: str, spec: Spec) -> None:
         click.echo(f"  {'note':<18}{NOT_MEDICAL}")
 
 
-def _offers(offers: dict[str, list[str]]) -> str:
-    return (
-        "; ".join(f"{len(n)} {kind}{'s' * (len(n) > 1)}" for kind, n in offers.items()) or "open-ended names or nothing"
-    )
+def _offers(plugin: Plugin) -> str:
+    counts = [f"{len(names)} {kind}{'s' * (len(names) > 1)}" for kind, names in plugin.offers.items()]
+    return ", ".join([*counts, *["open-ended names"] * plugin.open_ended]) or "nothing"

@@ -41,6 +41,7 @@ class Plugin:
         offers: Names by kind.
         problems: What is wrong with it, each a sentence; empty for a sound plugin.
         enabled: False where ``XRV_PLUGINS`` switched it off.
+        open_ended: True where it also resolves names that are not listed.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Plugin:
     offers: dict[str, list[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     enabled: bool = True
+    open_ended: bool = False
 
     @property
     def state(self) -> str:
@@ -57,7 +59,7 @@ class Plugin:
             return "off"
         if not self.problems:
             return "ok"
-        return "partly broken" if any(self.offers.values()) else "broken"
+        return "partly broken" if self.open_ended or any(self.offers.values()) else "broken"
 
 
 class Catalogue:
@@ -89,6 +91,7 @@ class Catalogue:
                 function = cast("Callable[..., Any]", implementation.function)
                 if caller.name == "xrv_resolve":
                     self.resolvers.append((plugin, function))
+                    plugin.open_ended = True
                 elif caller.has_spec():
                     self._add_offer(plugin, caller.name, function)
         if not callers and not plugin.problems:

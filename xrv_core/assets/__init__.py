@@ -4,6 +4,6 @@
 unfinished download, ``shipped`` finds files that come inside installed packages.
 """
 
-from xrv_core.assets.store import asset_path, asset_state, cache_dir, fetch
+from xrv_core.assets.store import asset_path, asset_state, cache_dir, fetch, offline
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "fetch"]
+__all__ = ["asset_path", "asset_state", "cache_dir", "fetch", "offline"]

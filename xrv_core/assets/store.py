@@ -28,7 +28,7 @@ from xrv_core.assets.partfile import Failure, PartFile, public, writing
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "fetch"]
+__all__ = ["asset_path", "asset_state", "cache_dir", "fetch", "offline"]
 
 
 def cache_dir() -> Path:
@@ -39,6 +39,15 @@ def cache_dir() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("xrv_core")
+
+
+def offline() -> bool:
+    """Whether ``XRV_OFFLINE`` forbids to ask servers.
+
+    Raises:
+        ArgumentError: It is set to something that is neither yes nor no.
+    """
+    return _switch("XRV_OFFLINE")
 
 
 def asset_path(asset: Asset) -> Path:
@@ -185,10 +194,10 @@ def _verify(asset: Asset, path: Path) -> None:
 
 
 def _obtain(asset: Asset, path: Path, progress: bool | None) -> None:
-    addresses, offline = _addresses(asset), _switch("XRV_OFFLINE")
+    addresses = _addresses(asset)
     if not addresses:
         raise shipped.missing(asset)
-    allowed = [url for url in addresses if not offline or url.startswith("file:")]
+    allowed = [url for url in addresses if url.startswith("file:") or not offline()]
     if not allowed:
         raise _not_obtained(asset, path, _expected(asset), [])
     with _lock(path):
@@ -267,7 +276,7 @@ def _not_obtained(asset: Asset, path: Path, expected: str | None, failures: list
             f"Asset {asset.name!r}: what is served is not the right file, and was not kept.{lines}\n"
             f"Open the address in a browser (a login page or a new release?), {by_hand}{record}."
         )
-    if _switch("XRV_OFFLINE"):
+    if offline():
         return OfflineError(
             f"Asset {asset.name!r} is not in the cache, and XRV_OFFLINE is set.{lines}\n"
             f"Unset XRV_OFFLINE, or {by_hand}."

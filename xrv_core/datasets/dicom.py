@@ -16,6 +16,7 @@ MONOCHROME1 is inverted last. Colour and palettes become luminance, as in ``load
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,8 @@ _NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel", 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _JPEG_BASELINE, _JPEG_EXTENDED, _RLE = (f"1.2.840.10008.1.2.{tail}" for tail in ("4.50", "4.51", "5"))
-# Of several decoders with equal output, pydicom's first choice is 4 to 9 times slower for these.
-_FASTER = {_JPEG_BASELINE: "pillow", _RLE: "pylibjpeg"}
+# pydicom's first choice is slower for the first two, and for JPEG 2000 it is gdcm: see _check_jpeg
+_DECODER = {_JPEG_BASELINE: "pillow", _RLE: "pylibjpeg"} | {f"1.2.840.10008.1.2.4.{n}": "pylibjpeg" for n in (90, 91)}
 
 # Pixel values with the lowest and highest value that they could have.
 _Pixels = tuple[NDArray[Any], float, float]
@@ -144,6 +145,7 @@ def _stored_pixels(dataset: Any, name: str) -> _Pixels:
 
 def _decoded(dataset: Any, name: str) -> NDArray[Any]:
     """The first frame as the decoder of its transfer syntax gives it; YBR is converted to RGB."""
+    from pydicom.encaps import get_frame
     from pydicom.pixels import get_decoder
 
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -155,11 +157,31 @@ def _decoded(dataset: Any, name: str) -> NDArray[Any]:
         raise ImageError(f"{name}: transfer syntax {syntax.name} ({syntax}) cannot be read.") from None
     if not decoder.is_available:
         raise MissingDependency(f'{name}: {syntax.name} ({syntax}) needs a codec: pip install "xrv-core[dicom]"')
-    plugin = _FASTER.get(syntax, "")
+    plugin = _DECODER.get(syntax, "")
     options = {"decoding_plugin": plugin} if plugin in decoder.available_plugins else {}
+    if decoder.available_plugins[:1] == ("gdcm",) and not options:
+        _check_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), dataset)
     native = {} if syntax.is_encapsulated and syntax != _RLE else {"correct_unused_bits": False}
     values: NDArray[Any] = decoder.as_array(dataset, index=0, **options, **native)[0]
     return values
+
+
+def _check_jpeg(stream: bytes, dataset: Any) -> None:
+    """Raise unless a JPEG or JPEG-LS stream is whole and fits the dataset: gdcm ends the *process* on one that does not."""
+    place, shape = 2, None
+    while stream[place : place + 1] == b"\xff":
+        marker, length = stream[place + 1], int.from_bytes(stream[place + 2 : place + 4], "big")
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):  # start of frame
+            bits, height, width, samples = struct.unpack(">BHHB", stream[place + 4 : place + 10])
+            shape = (height, width, samples)
+            if not bits <= dataset.BitsAllocated:
+                raise ValueError(f"the pixel stream has {bits} bits, but the header says {dataset.BitsAllocated}")
+        elif marker == 0xDA:  # start of scan
+            break
+        place += 2 + length
+    wanted = (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
+    if shape != wanted or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise ValueError(f"the pixel stream is cut short or of shape {shape}, but the header says {wanted}")
 
 
 def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:

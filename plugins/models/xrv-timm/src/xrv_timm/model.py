@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 from torch import nn
 
 from xrv_core import Asset, ClassifierSpec, fetch
+from xrv_core.assets import offline
 from xrv_core.errors import ArgumentError, DownloadError, OfflineError, UnknownName
 from xrv_core.models import BackboneClassifier, InputAdapter, load_into, load_state_dict, wrapped_keys
 from xrv_core.torchvision_guard import import_timm
@@ -143,7 +143,7 @@ class _Network:
     def _check_hub(self) -> None:
         if not self.timm.is_model_pretrained(self.name):
             raise ArgumentError(f"timm has no weights for {self.name!r}: give weights=PATH, or leave pretrained out.")
-        if os.environ.get("XRV_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off"):
+        if offline():
             raise OfflineError(
                 f"pretrained=True asks the Hugging Face hub for the weights of {self.name!r}, and XRV_OFFLINE is set. "
                 "Unset it, or give weights=PATH."
