@@ -38,6 +38,10 @@ _JPEG_BASELINE, _JPEG_EXTENDED, _RLE = (f"1.2.840.10008.1.2.{tail}" for tail in 
 # pydicom's first choice is slower for the first two, and for JPEG 2000 it is gdcm: see _check_jpeg
 _DECODER = {_JPEG_BASELINE: "pillow", _RLE: "pylibjpeg"} | {f"1.2.840.10008.1.2.4.{n}": "pylibjpeg" for n in (90, 91)}
 
+# JPEG markers: the start of a frame, in JPEG and JPEG-LS; of a scan; and what else may come before a scan
+_FRAMES, _SCAN = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}, 0xDA
+_OTHERS = {0xC4, _SCAN, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE}
+
 # Pixel values with the lowest and highest value that they could have.
 _Pixels = tuple[NDArray[Any], float, float]
 
@@ -132,7 +136,7 @@ def _stored_pixels(dataset: Any, name: str) -> _Pixels:
         values <<= width - 1 - top
         values >>= width - stored
         return values, low, high
-    if signed and values.max() > high:  # two's complement that a codec gave back without its sign
+    if values.min() >= 0 and high < values.max() < 2**stored:  # two's complement that lost its sign in a codec
         values <<= width - stored
         values >>= width - stored
     if values.min() < low or values.max() > high:
@@ -161,27 +165,28 @@ def _decoded(dataset: Any, name: str) -> NDArray[Any]:
     options = {"decoding_plugin": plugin} if plugin in decoder.available_plugins else {}
     if decoder.available_plugins[:1] == ("gdcm",) and not options:
         _check_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), dataset)
-    native = {} if syntax.is_encapsulated and syntax != _RLE else {"correct_unused_bits": False}
-    values: NDArray[Any] = decoder.as_array(dataset, index=0, **options, **native)[0]
+    values: NDArray[Any] = decoder.as_array(dataset, index=0, correct_unused_bits=False, **options)[0]
     return values
 
 
 def _check_jpeg(stream: bytes, dataset: Any) -> None:
-    """Raise unless a JPEG or JPEG-LS stream is whole and fits the dataset: gdcm ends the *process* on one that does not."""
-    place, shape = 2, None
-    while stream[place : place + 1] == b"\xff":
-        marker, length = stream[place + 1], int.from_bytes(stream[place + 2 : place + 4], "big")
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):  # start of frame
-            bits, height, width, samples = struct.unpack(">BHHB", stream[place + 4 : place + 10])
-            shape = (height, width, samples)
-            if not bits <= dataset.BitsAllocated:
-                raise ValueError(f"the pixel stream has {bits} bits, but the header says {dataset.BitsAllocated}")
-        elif marker == 0xDA:  # start of scan
-            break
-        place += 2 + length
+    """Raise unless a JPEG or JPEG-LS stream is whole and fits the dataset: else gdcm may end the whole process."""
     wanted = (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
-    if shape != wanted or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise ValueError(f"the pixel stream is cut short or of shape {shape}, but the header says {wanted}")
+    found, place, marker = None, 2, 0
+    while marker != _SCAN and stream[place : place + 1] == b"\xff":
+        marker, length = stream[place + 1], int.from_bytes(stream[place + 2 : place + 4], "big")
+        body = stream[place + 4 : place + 2 + length]
+        if marker in _FRAMES:
+            bits, *found = struct.unpack(">BHHB", body[:6])
+            if bits > dataset.BitsAllocated or dataset.BitsStored < min(bits, 8):
+                raise ValueError(f"the pixel stream has {bits} bits, but the header says {dataset.BitsStored}")
+        elif marker not in _OTHERS or (body[:5] == b"JFIF\0" and body[5] != 1):
+            raise ValueError(f"the pixel stream holds {stream[place : place + 12].hex()}")
+        place += 2 + length
+    if marker != _SCAN or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise ValueError("the pixel stream is cut short")
+    if found is None or tuple(found) != wanted:
+        raise ValueError(f"the pixel stream is of shape {found}, but the header says {wanted}")
 
 
 def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:
