@@ -23,7 +23,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "phantom-net": "xrv-phantom-net",
     },
     "autoencoder": {"phantom-ae": "xrv-phantom-net"},
-    "command": {"evaluate": "xrv-eval"},
+    "command": {"check": "xrv-check", "evaluate": "xrv-eval"},
 }
 
 #: Prefixes of open-ended names.

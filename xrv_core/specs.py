@@ -135,6 +135,7 @@ class DatasetSpec(Spec):
             layout, called as ``function(spec, folder)``, returns the arguments that open them.
         synthetic: True where no real patient is shown.
         overlaps: Other collections that show the same patients, as registry names.
+        positives: Published number of positive images of the whole release, by label, where known.
     """
 
     pathologies: tuple[str, ...] = ()
@@ -149,11 +150,15 @@ class DatasetSpec(Spec):
     miniature: Factory = ""
     synthetic: bool = False
     overlaps: tuple[str, ...] = ()
+    positives: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _tuples(self, "pathologies", "views", "masks", "tables", "overlaps")
         _check_unique(self.name, "pathologies", self.pathologies)
+        strangers = sorted(set(self.positives) - set(self.pathologies))
+        if strangers:
+            raise SpecError(f"Spec {self.name!r}: 'positives' counts {strangers[0]!r}, which is no pathology of it.")
         if self.miniature:
             _check_factory(self.name, self.miniature)
 

@@ -1,0 +1,196 @@
+"""Compare a folder of images with its table: missing, unreadable, duplicate and unexpected images, label totals."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import xrv_core
+from xrv_check.journal import Journal, Seen
+from xrv_core.datasets import FileDataset, ImageSource, decode_image
+from xrv_core.errors import ArgumentError, ImageError
+
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be: what kind, which image or label, and more words."""
+
+    problem: str
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings, and how much was looked at.
+
+    Attributes:
+        findings: Everything found, by kind of problem.
+        rows: Images that the table names.
+        read: Images that were there and were read.
+    """
+
+    findings: tuple[Finding, ...]
+    rows: int
+    read: int
+
+    def counts(self) -> dict[str, int]:
+        """Number of findings by problem."""
+        kinds = [f.problem for f in self.findings]
+        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+
+def check(
+    name: str,
+    imgpath: str | Path,
+    csvpath: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    workers: int = 2,
+    progress: bool | None = None,
+) -> Report:
+    """Verify the images of a dataset against its table.
+
+    Args:
+        name: A dataset of image files.
+        imgpath: Folder, .zip or .tar of the images.
+        csvpath: The metadata table; None fetches the public one.
+        out: CSV file for the findings. While the check runs, ``OUT.partial`` remembers what was read, and
+            a check that was interrupted goes on from it.
+        options: More arguments of the dataset.
+        workers: Threads that decode.
+        progress: Draw a progress bar on stderr; None: only on a terminal.
+
+    Raises:
+        ArgumentError: The dataset has no image files, or ``OUT.partial`` is of another check.
+        XrvError: What the dataset says about its table and paths.
+    """
+    dataset = _opened(name, imgpath, csvpath, options or {})
+    source = dataset.source
+    assert source is not None, "imgpath was given"
+    findings = [Finding("missing", image, "the table names it") for image in dataset.skipped]
+    present = [source.resolve(dataset.image_name(row)) for row in range(len(dataset))]
+    about = {"dataset": name, "imgpath": str(source.root.absolute())}
+    target = None if out is None else Path(out)
+    show = sys.stderr.isatty() if progress is None else progress
+    with Journal(_partial(target), about) if target else _Memory() as journal:
+        with tqdm(total=len(present), unit="image", file=sys.stderr, disable=not show) as bar:
+            seen = []
+            for one in _read(dataset, source, present, journal, workers):
+                seen.append(one)
+                bar.update()
+        findings += [*_of_images(seen), *_unexpected(source, present), *_label_totals(dataset)]
+        if target is not None:
+            _write(target, findings)
+    return Report(tuple(findings), len(dataset) + len(dataset.skipped), len(seen))
+
+
+class _Memory:
+    """A journal that forgets."""
+
+    def __enter__(self) -> _Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def add(self, one: Seen) -> None:
+        """Nothing is kept."""
+
+    def known(self, path: str, size: int, mtime_ns: int) -> None:
+        """Nothing is known."""
+
+
+def _partial(out: Path) -> Path:
+    return out.with_name(f"{out.name}.partial")
+
+
+def _opened(name: str, imgpath: str | Path, csvpath: str | Path | None, options: Mapping[str, Any]) -> FileDataset:
+    spec = xrv_core.describe_dataset(name)
+    if spec.synthetic:
+        raise ArgumentError(f"{name!r} makes its images by code: there are no files to check.")
+    dataset = xrv_core.get_dataset(name, imgpath, csvpath, on_error="skip", **options)
+    if not isinstance(dataset, FileDataset):
+        raise ArgumentError(f"{name!r} is no xrv_core.datasets.FileDataset: it cannot say which file a row means.")
+    return dataset
+
+
+def _read(
+    dataset: FileDataset, source: ImageSource, paths: Sequence[str], journal: Journal | _Memory, workers: int
+) -> Iterator[Seen]:
+    """Every image, decoded once or remembered; a window of work at a time, so that memory stays small."""
+
+    def look(path: str) -> tuple[Seen, bool]:
+        file = source.root / path if source.root.is_dir() else source.root
+        stat = file.stat()
+        known = journal.known(path, stat.st_size, stat.st_mtime_ns)
+        if known is not None:
+            return known, False
+        error, digest = "", ""
+        try:
+            data = source.read(path)
+            digest = hashlib.sha256(data).hexdigest()
+            decode_image(data, path, recipe=dataset.recipe)
+        except (ImageError, OSError) as problem:
+            error = str(problem)
+        return Seen(path, stat.st_size, stat.st_mtime_ns, digest, error), True
+
+    todo = iter(paths)
+    with ThreadPoolExecutor(workers) as pool:
+        while window := list(islice(todo, 64)):
+            for one, fresh in pool.map(look, window):
+                if fresh:
+                    journal.add(one)
+                yield one
+
+
+def _of_images(seen: Sequence[Seen]) -> list[Finding]:
+    found = [Finding("unreadable", one.path, one.error) for one in seen if one.error]
+    first: dict[str, str] = {}
+    for one in seen:
+        original = first.setdefault(one.sha256 or one.path, one.path)
+        if original != one.path:
+            found.append(Finding("duplicate", one.path, f"has the bytes of {original}"))
+    return found
+
+
+def _unexpected(source: ImageSource, expected: Sequence[str]) -> list[Finding]:
+    known = set(expected)
+    images = (n for n in source.names() if Path(n).suffix.lower() in _IMAGES)
+    return [Finding("unexpected", n, "the table does not name it") for n in images if n not in known]
+
+
+def _label_totals(dataset: FileDataset) -> list[Finding]:
+    """Only for a whole release: part of it has other totals."""
+    spec = dataset.spec
+    if dataset.skipped or len(dataset) != spec.images:
+        return []
+    totals = dataset.totals()
+    pairs = ((label, int(totals[label].get(1.0, 0)), published) for label, published in spec.positives.items())
+    return [
+        Finding("label total", label, f"{found} positives, {published} are published")
+        for label, found, published in pairs
+        if found != published
+    ]
+
+
+def _write(out: Path, findings: Sequence[Finding]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    new = out.with_name(f".{out.name}.new")
+    with new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([f.name for f in fields(Finding)])
+        writer.writerows(astuple(finding) for finding in findings)
+    new.replace(out)

@@ -1,0 +1,34 @@
+"""`xrv check`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from xrv_core import CommandSpec
+
+
+def command(spec: CommandSpec) -> click.Command:
+    """The click command; the work is imported when it runs."""
+
+    @click.command(spec.name, help=f"{spec.title} NAME is a dataset of image files. Exit code 1 if anything is found.")
+    @click.argument("name")
+    @click.option("--imgpath", required=True, help="Folder, .zip or .tar of the images.")
+    @click.option("--csvpath", help="The metadata table; the public one is fetched by default.")
+    @click.option("--out", help="CSV file for the findings [NAME-check.csv].")
+    @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode.")
+    def check(name: str, imgpath: str, csvpath: str | None, out: str | None, workers: int) -> None:
+        from xrv_check.checking import check as run
+
+        target = Path(out or f"{name}-check.csv")
+        report = run(name, imgpath, csvpath, out=target, workers=workers)
+        click.echo(f"{name}: {report.read} of {report.rows} images read, {len(report.findings)} findings.")
+        for problem, number in report.counts().items():
+            first = next(f for f in report.findings if f.problem == problem)
+            click.echo(f"  {number:>6} {problem:<12} first: {first.what} ({first.detail})")
+        click.echo(f"All findings: {target}", err=True)
+        sys.exit(bool(report.findings))
+
+    return check
