@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xrv_core.datasets.augment import apply_transform
+    from xrv_core.datasets.chexpert import ChexpertLabelled, chexpert_labels
+    from xrv_core.datasets.days import days_from_first
+    from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
+    from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
     from xrv_core.datasets.images import PixelRecipe, decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.labels import substring_labels, term_labels
+    from xrv_core.datasets.layout import release_folder
     from xrv_core.datasets.masks import boxes_mask, fit_mask
+    from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
+    from xrv_core.datasets.shapes import check_shape, shapes_mask
     from xrv_core.datasets.sources import ImageSource
     from xrv_core.datasets.splits import split
     from xrv_core.datasets.tables import common_columns, read_table
@@ -20,11 +27,18 @@ if TYPE_CHECKING:
 
 _HOME = {
     "augment": "apply_transform",
+    "chexpert": "ChexpertLabelled chexpert_labels",
+    "days": "days_from_first",
+    "dicom_files": "age_in_years dicom_headers write_dicom",
+    "extensions": "choose_extension",
     "files": "FileDataset",
     "images": "PixelRecipe decode_image load_image",
     "index": "XrayDataset",
     "labels": "substring_labels term_labels",
+    "layout": "release_folder",
     "masks": "boxes_mask fit_mask",
+    "rle": "coco_rle coco_rle_mask siim_rle siim_rle_mask",
+    "shapes": "check_shape shapes_mask",
     "sources": "ImageSource",
     "splits": "split",
     "tables": "common_columns read_table",
@@ -56,6 +70,7 @@ default_pathologies = [
 ]
 
 __all__ = [
+    "ChexpertLabelled",
     "FileDataset",
     "ImageSource",
     "PixelRecipe",
@@ -63,17 +78,30 @@ __all__ = [
     "XRayCenterCrop",
     "XRayResizer",
     "XrayDataset",
+    "age_in_years",
     "apply_transform",
     "boxes_mask",
+    "check_shape",
+    "chexpert_labels",
+    "choose_extension",
+    "coco_rle",
+    "coco_rle_mask",
     "common_columns",
+    "days_from_first",
     "decode_image",
     "default_pathologies",
+    "dicom_headers",
     "fit_mask",
     "load_image",
     "read_table",
+    "release_folder",
+    "shapes_mask",
+    "siim_rle",
+    "siim_rle_mask",
     "split",
     "substring_labels",
     "term_labels",
+    "write_dicom",
 ]
 
 

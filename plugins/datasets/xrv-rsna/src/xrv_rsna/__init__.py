@@ -1,0 +1,1 @@
+"""The RSNA Pneumonia Detection Challenge, for xrv-core."""

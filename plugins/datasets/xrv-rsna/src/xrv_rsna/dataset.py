@@ -1,0 +1,105 @@
+"""The RSNA Pneumonia Detection Challenge: what is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import FileDataset, age_in_years, boxes_mask, choose_extension
+from xrv_rsna.tables import boxes_by_image, read_classes, read_headers, read_mapping
+
+_DRAWN_ON = (1024, 1024)
+_EXTENSIONS = (".dcm", ".jpg", ".jpeg", ".png")
+
+
+class RSNADataset(FileDataset):
+    """One item an image; both labels are the challenge's ``Target``, both masks the union of its boxes.
+
+    Kaggle's ``patientId`` names an image: several of them are images of one person. Who the patients are is known
+    with ``mapping`` only.
+
+    Args:
+        spec: The spec of ``rsna``.
+        imgpath: Folder or archive of the DICOM, JPEG or PNG files; None opens labels and table only.
+        csvpath: ``stage_2_train_labels.csv``; None fetches it.
+        dicomcsvpath: The table of DICOM headers (view, age, sex); None fetches it.
+        classes: ``stage_2_detailed_class_info.csv``: adds the column ``class`` of three values to ``csv``.
+        mapping: RSNA's ``pneumonia-challenge-dataset-mappings_2018.json``, which names the NIH image of each image:
+            ``patientid`` and ``source_uid`` are then those of ``nih``.
+        extension: ".dcm", ".jpg", ".jpeg" or ".png"; None takes the one that most of the images have.
+        **options: See ``FileDataset``.
+
+    Attributes:
+        extension: The one in use.
+
+    Raises:
+        TableError: A table with rows that make no sense; for the others see ``FileDataset``.
+    """
+
+    needs = ("patientId", "x", "y", "width", "height", "Target")
+    text = ("patientId",)
+    unique_file_names = True
+    gives_pathology_masks = True
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        dicomcsvpath: str | Path | None = None,
+        classes: str | Path | None = None,
+        mapping: str | Path | None = None,
+        extension: str | None = None,
+        **options: Any,
+    ) -> None:
+        self._headers = self.table_path(dicomcsvpath, spec.tables[1])
+        self._classes = None if classes is None else Path(classes).expanduser()
+        self._nih = {} if mapping is None else read_mapping(Path(mapping).expanduser())
+        self._extension = extension
+        super().__init__(spec, imgpath, csvpath, **options)
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """One row an image, with its header; the source has one a box."""
+        self.boxes = boxes_by_image(table, self.csvpath)
+        images = table[["patientId", "Target"]].drop_duplicates("patientId")
+        images = images.join(read_headers(self._headers, self.spec.name), on="patientId")
+        if self._classes is not None:
+            images["class"] = images["patientId"].map(read_classes(self._classes, self.spec.name))
+        self.extension = choose_extension(self.source, images["patientId"].tolist(), _EXTENSIONS, self._extension)
+        return images
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["patientId"] + self.extension
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        images = table["patientId"].tolist()
+        nih = [self._nih.get(image) for image in images]
+        return {
+            "patientid": pd.Series([n and n.partition("_")[0].lstrip("0") for n in nih], dtype="str"),
+            "view": table["ViewPosition"],
+            "age_years": age_in_years(table["PatientAge"]),
+            "sex": table["PatientSex"],
+            "has_masks": [image in self.boxes for image in images],
+            "source_uid": [f"nih:{n}" if n else f"rsna:{image}" for n, image in zip(nih, images, strict=True)],
+        }
+
+    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """By age, the only clue to time."""
+        return age_in_years(table["PatientAge"])
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return np.repeat(table["Target"].to_numpy(dtype=np.float32)[:, None], len(self.pathologies), axis=1)
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        found: dict[str, Any] = {"Target": int(self.csv["Target"].iloc[row])}
+        return {**found, "class": self.csv["class"].iloc[row]} if "class" in self.csv else found
+
+    def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+        boxes = self.boxes.get(self.csv["patientId"].iloc[row])
+        return {} if boxes is None else {label: boxes_mask(boxes, shape, _DRAWN_ON) for label in self.pathologies}

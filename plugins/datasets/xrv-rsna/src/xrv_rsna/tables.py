@@ -1,0 +1,72 @@
+"""Read the tables of the challenge, and RSNA's table of the NIH images behind it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xrv_core.datasets import read_table
+from xrv_core.errors import PathMissing, TableError
+
+_BOX = ["x", "y", "width", "height"]
+_CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
+
+
+def boxes_by_image(table: pd.DataFrame, path: Path) -> dict[str, list[tuple[float, ...]]]:
+    """Boxes ``(x, y, width, height)`` of the rows of ``stage_2_train_labels.csv``, by image."""
+    boxes = table[_BOX].apply(pd.to_numeric, errors="coerce")
+    is_box = (boxes >= [0, 0, 1, 1]).all(axis=1)
+    ill = table[~np.where(table["Target"] == 1, is_box, (table["Target"] == 0) & table[_BOX].isna().all(axis=1))]
+    for row in ill.itertuples():
+        raise TableError(
+            f"{path}, line {row.Index + 2}: a row is Target 1 with a box of at least one pixel, or Target 0 without; "
+            f"this one of {row.patientId!r} is Target {row.Target} with x, y, width, height "
+            f"{row.x}, {row.y}, {row.width}, {row.height}."
+        )
+    codes, distinct = pd.factorize(table["patientId"])  # far quicker to go through than the texts themselves
+    images = distinct.to_numpy(dtype=object)
+    both = np.intersect1d(codes[is_box], codes[~is_box])
+    if len(both):
+        raise TableError(f"{path}: the rows of {images[both[0]]!r} contradict each other: Target 1 and Target 0.")
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for code, box in zip(codes[is_box], boxes[is_box].to_numpy().tolist(), strict=True):
+        found.setdefault(images[code], []).append(tuple(box))
+    return found
+
+
+def read_headers(path: Path, owner: str) -> pd.DataFrame:
+    """The table of DICOM headers, by image."""
+    needs = ("PatientID", "PatientAge", "PatientSex", "ViewPosition")
+    expected = "kaggle_stage_2_train_images_dicom_headers.csv"
+    table = read_table(path, needs=needs, text=("PatientID",), owner=owner, expected=expected)
+    return table.drop(columns="Unnamed: 0", errors="ignore").drop_duplicates("PatientID").set_index("PatientID")
+
+
+def read_classes(path: Path, owner: str) -> pd.Series[Any]:
+    """One of three classes by image."""
+    text = ("patientId", "class")
+    table = read_table(path, needs=text, text=text, owner=owner, expected="stage_2_detailed_class_info.csv")
+    for row in table.index[~table["class"].isin(_CLASSES)]:
+        raise TableError(
+            f"{path}, line {row + 2}: {table['class'][row]!r} is no class of {owner!r}. "
+            f"Its classes are: {', '.join(_CLASSES)}."
+        )
+    return table.drop_duplicates("patientId").set_index("patientId")["class"]
+
+
+def read_mapping(path: Path) -> dict[str, str]:
+    """Name of the NIH image, without ``.png``, by image, from RSNA's JSON file."""
+    what = "pneumonia-challenge-dataset-mappings_2018.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {entry["subset_img_id"]: entry["img_id"].removesuffix(".png") for entry in entries}
+    except (FileNotFoundError, IsADirectoryError):
+        raise PathMissing(f"{path}: no such file. Give the path of RSNA's {what}.") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TableError(
+            f"{path}: is not RSNA's {what}, a JSON list of entries with 'subset_img_id' and 'img_id' ({error!r})."
+        ) from error

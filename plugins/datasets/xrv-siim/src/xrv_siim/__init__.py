@@ -1,0 +1,1 @@
+"""The SIIM-ACR Pneumothorax Segmentation challenge, for xrv-core."""

@@ -1,0 +1,1 @@
+"""VinDr-CXR, for xrv-core."""

@@ -1,0 +1,137 @@
+"""Who found what, and where: the table of annotations, which has a row for each box of each reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.errors import TableError
+
+#: The source's name of a label, where it is not the label's.
+TERMS = {
+    "Effusion": "Pleural effusion",
+    "Other Lesion": "Other lesion",
+    "Pleural_Thickening": "Pleural thickening",
+    "Pulmonary Fibrosis": "Pulmonary fibrosis",
+}
+_NO_LABEL = (
+    *("No finding", "Clavicle fracture", "Edema", "Emphysema", "Enlarged PA", "Lung cavity", "Lung cyst"),
+    *("Mediastinal shift", "Rib fracture", "COPD", "Lung tumor", "Pneumonia", "Tuberculosis"),
+    *("Other disease", "Other diseases"),
+)
+_BOX = ["x_min", "y_min", "x_max", "y_max"]
+
+
+class Readings:
+    """The readings of N images, in the order in which the table names them first.
+
+    Args:
+        table: A row for each box of each reader, and one for each reader who found nothing; without the column
+            ``rad_id`` it is one reading, of a consensus.
+        path: The table, for messages.
+        labels: The P labels.
+        exact: Terms are the source's names; else parts of them in lower case, as torchxrayvision 1.5.7 has it.
+
+    Attributes:
+        images: N image ids.
+        classes: For each image its findings by any reader, such as ``"Cardiomegaly|ILD"``.
+        readers: For each image who read it, such as ``"R10|R8|R9"``.
+        count: ``[N]`` how many read it.
+        votes: ``[N, P]`` how many found the label.
+
+    Raises:
+        TableError: A row without image, class or reader, with an unknown class, or whose box is none.
+    """
+
+    def __init__(self, table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool) -> None:
+        if "rad_id" not in table:
+            table = table.assign(rad_id="consensus")
+        _refuse_blanks(table, path)
+        image, self._index = pd.factorize(table["image_id"])
+        self.images: list[str] = self._index.tolist()
+        reader, reader_names = pd.factorize(table["rad_id"], sort=True)
+        kind, kinds = pd.factorize(table["class_name"], sort=True)
+        reads = _pairs(image, reader)
+        self.count = np.bincount(reads[:, 0], minlength=len(self.images))
+        self.readers = _joined(reads, reader_names, len(self.images))
+        self.classes = _joined(_pairs(image, kind), kinds, len(self.images))
+        means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
+        self.votes = np.zeros((len(self.images), len(labels)), dtype=np.int64)
+        for column in range(len(labels)):
+            found = _pairs(image[means[:, column]], reader[means[:, column]])
+            self.votes[:, column] = np.bincount(found[:, 0], minlength=len(self.images))
+        shown = np.flatnonzero(means.any(axis=1))
+        shown = shown[np.argsort(image[shown], kind="stable")]
+        corners = _corners(table.iloc[shown], path)
+        self._boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
+        self._means, self._reader = means[shown], reader_names.to_numpy(dtype=object)[reader[shown]]
+        edges = np.searchsorted(image[shown], np.arange(len(self.images) + 1))
+        self._at = {n: slice(a, b) for n, a, b in zip(self.images, edges[:-1], edges[1:], strict=True) if a < b}
+
+    def positions(self, images: pd.Series[Any]) -> NDArray[np.intp]:
+        """Where ``images`` are in the arrays of this object."""
+        return self._index.get_indexer(images)
+
+    def boxes(self, image: str, column: int) -> list[tuple[float, ...]]:
+        """Boxes ``(x, y, width, height)`` of a label on an image, by all readers."""
+        at = self._at.get(image, slice(0))
+        return [tuple(box) for box in self._boxes[at][self._means[at, column]].tolist()]
+
+    def who(self, image: str, column: int) -> list[str]:
+        """The readers who found a label on an image."""
+        at = self._at.get(image, slice(0))
+        return sorted(set(self._reader[at][self._means[at, column]]))
+
+
+def _refuse_blanks(table: pd.DataFrame, path: Path) -> None:
+    """Raise where a row does not tell its image, reader or class."""
+    for name in ("image_id", "rad_id", "class_name"):
+        blank = table.index[table[name].isna()]
+        if len(blank):
+            raise TableError(f"{path}, line {blank[0] + 2}: {name} is blank. Compare the file with its source.")
+
+
+def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) -> NDArray[np.bool_]:
+    """Which of the source's names means which label: ``[kinds, P]``."""
+    terms = [TERMS.get(label, label) for label in labels]
+    if exact:
+        for kind in kinds:
+            if kind not in terms and kind not in _NO_LABEL:
+                raise TableError(
+                    f"{path}: class_name {kind!r} is none of VinDr-CXR's. Known are: {', '.join([*terms, *_NO_LABEL])}."
+                )
+        return np.array([[kind == term for term in terms] for kind in kinds])
+    pairs = [(label.lower(), term.lower()) for label, term in zip(labels, terms, strict=True)]
+    return np.array([[label in kind.lower() or term in kind.lower() for label, term in pairs] for kind in kinds])
+
+
+def _corners(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
+    """``x_min, y_min, x_max, y_max`` of rows that show something."""
+    corners = rows[_BOX].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    good = (corners[:, :2] >= 0).all(axis=1) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    for row in rows[~good].itertuples():
+        raise TableError(
+            f"{path}, line {row.Index + 2}: a finding needs a box with 0 <= x_min < x_max and 0 <= y_min < y_max; "
+            f"{row.class_name!r} on {row.image_id!r} has x {row.x_min} to {row.x_max} and y {row.y_min} to {row.y_max}."
+        )
+    return corners
+
+
+def _pairs(image: NDArray[Any], value: NDArray[Any]) -> NDArray[np.int64]:
+    """Each pair of image and value once: ``[pairs, 2]``, sorted."""
+    base = int(value.max(initial=0)) + 1
+    return np.stack(np.divmod(np.unique(image.astype(np.int64) * base + value), base), axis=1)
+
+
+def _joined(pairs: NDArray[np.int64], names: pd.Index[Any], count: int) -> list[str]:
+    """The names that go with each image, between bars."""
+    lists: list[list[str]] = [[] for _ in range(count)]
+    texts = names.tolist()
+    for image, value in pairs.tolist():
+        lists[image].append(texts[value])
+    return ["|".join(found) for found in lists]

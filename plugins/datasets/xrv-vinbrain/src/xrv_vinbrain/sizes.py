@@ -1,0 +1,31 @@
+"""Read the sizes of the DICOM images, which resized copies come with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from xrv_core.datasets import read_table
+from xrv_core.datasets.tables import require_columns
+from xrv_core.errors import TableError
+
+
+def read_sizes(path: Path, images: Sequence[str], owner: str) -> dict[str, tuple[int, int]]:
+    """``(height, width)`` by image, for all ``images``."""
+    expected = "a table with image_id and height, width or dim0, dim1"
+    table = read_table(path, needs=("image_id",), text=("image_id",), owner=owner, expected=expected)
+    names = ["height", "width"] if "height" in table else ["dim0", "dim1"]
+    require_columns(table, names, path, owner, expected)
+    sizes = table[names].apply(pd.to_numeric, errors="coerce")
+    for row in table.index[~(sizes >= 1).all(axis=1)]:
+        raise TableError(f"{path}, line {row + 2}: {table['image_id'][row]!r} has no height and width of 1 or more.")
+    found = dict(zip(table["image_id"], map(tuple, sizes.astype(int).to_numpy().tolist()), strict=True))
+    missing = [image for image in images if image not in found]
+    if missing:
+        raise TableError(
+            f"{path}: has no size of {len(missing)} of the {len(images)} images; the first is {missing[0]!r}. "
+            "Give the table that came with the images, or leave sizes out."
+        )
+    return found

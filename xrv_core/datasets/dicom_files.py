@@ -1,0 +1,132 @@
+"""DICOM files as files: read what their headers say about many images, and write small ones for miniatures."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets.sources import ImageSource
+from xrv_core.errors import ArgumentError, ImageError, MissingDependency
+
+__all__ = ["age_in_years", "dicom_headers", "write_dicom"]
+
+_OLDEST = 120.0  # years; several public tables have ages such as 155 and 414
+_AGE = re.compile(r"\s*(\d+)([YMWD]?)\s*")
+_IN_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
+
+
+def dicom_headers(source: ImageSource | None, names: Sequence[str], keywords: Sequence[str]) -> pd.DataFrame:
+    """What the headers of DICOM files say; pixels are not decoded, and in a folder not even read.
+
+    A progress bar is shown on a terminal: thousands of files take a while.
+
+    Args:
+        source: Where the files are; None where the user opened no images, which is an error.
+        names: N file names in it.
+        keywords: DICOM keywords, such as ``("PatientAge", "ViewPosition")``.
+
+    Returns:
+        N rows with a column of str for each keyword; NA where a file does not say or says nothing.
+
+    Raises:
+        ArgumentError: There are no files, or they are not DICOM by their names.
+        ImageMissing: A file is not there.
+        ImageError: A file is not DICOM, or its header is damaged.
+        MissingDependency: pydicom is not installed.
+    """
+    if source is None or not all(name.endswith((".dcm", ".dicom")) for name in names):
+        raise ArgumentError(
+            "read_headers=True needs the DICOM files: pass the folder or archive that holds them as imgpath, "
+            "or leave read_headers out."
+        )
+    from tqdm import tqdm
+
+    shown = tqdm(names, desc="DICOM headers", unit=" files", disable=None)
+    return pd.DataFrame([_header(source, name, keywords) for name in shown], columns=list(keywords), dtype="str")
+
+
+def age_in_years(ages: pd.Series[Any]) -> pd.Series[Any]:
+    """Years from numbers or DICOM age strings; NaN where they are neither, or beyond a human life.
+
+    Args:
+        ages: Such as ``58``, ``"58"``, ``"058Y"``, ``"011M"``, ``"006W"`` or ``"004D"`` (PS3.5, VR AS).
+    """
+    if not pd.api.types.is_numeric_dtype(ages):
+        ages = pd.Series([_years(age) for age in ages], index=ages.index, dtype="float64")
+    return ages.where(ages <= _OLDEST)
+
+
+def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
+    """Write one uncompressed grey image as a secondary capture, the same bytes each time; folders are made.
+
+    Args:
+        path: The file.
+        pixels: uint8 or uint16 ``[H, W]``.
+        **tags: More DICOM keywords and values; they also replace what follows from ``pixels``.
+    """
+    from pydicom.config import IGNORE
+    from pydicom.datadict import dictionary_VR, tag_for_keyword
+    from pydicom.dataelem import DataElement
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+    bits = 8 * pixels.dtype.itemsize
+    number = int.from_bytes(hashlib.sha256(path.name.encode()).digest()[:15], "big")
+    header = Dataset()
+    header.SOPClassUID, header.SOPInstanceUID = SecondaryCaptureImageStorage, f"2.25.{number}"
+    header.Modality = "CR"
+    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+    header.Rows, header.Columns = pixels.shape
+    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = bits, bits, bits - 1, 0
+    for keyword, value in tags.items():  # as they are: public files have ages such as "62", which no standard allows
+        header.add(DataElement(tag_for_keyword(keyword), dictionary_VR(keyword), value, validation_mode=IGNORE))
+    header.HighBit = header.BitsStored - 1
+    little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    header.add_new("PixelData", "OB" if bits == 8 else "OW", little.tobytes() + b"\0" * (little.nbytes % 2))
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
+    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header.save_as(path, enforce_file_format=True)
+
+
+def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any]:
+    """What one file says for each keyword."""
+    try:
+        import pydicom
+    except ImportError as error:
+        raise MissingDependency('Reading DICOM headers needs pydicom: pip install "xrv-core[dicom]"') from error
+    file: Any = source.root / source.resolve(name) if source.root.is_dir() else BytesIO(source.read(name))
+    try:
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
+        return [_text(header.get_item(keyword)) for keyword in keywords]
+    except Exception as error:  # what pydicom raises on damaged bytes has no common class
+        raise ImageError(
+            f"{source.root}/{name}: its DICOM header cannot be read ({' '.join(str(error).split())}). "
+            "Download or copy it again, or open the dataset without reading headers."
+        ) from error
+
+
+def _years(age: Any) -> float:
+    """Years from one age string; NaN where it is none."""
+    parts = _AGE.fullmatch(age) if isinstance(age, str) else None
+    return float("nan") if parts is None else int(parts[1]) / _IN_A_YEAR[parts[2]]
+
+
+def _text(element: Any) -> Any:
+    """A header element as text; NA where it is absent or blank.
+
+    From the raw bytes where pydicom has not looked at them: it warns of every value that is against the standard.
+    """
+    value = getattr(element, "value", None)
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
+    return text.strip(" \0") or pd.NA
