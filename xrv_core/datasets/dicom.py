@@ -178,8 +178,9 @@ def _check_jpeg(stream: bytes, dataset: Any) -> None:
         body = stream[place + 4 : place + 2 + length]
         if marker in _FRAMES:
             bits, *found = struct.unpack(">BHHB", body[:6])
-            if bits > dataset.BitsAllocated or dataset.BitsStored < min(bits, 8):
-                raise ValueError(f"the pixel stream has {bits} bits, but the header says {dataset.BitsStored}")
+            allocated, stored = dataset.BitsAllocated, dataset.BitsStored
+            if allocated not in (8, 16) or bits > allocated or stored < min(bits, 8):
+                raise ValueError(f"the pixel stream has {bits} bits, but the header says {stored} of {allocated}")
         elif marker not in _OTHERS or (body[:5] == b"JFIF\0" and body[5] != 1):
             raise ValueError(f"the pixel stream holds {stream[place : place + 12].hex()}")
         place += 2 + length

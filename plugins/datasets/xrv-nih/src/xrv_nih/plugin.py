@@ -76,6 +76,22 @@ NIH = DatasetSpec(
     ),
     terms=_TERMS,
     overlaps=("nih-google", "rsna", "siim"),
+    positives={
+        "Atelectasis": 11_559,
+        "Cardiomegaly": 2_776,
+        "Consolidation": 4_667,
+        "Edema": 2_303,
+        "Effusion": 13_317,
+        "Emphysema": 2_516,
+        "Fibrosis": 1_686,
+        "Hernia": 227,
+        "Infiltration": 19_894,
+        "Mass": 5_782,
+        "Nodule": 6_331,
+        "Pleural_Thickening": 3_385,
+        "Pneumonia": 1_431,
+        "Pneumothorax": 5_302,
+    },
 )
 
 GOOGLE = DatasetSpec(
@@ -112,6 +128,12 @@ GOOGLE = DatasetSpec(
     ),
     terms=_TERMS,
     overlaps=("nih", "rsna", "siim"),
+    positives={
+        "Lung Opacity": 2_166,
+        "Fracture": 186,
+        "Nodule/Mass": 605,
+        "Pneumothorax": 238,
+    },
 )
 
 

@@ -1,0 +1,64 @@
+"""Write docs/catalogue.md from the specs of the installed plugins: run by `make docs`, checked by a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xrv_core
+
+PAGE = Path(__file__).parent / "catalogue.md"
+HEAD = """# Catalogue
+
+Generated from the specs of all plugins of this repository by `make docs`; do not edit.
+Nothing here is for medical use.
+"""
+
+
+def row(*cells: object) -> str:
+    return "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+
+
+def table(head: list[str], rows: list[list[object]]) -> str:
+    return "\n".join([row(*head), row(*["---"] * len(head)), *(row(*r) for r in rows)])
+
+
+def datasets() -> str:
+    rows = []
+    for name in xrv_core.list_datasets():
+        d = xrv_core.describe_dataset(name)
+        images = "any" if d.images is None else f"{d.images:,}"
+        labels = ", ".join(d.pathologies) or "from the data"
+        rows.append([f"`{name}`", d.title, images, labels, ", ".join(d.masks) or "-", ", ".join(d.views), d.licence])
+    return table(["name", "title", "images", "labels", "masks", "views", "licence"], rows)
+
+
+def classifiers() -> str:
+    rows = []
+    for name in xrv_core.list_classifiers():
+        c = xrv_core.describe_classifier(name)
+        labels = ", ".join(p for p, t in zip(c.pathologies, c.trained, strict=True) if t)
+        hashed = "none" if c.weights is None else "sha256 published" if c.weights.verified else "unverified"
+        aliases = ", ".join(f"`{a}`" for a in c.aliases) or "-"
+        rows.append(
+            [f"`{name}`", aliases, c.architecture, c.input_resolution or "any", labels, hashed, c.warning or "-"]
+        )
+    return table(["name", "aliases", "network", "pixels", "trained labels", "weights", "warning"], rows)
+
+
+def autoencoders() -> str:
+    rows = []
+    for name in xrv_core.list_autoencoders():
+        a = xrv_core.describe_autoencoder(name)
+        rows.append([f"`{name}`", a.architecture, a.input_resolution or "any", list(a.code_shape), a.warning or "-"])
+    return table(["name", "network", "pixels", "code", "warning"], rows)
+
+
+def page() -> str:
+    sections = {"Datasets": datasets(), "Classifiers": classifiers(), "Autoencoders": autoencoders()}
+    families = "Open-ended names: `timm/<any timm model>` is a classifier with labels of your own.\n"
+    return HEAD + "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items()) + "\n" + families
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(f"wrote {PAGE}")
