@@ -1,0 +1,1 @@
+"""BRAX, Brazilian labeled chest x-rays, for xrv-core."""

@@ -1,0 +1,77 @@
+"""BRAX: what is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import ChexpertLabelled, release_folder
+from xrv_core.errors import ArgumentError
+
+_OLDEST = "85 or more"
+
+
+class BRAXDataset(ChexpertLabelled):
+    """BRAX: 13 labels of Brazilian reports, on PNGs.
+
+    Args:
+        spec: The spec of ``brax``.
+        imgpath: ``images`` of the release, or the folder that holds it; or an archive of it. None opens labels and
+            table only.
+        csvpath: ``master_spreadsheet_update.csv``.
+        max_aspect_ratio: Leave out images whose longer side is more than so many times the shorter: 12 of the release
+            are thin strips (19:1 to 213:1), not radiographs; the next is below 9:1. None keeps them.
+        **options: ``uncertain`` and ``blank``, see ``ChexpertLabelled``; the others, see ``FileDataset``.
+
+    Raises:
+        ArgumentError: ``max_aspect_ratio`` below 1; for the others see ``ChexpertLabelled``.
+    """
+
+    needs = (
+        *ChexpertLabelled.needs,
+        *("No Finding", "PngPath", "PatientID", "PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns"),
+    )
+    text = ("PatientID", "PatientAge", "StudyDate")
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        max_aspect_ratio: float | None = 10,
+        **options: Any,
+    ) -> None:
+        if max_aspect_ratio is not None and not max_aspect_ratio >= 1:
+            raise ArgumentError(
+                f"max_aspect_ratio={max_aspect_ratio!r} is below 1, which no image is: pass 1 or more, or None for all."
+            )
+        self.max_aspect_ratio = max_aspect_ratio
+        super().__init__(spec, imgpath, csvpath, **options)
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        if self.max_aspect_ratio is None:
+            return table
+        sides = table[["Rows", "Columns"]]
+        return table[~(sides.max(axis=1) / sides.min(axis=1) > self.max_aspect_ratio)]
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return release_folder(self.source, "images") + table["PngPath"].str.removeprefix("images/")
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "patientid": table["PatientID"],
+            "view": table["ViewPosition"],
+            "age_years": pd.to_numeric(table["PatientAge"].replace(_OLDEST, _OLDEST[:2]), errors="coerce"),
+            "sex": table["PatientSex"],
+            "source_uid": "brax:" + table["PngPath"].str.removeprefix("images/").str.removesuffix(".png"),
+        }
+
+    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """By the fictitious StudyDate; some copies have it as "1970-01-01 00:00:00.020120408" for 2012-04-08."""
+        dates = table.get("StudyDate", pd.Series(np.nan, index=table.index))
+        return pd.to_numeric(dates.astype("str").str.extract(r"(\d{8})$")[0])

@@ -1,0 +1,124 @@
+"""MIMIC-CXR-JPG: what is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import ChexpertLabelled, days_from_first, read_table, release_folder
+from xrv_core.errors import ArgumentError, TableError
+
+_SPLITS = ("train", "validate", "test")
+_STUDY = ["subject_id", "study_id"]
+_LABELS, _METADATA, _SPLIT = (f"mimic-cxr-2.0.0-{name}.csv.gz" for name in ("chexpert", "metadata", "split"))
+
+
+class MIMICDataset(ChexpertLabelled):
+    """MIMIC-CXR-JPG: 13 labels of a study's report, by the CheXpert labeler or by NegBio, on each of its images.
+
+    ``labels="torchxrayvision"`` leaves out the images of the few studies that have no labels; "strict" keeps them,
+    with NaN labels.
+
+    Args:
+        spec: The spec of ``mimic``.
+        imgpath: ``files`` of the release, or the folder that holds it; or an archive of it. None opens labels and
+            tables only.
+        csvpath: ``mimic-cxr-2.0.0-chexpert.csv.gz`` or ``mimic-cxr-2.0.0-negbio.csv.gz``.
+        metadata: ``mimic-cxr-2.0.0-metadata.csv.gz``.
+        splits: ``mimic-cxr-2.0.0-split.csv.gz``; gives ``csv`` the column ``split``.
+        split: Keep the images of "train", "validate" or "test" only.
+        **options: ``uncertain`` and ``blank``, see ``ChexpertLabelled``; the others, see ``FileDataset``.
+
+    Raises:
+        ArgumentError: A table is not given that is needed, or ``split`` is none or leaves no image.
+        TableError: A table has a study or an image twice, or the two have no study in common; for the others see
+            ``ChexpertLabelled``.
+    """
+
+    needs = ("dicom_id", *_STUDY, "ViewPosition", "StudyDate", "StudyTime")
+    text = ("dicom_id", *_STUDY)
+    peer_clears_devices = True
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        metadata: str | Path | None = None,
+        splits: str | Path | None = None,
+        split: str | None = None,
+        **options: Any,
+    ) -> None:
+        if split is not None and split not in _SPLITS:
+            raise ArgumentError(f"split={split!r} is no split of {spec.name!r}. Choose one of: {', '.join(_SPLITS)}.")
+        if metadata is None:
+            raise _needed(spec, "metadata", _METADATA)
+        if split is not None and splits is None:
+            raise _needed(spec, "splits", _SPLIT)
+        self._metadata, self._splits, self.split = metadata, splits, split
+        super().__init__(spec, imgpath, csvpath, **options)
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        """The rows of the metadata, with the labels of their study and their split."""
+        self.label_table = self.table_path(csvpath, None)
+        self.csvpath = self.table_path(self._metadata, None)
+        table = self._read(self.csvpath, self.needs, _METADATA)
+        table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
+        labels = self._read(self.label_table, (*_STUDY, *ChexpertLabelled.needs, "No Finding"), _LABELS)
+        self._unique(self.label_table, labels, "study_id")
+        if not table["study_id"].isin(labels["study_id"]).any():
+            raise TableError(
+                f"{self.label_table}: none of its studies is in {self.csvpath}. Check csvpath and metadata."
+            )
+        table = table.merge(labels, on=_STUDY, how="left" if self.label_policy == "strict" else "inner")
+        return table if self._splits is None else self._with_split(table, self.table_path(self._splits, None))
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        folder = release_folder(self.source, "files")
+        patient, study = table["subject_id"], table["study_id"]
+        return f"{folder}p" + patient.str[:2] + "/p" + patient + "/s" + study + "/" + table["dicom_id"] + ".jpg"
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "patientid": table["subject_id"],
+            "view": table["ViewPosition"],
+            "offset_day_int": table["offset_day_int"],
+            "source_uid": "mimic:" + table["dicom_id"],
+        }
+
+    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """By time of day, within a day."""
+        return table["StudyTime"]
+
+    def _with_split(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
+        """``table`` with the column ``split``, and of the wanted split only."""
+        splits = self._read(path, ("dicom_id", "split"), _SPLIT)
+        self._unique(path, splits, "dicom_id")
+        table["split"] = table["dicom_id"].map(splits.set_index("dicom_id")["split"])
+        if self.split is None:
+            return table
+        kept = table[table["split"] == self.split]
+        if kept.empty:
+            there = ", ".join(f"{name} ({n})" for name, n in table["split"].value_counts().sort_index().items())
+            raise ArgumentError(
+                f"split={self.split!r} leaves no image of {self.csvpath}. {path} has of them: {there or 'none'}."
+            )
+        return kept.reset_index(drop=True)
+
+    def _read(self, path: Path, needs: tuple[str, ...], expected: str) -> pd.DataFrame:
+        return read_table(path, needs=needs, text=self.text, owner=self.spec.name, expected=expected)
+
+    def _unique(self, path: Path, table: pd.DataFrame, key: str) -> None:
+        twice = table[key][table[key].duplicated()]
+        if len(twice):
+            raise TableError(f"{path}: {key} {twice.iloc[0]} is there more than once. Compare it with its source.")
+
+
+def _needed(spec: DatasetSpec, argument: str, file: str) -> ArgumentError:
+    return ArgumentError(
+        f"{spec.name!r} needs a further table: pass {argument}=... ({file}). How to obtain it: {spec.obtain}"
+    )

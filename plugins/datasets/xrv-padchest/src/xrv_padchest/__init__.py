@@ -1,0 +1,1 @@
+"""PadChest, for xrv-core."""

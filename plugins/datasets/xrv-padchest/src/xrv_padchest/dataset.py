@@ -1,0 +1,81 @@
+"""PadChest: what is particular to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets import FileDataset, days_from_first, substring_labels, term_labels
+from xrv_core.errors import TableError
+from xrv_padchest.terms import broken_files, substrings, terms
+
+_VIEW = {"AP_horizontal": "AP Supine", "UNK": "UNKNOWN"}
+
+
+class PadChestDataset(FileDataset):
+    """PadChest: 28 labels from the terms that its authors gave to the reports.
+
+    ``labels="strict"`` takes the terms that ``terms.csv`` lists for a label, whole; all labels are unknown (NaN) where
+    no term tells anything (blank, "unchanged", "exclude", "suboptimal study" only). ``labels="torchxrayvision"`` finds
+    a label anywhere in the text of the cell, and leaves out the rows without a text, the patients born in 2009 or
+    later and those of unknown birth.
+
+    The files that cannot be read (``broken_files.txt``) are left out by both. Arguments and errors as in
+    ``FileDataset``; ``imgpath`` holds the PNGs in any sub-folders. A term that ``terms.csv`` does not know is a
+    ``TableError`` if ``labels="strict"``.
+    """
+
+    needs = ("ImageID", "StudyDate_DICOM", "PatientID", "PatientBirth", "PatientSex_DICOM", "Projection", "Labels")
+    text = ("ImageID", "StudyID", "PatientID", "Labels")  # ids of up to 39 digits
+    unique_file_names = True
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        table["offset_day_int"] = days_from_first(table["StudyDate_DICOM"], table["PatientID"])
+        keep = ~table["ImageID"].isin(list(broken_files()))
+        if self.label_policy == "torchxrayvision":
+            keep &= table["Labels"].notna() & (2019 - table["PatientBirth"] > 10)
+        return table[keep]
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["ImageID"]
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "patientid": table["PatientID"],
+            "view": table["Projection"].replace(_VIEW),
+            "offset_day_int": table["offset_day_int"],
+            "age_years": table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
+            "sex": table["PatientSex_DICOM"],
+            "source_uid": "padchest:" + table["ImageID"].str.removesuffix(".png"),
+        }
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        if self.label_policy == "torchxrayvision":
+            return substring_labels(table["Labels"], {name: substrings(name) for name in self.pathologies})
+        of_label, telling, silent = terms()
+        lists = table["Labels"].str.strip("[]").str.replace("'", "")
+        there = {term.strip() for cell in lists.dropna().unique() for term in cell.split(",")}
+        for term in sorted(there.difference(telling, silent))[:1]:
+            raise TableError(
+                f"{self.csvpath}: {term!r} in 'Labels' is no term of {self.spec.name!r}, so that it is not known which "
+                'labels it means (see terms.csv of xrv-padchest). labels="torchxrayvision" reads any text.'
+            )
+        wanted = {**{name: of_label[name] for name in self.pathologies}, "*": telling}
+        found = term_labels(lists, wanted, separator=",")
+        labels = found[:, :-1].copy()
+        labels[found[:, -1] != 1] = np.nan
+        return labels
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        """The cell, and the terms in it that mean the label."""
+        cell = self.csv["Labels"].iloc[row]
+        there = [] if pd.isna(cell) else [term.strip() for term in re.findall(r"'([^']*)'", cell)]
+        if self.label_policy == "strict":
+            meant = [term for term in there if term in terms().of_label[label]]
+        else:
+            meant = [term for term in there if any(text in f"'{term}'" for text in substrings(label))]
+        return {"Labels": cell, "terms": meant}
