@@ -78,22 +78,24 @@ def check(
         XrvError: What the dataset says about its table and paths.
     """
     dataset = _opened(name, imgpath, csvpath, options or {})
-    source = dataset.source
-    assert source is not None, "imgpath was given"
-    findings = [Finding("missing", image, "the table names it") for image in dataset.skipped]
-    present = [source.resolve(dataset.image_name(row)) for row in range(len(dataset))]
-    about = {"dataset": name, "imgpath": str(source.root.absolute())}
+    assert dataset.source is not None, "imgpath was given"
+    about = {"dataset": name, "imgpath": str(dataset.source.root.absolute())}
     target = None if out is None else Path(out)
-    show = sys.stderr.isatty() if progress is None else progress
+    hidden = not (sys.stderr.isatty() if progress is None else progress)
     with Journal(_partial(target), about) if target else _Memory() as journal:
-        with tqdm(total=len(present), unit="image", file=sys.stderr, disable=not show) as bar:
-            seen = []
-            for one in _read(dataset, source, present, journal, workers):
-                seen.append(one)
-                bar.update()
-        findings += [*_of_images(seen), *_unexpected(source, present), *_label_totals(dataset)]
+        report = _look(dataset, dataset.source, journal, workers, hidden)
         if target is not None:
-            _write(target, findings)
+            _write(target, report.findings)
+    return report
+
+
+def _look(dataset: FileDataset, source: ImageSource, journal: Journal | _Memory, workers: int, hidden: bool) -> Report:
+    """Everything that can be found."""
+    present = [source.resolve(dataset.image_name(row)) for row in range(len(dataset))]
+    reading = _read(dataset, source, present, journal, workers)
+    seen = list(tqdm(reading, total=len(present), unit="image", file=sys.stderr, disable=hidden))
+    findings = [Finding("missing", image, "the table names it") for image in dataset.skipped]
+    findings += [*_of_images(seen), *_unexpected(source, present), *_label_totals(dataset)]
     return Report(tuple(findings), len(dataset) + len(dataset.skipped), len(seen))
 
 

@@ -1,0 +1,1 @@
+"""The Hannover COVID-19 image repository, for xrv-core."""

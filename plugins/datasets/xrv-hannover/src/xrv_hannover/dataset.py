@@ -1,0 +1,47 @@
+"""The Hannover COVID-19 image repository: what is particular to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets import FileDataset
+
+# The column that tells when it happened to the patient, in days from the image; blank where it did not.
+_WHEN = {"ICU Admission": "icu_admission_offset", "Death": "death_offset"}
+
+
+class HannoverDataset(FileDataset):
+    """X-rays of patients with COVID-19, with outcomes as labels; arguments and errors as in ``FileDataset``.
+
+    ``imgpath`` is the folder ``png``, the repository or its zip; ``csvpath`` is ``data.csv``.
+    """
+
+    needs = ("patient_id", "image_id", "sex", "age", "admission_offset", "projection", *_WHEN.values())
+    text = ("patient_id", "image_id")
+    unique_file_names = True
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["image_id"] + ".png"
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "patientid": table["patient_id"],
+            "view": table["projection"].str.upper(),
+            "offset_day_int": -table["admission_offset"],  # -4: admitted four days before the image
+            "age_years": pd.to_numeric(table["age"], errors="coerce"),
+            "sex": table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # the readme says w, the table f
+            "source_uid": "hannover:" + table["image_id"],
+        }
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        columns = [table[_WHEN[name]].notna() if name in _WHEN else np.ones(len(table)) for name in self.pathologies]
+        return np.column_stack(columns).astype(np.float32)
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        if label in _WHEN:
+            return {_WHEN[label]: self.csv[_WHEN[label]].iloc[row]}
+        return {"readme.md": "a data set of COVID-19 cases"}

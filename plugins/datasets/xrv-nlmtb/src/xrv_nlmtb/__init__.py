@@ -1,0 +1,1 @@
+"""The Montgomery and Shenzhen tuberculosis sets of the NLM, for xrv-core."""

@@ -1,0 +1,87 @@
+"""The Montgomery and Shenzhen sets: what is particular to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets import FileDataset, decode_image, fit_mask
+from xrv_core.errors import ArgumentError, PathMissing, TableError
+from xrv_nlmtb.listing import list_images
+
+_MASKS = {"Left Lung": ("left_mask",), "Right Lung": ("right_mask",), "Lungs": ("left_mask", "right_mask", "lung_mask")}
+
+
+class NLMTBDataset(FileDataset):
+    """Tuberculosis by the last digit of the file name; with ``semantic_masks=True`` the lungs where they were drawn.
+
+    There is no table: ``csvpath`` is left out.
+
+    Args:
+        spec: The spec of ``nlmtb``.
+        imgpath: Folder or archive ``MontgomerySet`` or ``ChinaSet_AllFiles``, which holds ``CXR_png``,
+            or one that holds both. ``ClinicalReadings``, ``ManualMask`` and, for Shenzhen, files such as
+            ``mask/CHNCXR_0001_0_mask.png`` are used where they are there.
+        csvpath: None.
+        **options: See ``FileDataset``.
+
+    Raises:
+        ArgumentError: Without ``imgpath``, or with ``csvpath``.
+        PathMissing: ``imgpath`` holds no such images.
+        TableError: A file name that does not tell the label; for the others see ``FileDataset``.
+    """
+
+    gives_semantic_masks = True
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        name = self.spec.name
+        if csvpath is not None:
+            raise ArgumentError(f"{name!r} has no table: its file names tell the labels. Leave csvpath out.")
+        if self.source is None:
+            raise ArgumentError(f"{name!r} has no table, so it needs imgpath=.... How to obtain it: {self.spec.obtain}")
+        self.csvpath = self.source.root
+        rows = list_images(self.source)
+        if not rows:
+            raise PathMissing(
+                f"{self.csvpath}: no folder CXR_png with PNG images in it. "
+                "Give MontgomerySet, ChinaSet_AllFiles or a folder that holds them as imgpath."
+            )
+        untold = next((row["path"] for row in rows if row["label"] is None), None)
+        if untold is not None:
+            raise TableError(f"{self.csvpath}: {untold!r} ends neither in 0 (normal) nor in 1 (tuberculosis).")
+        return pd.DataFrame(rows)
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["path"]
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        masks = table[list(_MASKS["Lungs"])]
+        return {
+            "patientid": table["patient"],
+            "view": ["PA"] * len(table),  # all of them, says the article
+            "age_years": table["age"],
+            "sex": table["sex"],
+            "has_masks": masks.notna().any(axis=1),
+            "source_uid": "nlmtb:" + table["fname"].str.removesuffix(".png"),
+        }
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return table[["label"]].to_numpy(dtype=np.float32)
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        return self.csv.loc[row, ["fname", "reading"]].to_dict()
+
+    def semantic_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+        files = {column: self.csv[column].iloc[row] for column in _MASKS["Lungs"]}
+        drawn = {column: self._mask(file, shape) for column, file in files.items() if pd.notna(file)}
+        parts = {name: [drawn[column] for column in columns if column in drawn] for name, columns in _MASKS.items()}
+        return {name: np.max(masks, axis=0) for name, masks in parts.items() if masks}
+
+    def _mask(self, file: str, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """1 where a mask's file is white."""
+        pixels = decode_image(self.source.read(file), f"{self.source.root}/{file}")
+        return fit_mask((pixels > 0).astype(np.float32), shape)  # 0 is the middle between black and white

@@ -1,0 +1,1 @@
+"""Object-CXR, foreign objects on chest X-rays, for xrv-core."""

@@ -1,0 +1,77 @@
+"""Object-CXR: what is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import FileDataset, shapes_mask
+from xrv_core.datasets.tables import require_columns
+from xrv_objectcxr.annotations import read_shapes
+
+
+class ObjectCXRDataset(FileDataset):
+    """Frontal X-rays with foreign objects, whose outlines are ``pathology_masks``.
+
+    Args:
+        spec: The spec of ``objectcxr``.
+        imgpath: ``train.zip`` or ``dev.zip``, read in place, or a folder; None opens labels and table only.
+        csvpath: ``train.csv`` or ``dev.csv``, with the header ``image_name`` or the older ``image_path``.
+        **options: See ``FileDataset``.
+
+    Raises:
+        TableError: With ``pathology_masks=True``, an annotation that is no shape; for the others see ``FileDataset``.
+    """
+
+    needs = ("annotation",)
+    text = ("image_name", "image_path", "annotation")
+    unique_file_names = True
+    gives_pathology_masks = True
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(spec, imgpath, csvpath, **options)
+        if self.pathology_masks:
+            for row in range(len(self)):
+                self._shapes(row)
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        table = super().load_table(csvpath)
+        if "image_path" in table.columns:  # as in "/path/00001.jpg"
+            table["image_name"] = table["image_path"].str.rpartition("/")[2]
+        require_columns(table, ["image_name"], self.csvpath, self.spec.name)
+        table["annotation"] = table["annotation"].fillna("").str.strip()
+        return table
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["image_name"]
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "has_masks": table["annotation"] != "",
+            "source_uid": "objectcxr:" + table["image_name"].str.removesuffix(".jpg"),
+        }
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return (table["annotation"] != "").to_numpy(dtype=np.float32)[:, None]
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        return {"annotation": self.csv["annotation"].iloc[row]}
+
+    def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+        shapes = self._shapes(row)
+        return {self.pathologies[0]: shapes_mask(shapes, shape)} if shapes else {}
+
+    def _shapes(self, row: int) -> list[tuple[str, tuple[float, ...]]]:
+        """What was drawn on an image, in its pixels."""
+        return read_shapes(self.csv["annotation"].iloc[row], f"{self.csvpath}, image {self.image_name(row)!r}")

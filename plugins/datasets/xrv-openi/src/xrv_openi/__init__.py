@@ -1,0 +1,1 @@
+"""Open-i, the Indiana University chest X-ray collection, for xrv-core."""

@@ -1,0 +1,110 @@
+"""Open-i (Indiana University): what is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import FileDataset, days_from_first, read_table, substring_labels
+from xrv_openi.reports import read_reports
+from xrv_openi.terms import deciding_terms, mesh_labels
+
+# What torchxrayvision 1.5.7 looks for in the automatic terms, where it is not the label's own name.
+_SUBSTRINGS = {
+    "Atelectasis": ["atelectasis", "atelectases"],
+    "Infiltration": ["infiltration", "infiltrate"],
+    "Lung Lesion": ["lesion"],
+    "Lung Opacity": ["opacity"],
+    "Pleural_Thickening": ["pleural_thickening", "pleural thickening"],
+}
+_DATES = ("Study Date", "Patient's Birth Date")
+_HEADERS = ("imageid", "View Position", *_DATES)
+_DERIVED = ("imageid", "tsne-view")
+_VIEWS = {"LATERAL": "L", "LARGE LATERAL": "L"}
+
+
+class OpeniDataset(FileDataset):
+    """Images of Open-i with labels from the MeSH terms of their reports.
+
+    ``labels="strict"`` takes the terms that people coded (``mesh_major``), by the rules of terms.csv;
+    reports that nobody coded are NaN. ``labels="torchxrayvision"`` looks for a label's name anywhere in
+    the terms that a program found (``mesh_automatic``).
+
+    Args:
+        spec: The spec of ``openi``.
+        imgpath: Folder or archive of the PNGs, in any sub-folders; None opens labels and table only.
+        csvpath: ``NLMCXR_reports.tgz``, read without unpacking, or its folder; None fetches it.
+        dicomcsv: ``nlmcxr_dicom_metadata.csv.gz``, the headers of the DICOM files, which tell view and
+            age. None fetches it if ``csvpath`` is None too; else both are unknown.
+        use_tsne_derived_view: Take the view from ``tsnecsv`` instead; it knows 3,851 images, as PA or L.
+        tsnecsv: ``nlmcxr_tsne_pa.csv.gz``. None fetches it if ``use_tsne_derived_view``.
+        **options: See ``FileDataset``.
+
+    Raises:
+        TableError: A damaged archive, or a report that cannot be read; for the others see ``FileDataset``.
+    """
+
+    keeps_index = True
+    unique_file_names = True
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        dicomcsv: str | Path | None = None,
+        use_tsne_derived_view: bool = False,
+        tsnecsv: str | Path | None = None,
+        **options: Any,
+    ) -> None:
+        headers = dicomcsv is not None or csvpath is None
+        self._dicom = self.table_path(dicomcsv, spec.tables[1]) if headers else None
+        derived = use_tsne_derived_view or tsnecsv is not None
+        self._tsne = self.table_path(tsnecsv, spec.tables[2]) if derived else None
+        self._view_column = "tsne-view" if use_tsne_derived_view else "View Position"
+        super().__init__(spec, imgpath, csvpath, **options)
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        self.csvpath = self.table_path(csvpath, self.spec.tables[0])
+        table = read_reports(self.csvpath, self.spec.name)
+        wanted = ((self._dicom, _HEADERS, self.spec.tables[1]), (self._tsne, _DERIVED, self.spec.tables[2]))
+        for path, needs, asset in wanted:
+            if path is not None:
+                more = read_table(path, needs=needs, text=needs, owner=self.spec.name, expected=Path(asset.name).name)
+                table = table.merge(more.drop_duplicates("imageid"), on="imageid", how="left")
+        return table
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["imageid"] + ".png"
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        known = {"patientid": table["uid"], "source_uid": "openi:" + table["imageid"]}
+        if self._view_column in table.columns:
+            known["view"] = table[self._view_column].replace(_VIEWS)
+        if self._dicom is not None:
+            taken, born = (pd.to_datetime(table[name], format="%Y%m%d", errors="coerce") for name in _DATES)
+            known["age_years"] = (taken - born).dt.days / 365.25
+            known["offset_day_int"] = days_from_first(table["Study Date"], table["uid"])
+        return known
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        if self.label_policy == "strict":
+            return mesh_labels(table["mesh_major"], self.pathologies)
+        return substring_labels(table["mesh_automatic"].str.lower(), {n: _substrings(n) for n in self.pathologies})
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        if self.label_policy == "strict":
+            return {"mesh_major": deciding_terms(self.csv["mesh_major"].iloc[row], label)}
+        cell = self.csv["mesh_automatic"].iloc[row]
+        found = [t for t in str(cell).split("|") if any(text in t.lower() for text in _substrings(label))]
+        return {"mesh_automatic": "|".join(found) or cell}
+
+
+def _substrings(label: str) -> list[str]:
+    return _SUBSTRINGS.get(label, [label.lower()])

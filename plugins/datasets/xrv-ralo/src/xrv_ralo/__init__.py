@@ -1,0 +1,1 @@
+"""Stony Brook COVID-19 RALO severity scores, for xrv-core."""

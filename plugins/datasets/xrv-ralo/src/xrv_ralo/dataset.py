@@ -1,0 +1,74 @@
+"""The Stony Brook RALO scores: what is particular to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets import FileDataset, days_from_first, read_table
+from xrv_core.errors import TableError
+
+# The total of each of the two readers; pandas tells equal names apart by ".1".
+_READERS = {
+    "Geographic Extent": ["Total GEOGRAPHIC", "Total GEOGRAPHIC.1"],
+    "Lung Opacity": ["Total OPACITY", "Total OPACITY.1"],
+}
+_SCORES = [column for columns in _READERS.values() for column in columns]
+
+
+class RALODataset(FileDataset):
+    """Severity scores from 0 to 8 as labels, the mean of two readers; arguments as in ``FileDataset``.
+
+    ``imgpath`` is the folder ``CXR_images_scored`` or an archive of it; ``csvpath`` is
+    ``ralo-dataset-metadata.csv``, whose row i scores the image ``<i>.jpg``.
+
+    Raises:
+        TableError: A score that is none; for the others see ``FileDataset``.
+    """
+
+    needs = ("Subject_ID", "Exam_DateTime", *_SCORES)
+    text = ("Subject_ID", "Exam_DateTime")
+    unique_file_names = True
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        self.csvpath = self.table_path(csvpath, None)
+        name = "ralo-dataset-metadata.csv"
+        table = read_table(
+            self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=name, skiprows=1
+        )  # above the header is a row that groups the columns
+        for column in _SCORES:
+            scores = pd.to_numeric(table[column], errors="coerce")
+            wrong = np.flatnonzero(table[column].notna() & scores.isna())
+            if len(wrong):
+                cell = table[column].iloc[wrong[0]]
+                raise TableError(f"{self.csvpath}, row {wrong[0]}, column {column!r}: {cell!r} is no score.")
+            table[column] = scores
+        # of all rows: a patient's first day stays the first where images are missing
+        table["offset_day_int"] = days_from_first(table["Exam_DateTime"].str[:8], table["Subject_ID"])
+        return table.assign(image=[f"{row}.jpg" for row in range(len(table))])
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return table["image"]
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "patientid": table["Subject_ID"],
+            "view": ["AP"] * len(table),  # all of them are portable, says the article
+            "offset_day_int": table["offset_day_int"],
+            "source_uid": "ralo:" + table["image"].str.removesuffix(".jpg"),
+        }
+
+    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
+        """By date and time of the examination."""
+        return table["Exam_DateTime"].rank(method="dense")
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        scores = [table[_READERS[name]].mean(axis=1, skipna=False) for name in self.pathologies]
+        return np.column_stack(scores).astype(np.float32)
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        return self.csv.loc[row, _READERS[label]].to_dict()

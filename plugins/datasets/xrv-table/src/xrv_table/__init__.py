@@ -1,0 +1,1 @@
+"""Your own table and folder of chest X-rays as a dataset of xrv-core."""

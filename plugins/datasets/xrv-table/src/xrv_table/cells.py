@@ -1,0 +1,68 @@
+"""Turn the cells of a table, all read as text, into values; a cell that means nothing is an error that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets import age_in_years, days_from_first
+from xrv_core.errors import TableError
+
+_YES_NO = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0}
+_SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
+_DATE = r"^(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?$"
+
+_DAY = "a day is a number in every row, or a date such as 2020-01-31 in every row"
+
+#: Tells of a row where it is: file and image.
+Where = Callable[[int], str]
+
+
+def label_values(cells: pd.Series[Any], where: Where) -> NDArray[np.float32]:
+    """1 and 0 of cells such as 1, true, yes, 0, false, no in any case; NaN of blank ones.
+
+    Raises:
+        TableError: Another cell; the message names its image and column.
+    """
+    values = cells.str.strip().str.lower().map(_YES_NO)
+    _check(cells, values, where, "a label is 1, true or yes; 0, false or no; or blank where it is unknown")
+    return values.to_numpy(dtype=np.float32)
+
+
+def ages(cells: pd.Series[Any], where: Where) -> pd.Series[Any]:
+    """Years of cells such as 58, 58.5 or 058Y; NaN of blank ones and those over 120. Raises as ``label_values``."""
+    numbers = pd.to_numeric(cells, errors="coerce")
+    values = age_in_years(cells.str.strip()).fillna(numbers)
+    _check(cells, values, where, "an age is a number of years, or as in DICOM: 058Y, 011M, 006W, 004D")
+    return values.where(values.between(0, 120))
+
+
+def sexes(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """M, F or NA."""
+    return cells.str.strip().str.lower().map(_SEXES)
+
+
+def days(cells: pd.Series[Any], patients: pd.Series[Any] | None, where: Where) -> pd.Series[Any]:
+    """Whole days, of numbers, or of dates from the patient's first one; without ``patients`` from the table's.
+
+    Raises:
+        TableError: A cell that is neither. Eight digits are a date, as 20200131.
+    """
+    dates = cells.str.strip().str.replace(_DATE, r"\1\2\3", regex=True)
+    if dates.dropna().str.fullmatch(r"\d{8}").any():
+        _check(cells, pd.to_datetime(dates, format="%Y%m%d", errors="coerce"), where, _DAY)
+        return days_from_first(dates, pd.Series("", index=dates.index) if patients is None else patients)
+    numbers = pd.to_numeric(cells, errors="coerce")
+    _check(cells, numbers, where, _DAY)
+    return np.floor(numbers).astype("Int64")
+
+
+def _check(cells: pd.Series[Any], values: pd.Series[Any], where: Where, rule: str) -> None:
+    """Raise a TableError at the first cell that is not blank and became nothing."""
+    wrong = np.flatnonzero(cells.notna() & values.isna())
+    if len(wrong):
+        raise TableError(f"{where(wrong[0])}, column {cells.name!r}: {cells.iloc[wrong[0]]!r} means nothing: {rule}.")

@@ -1,0 +1,125 @@
+"""Which column of a table means what: from arguments, and from a ``table.toml`` next to the table."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from xrv_core.datasets import read_table
+from xrv_core.errors import ArgumentError, PathMissing, TableError
+
+_HELP = "The card of xrv-table lists the keys."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """The description of a table.
+
+    Attributes:
+        image: Column of the image's path below ``imgpath``.
+        labels: Columns of labels; or label name -> column; with ``findings``: the labels that are
+            looked for; or label name -> the terms that mean it. None with ``findings``: all terms that occur.
+        findings: Column of terms, such as ``"Effusion|Mass"``, instead of one column a label.
+        separator: What stands between the terms of ``findings``.
+        patient, view, age, sex, day: Columns of the patient's identifier, the view, the age (years, or
+            as in DICOM, 058Y), the sex (M, F, male, female) and the day (a number or a date).
+        masks: Label name (else: name of a structure) -> column of its mask's path below ``imgpath``.
+        extension: What to add to the paths of ``image``, such as ".png".
+        delimiter: What stands between the cells of a CSV file.
+        collection: Under which name the images are known in ``source_uid``; default: the table's folder and name.
+    """
+
+    image: str = ""
+    labels: Mapping[str, Any] | None = None
+    findings: str | None = None
+    separator: str = "|"
+    patient: str | None = None
+    view: str | None = None
+    age: str | None = None
+    sex: str | None = None
+    day: str | None = None
+    masks: Mapping[str, str] = field(default_factory=dict)
+    extension: str = ""
+    delimiter: str = ","
+    collection: str = ""
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Every column that the description names, once."""
+        named = [self.image, self.findings, self.patient, self.view, self.age, self.sex, self.day]
+        if self.findings is None and self.labels:
+            named += self.labels.values()
+        return tuple(dict.fromkeys(c for c in (*named, *self.masks.values()) if c))
+
+
+KEYS = tuple(f.name for f in fields(Columns))
+
+
+def describe(csvpath: Path, given: Mapping[str, Any], path: Path | None = None) -> Columns:
+    """What a TOML file says, and over it what was given as arguments.
+
+    Args:
+        csvpath: The table.
+        given: Keys and values; None is not given.
+        path: The TOML file; None takes ``table.toml`` next to the table, if it is there.
+
+    Raises:
+        PathMissing: ``path`` does not exist.
+        TableError: Nothing names the images or the labels, or ``table.toml`` cannot be read, or has an unknown key.
+        ArgumentError: A value of the wrong type.
+    """
+    if path is not None and not path.is_file():
+        raise PathMissing(f"{path}: no such file. Give the path of a TOML file that describes the table. {_HELP}")
+    path = path or csvpath.parent / "table.toml"
+    written = _read(path) if path.is_file() else {}
+    asked = {key: value for key, value in given.items() if value is not None}
+    values = {key: _checked(key, value, f"{path}: {key} = ") for key, value in written.items() if key not in asked}
+    values |= {key: _checked(key, value, f"{key}=") for key, value in asked.items()}
+    missing = []
+    if not values.get("image"):
+        missing.append("image=... (the column of file names)")
+    if "labels" not in values and "findings" not in values:
+        missing.append("labels=[...] (the columns of labels, or none) or findings=... (a column of terms)")
+    if missing:
+        has = ", ".join(map(repr, read_table(csvpath, owner="table").columns[:12]))
+        raise TableError(
+            f"{csvpath}: which column means what? Pass {' and '.join(missing)}, or write it into {path}. "
+            f"The table has {has}. {_HELP}"
+        )
+    return Columns(**values)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TableError(f"{path}: cannot be read as TOML: {error}. {_HELP}") from error
+    unknown = [key for key in written if key not in KEYS]
+    if unknown:
+        raise TableError(f"{path}: unknown key {unknown[0]!r}. Keys are: {', '.join(KEYS)}.")
+    return written
+
+
+def _checked(key: str, value: Any, where: str) -> Any:
+    """A value of the right type; a list of labels becomes a mapping."""
+    if key == "labels":
+        if _is_list(value):
+            return {name: name for name in value}
+        if isinstance(value, Mapping) and all(isinstance(v, str) or _is_list(v) for v in value.values()):
+            return dict(value)
+        raise ArgumentError(f"{where}{value!r} names no labels. Give a list such as ['Effusion', 'Mass'], or a table.")
+    if key == "masks":
+        if isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values()):
+            return dict(value)
+        raise ArgumentError(f"{where}{value!r} names no masks. Give a table such as {{'Effusion': 'a column'}}.")
+    if not isinstance(value, str):
+        raise ArgumentError(f"{where}{value!r} is no text, such as the name of a column.")
+    return value
+
+
+def _is_list(value: Any) -> bool:
+    """Whether it is a list of texts."""
+    return isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)

@@ -1,0 +1,11 @@
+"""The contract of datasets, over the miniature."""
+
+from __future__ import annotations
+
+from xrv_core.testing import DatasetTests
+
+
+class TestTable(DatasetTests):
+    """Every check of the conformance kit."""
+
+    name = "table"

@@ -1,0 +1,1 @@
+"""TBX11K, tuberculosis with boxes, for xrv-core."""

@@ -1,0 +1,105 @@
+"""TBX11K: what is particular to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core import DatasetSpec
+from xrv_core.datasets import FileDataset, boxes_mask
+from xrv_core.errors import ArgumentError, ImageMissing, PathMissing
+from xrv_tbx11k.coco import read_coco
+
+_SPLITS = ("train", "val", "trainval")
+_ALL = "Tuberculosis"  # of any kind
+_FOLDER = "tb/"  # of the images of patients with tuberculosis
+
+
+class TBX11KDataset(FileDataset):
+    """TBX11K, with the boxes as ``pathology_masks``; "Tuberculosis" covers the boxes of every kind.
+
+    Args:
+        spec: The spec of ``tbx11k``.
+        imgpath: The folder (or archive) TBX11K, with ``imgs/`` and ``annotations/`` in it.
+        csvpath: A JSON file of annotations; None takes ``annotations/json/TBX11K_<split>.json`` of ``imgpath``.
+        split: "train", "val" or "trainval"; has no say where ``csvpath`` is given.
+        **options: See ``FileDataset``.
+
+    Raises:
+        ArgumentError: There is no such split.
+        PathMissing: ``imgpath`` holds no annotations.
+        TableError: Annotations that cannot be read; for the others see ``FileDataset``.
+    """
+
+    gives_pathology_masks = True
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        imgpath: str | Path | None = None,
+        csvpath: str | Path | None = None,
+        *,
+        split: str = "train",
+        **options: Any,
+    ) -> None:
+        if split not in _SPLITS:
+            raise ArgumentError(f"split={split!r} is not a split with labels. Choose one of: {', '.join(_SPLITS)}.")
+        self.split = split
+        super().__init__(spec, imgpath, csvpath, **options)
+
+    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
+        if csvpath is None and self.source is not None:
+            name = f"annotations/json/TBX11K_{self.split}.json"
+            self.csvpath = self.source.root / name
+            try:
+                data = self.source.read(name)
+            except ImageMissing:
+                raise PathMissing(f"{self.csvpath}: no such file. Give the folder TBX11K as imgpath.") from None
+        else:
+            self.csvpath = self.table_path(csvpath, None)
+            if not self.csvpath.is_file():
+                raise PathMissing(f"{self.csvpath}: no such file. Give the path of TBX11K_{self.split}.json.")
+            data = self.csvpath.read_bytes()
+        table, self.boxes = read_coco(data, self.csvpath, self.spec.name, self.spec.pathologies)
+        return table
+
+    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
+        return "imgs/" + table["file_name"]
+
+    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "has_masks": table["file_name"].isin(list(self.boxes)),
+            "source_uid": "tbx11k:" + table["file_name"].str.replace(r"\.\w+$", "", regex=True),
+        }
+
+    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        names = table["file_name"]
+        matrix = np.zeros((len(table), len(self.pathologies)), dtype=np.float32)
+        for column, label in enumerate(self.pathologies):
+            matrix[:, column] = [label in found or (label == _ALL and bool(found)) for found in map(self._boxes, names)]
+        if self.label_policy == "strict":  # of one patient with tuberculosis nobody drew where, so nobody told which
+            untold = (names.str.startswith(_FOLDER) & ~names.isin(list(self.boxes))).to_numpy()
+            matrix[untold] = [1 if label == _ALL else np.nan for label in self.pathologies]
+        return matrix
+
+    def evidence(self, row: int, label: str) -> dict[str, Any]:
+        name = str(self.csv["file_name"].iloc[row])
+        found = self._boxes(name)
+        boxes = {kind: drawn for kind, drawn in found.items() if label in (kind, _ALL)}
+        return {"file_name": name, **boxes}
+
+    def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+        found = self._boxes(str(self.csv["file_name"].iloc[row]))
+        image = self.csv.iloc[row]
+        drawn_on = (int(image["height"]), int(image["width"]))
+        if found:
+            found = {**found, _ALL: [box for boxes in found.values() for box in boxes]}
+        return {label: boxes_mask(boxes, shape, drawn_on) for label, boxes in found.items()}
+
+    def _boxes(self, file_name: str) -> dict[str, list[tuple[float, float, float, float]]]:
+        """The boxes drawn on an image, by kind."""
+        return self.boxes.get(file_name, {})
