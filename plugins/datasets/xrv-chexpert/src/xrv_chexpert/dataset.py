@@ -29,16 +29,15 @@ class CheXpertImages(ChexpertLabelled):
                 f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, not the path of an image of "
                 f"{self.spec.name!r}, such as {_EXAMPLE!r}."
             )
-        parts = pd.DataFrame(
-            [path.split("/")[-3:] for path in paths.tolist()], columns=["patient", "study", "view"], dtype="str"
-        )
-        view = parts["view"].str.removesuffix(".jpg")
+        _, *cut = zip(*(path.rsplit("/", 3) for path in paths.tolist()), strict=True)
+        patient, study, file = (pd.Series(part, dtype="str") for part in cut)
+        view = file.str.removesuffix(".jpg")
         lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else view.str.endswith("lateral")
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
         return table.assign(
-            patientid=parts["patient"].str.removeprefix("patient"),
-            study=parts["study"].str.removeprefix("study").astype(int),
-            source_uid="chexpert:" + parts["patient"] + "_" + parts["study"] + "_" + view,
+            patientid=patient.str.removeprefix("patient"),
+            study=study.str.removeprefix("study").astype(int),
+            source_uid="chexpert:" + patient + "_" + study + "_" + view,
             view=frontal.mask(lateral, "L"),
         )
 
@@ -83,4 +82,5 @@ class CheXpertDataset(CheXpertImages):
         TableError: A path is none of CheXpert, or a cell none of its labels; for the others see ``FileDataset``.
     """
 
+    keeps_index = True
     needs = (*CheXpertImages.needs, "No Finding", "Sex", "Age", "Frontal/Lateral", "AP/PA")

@@ -64,6 +64,7 @@ class NIHDataset(_NIHImages):
         TableError: ``boxes`` has a row that is no box of a label; for the others see ``FileDataset``.
     """
 
+    keeps_index = True
     needs = (*_NIHImages.needs, "Finding Labels")
     gives_pathology_masks = True
 

@@ -41,6 +41,7 @@ class RSNADataset(FileDataset):
         TableError: A table with rows that make no sense; for the others see ``FileDataset``.
     """
 
+    keeps_index = True
     needs = ("patientId", "x", "y", "width", "height", "Target")
     text = ("patientId",)
     unique_file_names = True

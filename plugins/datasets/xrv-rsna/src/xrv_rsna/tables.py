@@ -16,8 +16,8 @@ _BOX = ["x", "y", "width", "height"]
 _CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
 
 
-def boxes_by_image(table: pd.DataFrame, path: Path) -> dict[str, list[tuple[float, ...]]]:
-    """Boxes ``(x, y, width, height)`` of the rows of ``stage_2_train_labels.csv``, by image."""
+def boxes_by_image(table: pd.DataFrame, path: Path) -> dict[str, list[list[float]]]:
+    """Boxes ``[x, y, width, height]`` of the rows of ``stage_2_train_labels.csv``, by image."""
     boxes = table[_BOX].apply(pd.to_numeric, errors="coerce")
     is_box = (boxes >= [0, 0, 1, 1]).all(axis=1)
     ill = table[~np.where(table["Target"] == 1, is_box, (table["Target"] == 0) & table[_BOX].isna().all(axis=1))]
@@ -32,9 +32,9 @@ def boxes_by_image(table: pd.DataFrame, path: Path) -> dict[str, list[tuple[floa
     both = np.intersect1d(codes[is_box], codes[~is_box])
     if len(both):
         raise TableError(f"{path}: the rows of {images[both[0]]!r} contradict each other: Target 1 and Target 0.")
-    found: dict[str, list[tuple[float, ...]]] = {}
+    found: dict[str, list[list[float]]] = {}
     for code, box in zip(codes[is_box], boxes[is_box].to_numpy().tolist(), strict=True):
-        found.setdefault(images[code], []).append(tuple(box))
+        found.setdefault(images[code], []).append(box)
     return found
 
 

@@ -36,6 +36,7 @@ class SIIMDataset(FileDataset):
         ImageError: ``read_headers`` meets a damaged file; for the others see ``FileDataset``.
     """
 
+    keeps_index = True
     needs = ("ImageId",)
     text = ("ImageId",)
     unique_file_names = True
