@@ -23,8 +23,9 @@ demo: $(STAMP)
 	$(BIN)/xrv evaluate phantom-net phantom -o split=test -o n=600 --out demo-output --overwrite
 	@echo "Open demo-output/report.html in a browser."
 
+# Two workers on two cores, so one torch thread each.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q  # two workers on two cores: one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow -q
@@ -39,6 +40,8 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_catalogue.py
+	XRV_CACHE_DIR=$$(mktemp -d) $(BIN)/python docs/make_paper_tables.py
+	XRV_CACHE_DIR=$$(mktemp -d) $(BIN)/python docs/make_label_differences.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

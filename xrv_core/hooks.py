@@ -37,5 +37,5 @@ def xrv_commands() -> list[CommandSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
-def xrv_resolve(kind: str, name: str) -> Spec | None:  # type: ignore[empty-body]
+def xrv_resolve(kind: str, name: str) -> Spec | None:
     """The spec of an open-ended name such as ``timm/convnext_tiny``, None where it is not this plugin's."""

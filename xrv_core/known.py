@@ -12,10 +12,26 @@ _DENSENET = ["all", "nih", "pc", "chex", "rsna", "mimic_nb", "mimic_ch"]
 #: Kind, then name (or alias), then the distribution that offers it.
 KNOWN: dict[str, dict[str, str]] = {
     "dataset": {
+        "brax": "xrv-brax",
+        "chexlocalize": "xrv-chexpert",
+        "chexpert": "xrv-chexpert",
         "covid19": "xrv-covid19",
+        "hannover": "xrv-hannover",
+        "mimic": "xrv-mimic",
         "nih": "xrv-nih",
         "nih-google": "xrv-nih",
+        "nlmtb": "xrv-nlmtb",
+        "objectcxr": "xrv-objectcxr",
+        "openi": "xrv-openi",
+        "padchest": "xrv-padchest",
         "phantom": "xrv-phantom",
+        "ralo": "xrv-ralo",
+        "rsna": "xrv-rsna",
+        "siim": "xrv-siim",
+        "table": "xrv-table",
+        "tbx11k": "xrv-tbx11k",
+        "vinbrain": "xrv-vinbrain",
+        "vindr": "xrv-vinbrain",
     },
     "classifier": {
         **{f"densenet121-res224-{name}": "xrv-densenet" for name in _DENSENET},

@@ -1,0 +1,1 @@
+"""The dataset plugin to copy."""
