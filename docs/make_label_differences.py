@@ -63,7 +63,8 @@ def line(peer: Any, strict: Any, rows: np.ndarray, label: str) -> list[str]:
 def reasons(evidence: Iterable[dict[str, Any]]) -> str:
     """The most frequent terms behind some labels, with how many images have them."""
     counts = Counter(term for found in evidence for term in set(terms(found)))
-    shown = [f"{term} ({number:,})" for term, number in counts.most_common(SHOWN)]
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{term} ({number:,})" for term, number in ranked[:SHOWN]]
     return "; ".join(shown) + ("; ..." if len(counts) > SHOWN else "")
 
 

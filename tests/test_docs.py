@@ -21,6 +21,7 @@ def test_the_catalogue_is_what_the_specs_say() -> None:
     assert (ROOT / "docs/catalogue.md").read_text() == make["page"](), "run `make docs`"
 
 
+@pytest.mark.slow
 @pytest.mark.parity
 @pytest.mark.parametrize("name", ["paper-tables", "label-differences"])
 def test_pages_about_the_real_tables_are_what_the_tables_say(name: str, xrv_tables: Path) -> None:
