@@ -9,7 +9,7 @@ TABLE = DatasetSpec(
     miniature="xrv_table.miniature:write_table",
     licence="That of your data",
     citation="Cite where your data are described.",
-    homepage="https://pypi.org/project/xrv-table/",
+    homepage="plugins/datasets/xrv-table in the repository of xrv-core",
     obtain=(
         "Give a CSV or Parquet file with one row an image as csvpath, the folder of the images as imgpath, and say "
         "which column means what: image='file', labels=['Effusion', 'Mass'], patient='patient', ..., or in a "
