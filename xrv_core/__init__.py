@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xrv_core import datasets, errors, models
+    from xrv_core import datasets, errors, models, testing
     from xrv_core.api import (
         describe_autoencoder,
         describe_classifier,
@@ -43,7 +43,7 @@ _HOME = {
     "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
-_ROOMS = ("datasets", "errors", "models")
+_ROOMS = ("datasets", "errors", "models", "testing")
 
 __version__ = "0.1.0"
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "register",
     "registered",
     "reload_plugins",
+    "testing",
 ]
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "ArgumentError",
     "AssetError",
     "CheckpointError",
+    "ConformanceError",
     "DownloadError",
     "DuplicateName",
     "FactoryError",
@@ -63,6 +64,10 @@ class FactoryError(XrvError, ImportError):
 
 class MissingDependency(XrvError, ImportError):
     """An optional library is needed; the message gives the pip command."""
+
+
+class ConformanceError(XrvError, AssertionError):
+    """Something that a plugin offers does not keep its contract; the message lists every check that failed."""
 
 
 # -- arguments and tensors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
@@ -94,5 +95,6 @@ class Autoencoder(Protocol):
 
 def missing_members(thing: object, protocol: type) -> Sequence[str]:
     """Names of ``protocol`` that ``thing`` lacks, for messages that say more than 'no'."""
-    members: frozenset[str] = getattr(protocol, "__protocol_attrs__", frozenset())
+    own = [name for name, value in vars(protocol).items() if isinstance(value, property | FunctionType)]
+    members = {*protocol.__annotations__, *own} - set(dir(object))  # Python 3.11 keeps no list of them
     return sorted(m for m in members if not hasattr(thing, m))

@@ -1,0 +1,111 @@
+"""Run the conformance kit for datasets: the functions that people call."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from xrv_core.api import describe_dataset
+from xrv_core.errors import ArgumentError
+from xrv_core.specs import DatasetSpec
+from xrv_core.testing import (
+    dataset_checks_files,
+    dataset_checks_items,
+    dataset_checks_manners,
+    dataset_checks_masks,
+    dataset_checks_options,
+    dataset_checks_processes,
+    dataset_checks_spec,
+    dataset_checks_table,
+)
+from xrv_core.testing.results import Check, CheckResult, check_exemptions, raise_failures, run
+from xrv_core.testing.subject import Subject, Write
+
+__all__ = ["DATASET_CHECKS", "SPEC_CHECKS", "check_dataset", "check_dataset_spec", "run_checks"]
+
+#: Checks that need no data, by name.
+SPEC_CHECKS: Mapping[str, Check] = MappingProxyType({check.__name__: check for check in dataset_checks_spec.CHECKS})
+
+#: Every check of a dataset, by name, in the order in which they run.
+DATASET_CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        check.__name__: check
+        for module in (
+            dataset_checks_spec,
+            dataset_checks_table,
+            dataset_checks_items,
+            dataset_checks_options,
+            dataset_checks_masks,
+            dataset_checks_files,
+            dataset_checks_processes,
+            dataset_checks_manners,
+        )
+        for check in module.CHECKS
+    }
+)
+
+
+def check_dataset(
+    dataset: str | DatasetSpec, *, exempt: Mapping[str, str] | None = None, miniature: Write | None = None
+) -> list[CheckResult]:
+    """Prove that a dataset keeps the contract, over its miniature; takes some seconds and needs no network.
+
+    In a script, call it under ``if __name__ == "__main__":``, since it starts processes.
+
+    Args:
+        dataset: A registered name, or a spec.
+        exempt: Checks that cannot hold, each with the reason in words.
+        miniature: Writes a miniature into a folder and returns the arguments that open it; None takes the spec's.
+
+    Returns:
+        What came of every check; none failed.
+
+    Raises:
+        ConformanceError: Checks failed, or an exempted one passed; the message lists them all.
+        ArgumentError: ``exempt`` names a check that does not exist, or gives no reason.
+    """
+    results = run_checks(dataset, exempt=exempt, miniature=miniature)
+    raise_failures(_spec(dataset).name, results)
+    return results
+
+
+def check_dataset_spec(spec: str | DatasetSpec) -> list[CheckResult]:
+    """Check a spec alone: what it tells, and that listing it is light; arguments and errors as in ``check_dataset``."""
+    results = run_checks(spec, only=SPEC_CHECKS)
+    raise_failures(_spec(spec).name, results)
+    return results
+
+
+def run_checks(
+    dataset: str | DatasetSpec,
+    *,
+    exempt: Mapping[str, str] | None = None,
+    miniature: Write | None = None,
+    only: Iterable[str] | None = None,
+) -> list[CheckResult]:
+    """Run the checks and return what came of each; nothing is raised for a check that fails.
+
+    Args:
+        dataset: A registered name, or a spec.
+        exempt: Checks that cannot hold, each with the reason in words.
+        miniature: Writes a miniature; see ``check_dataset``.
+        only: Names of the checks to run; None runs all of ``DATASET_CHECKS``.
+
+    Raises:
+        ArgumentError: ``exempt`` or ``only`` names a check that does not exist, or there is no reason.
+    """
+    exempt = dict(exempt or {})
+    check_exemptions(exempt, DATASET_CHECKS)
+    chosen = list(DATASET_CHECKS if only is None else only)
+    unknown = [name for name in chosen if name not in DATASET_CHECKS]
+    if unknown:
+        raise ArgumentError(f"only names {unknown[0]!r}, which is no check. They are: {', '.join(DATASET_CHECKS)}.")
+    with tempfile.TemporaryDirectory(prefix="xrv-checks-", ignore_cleanup_errors=True) as folder:
+        subject = Subject(_spec(dataset), Path(folder), miniature)
+        return [run(name, DATASET_CHECKS[name], subject, exempt.get(name)) for name in chosen]
+
+
+def _spec(dataset: str | DatasetSpec) -> DatasetSpec:
+    return dataset if isinstance(dataset, DatasetSpec) else describe_dataset(dataset)

@@ -1,0 +1,139 @@
+"""Checks of the arguments that choose among items."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xrv_core.errors import ArgumentError, XrvError
+from xrv_core.testing.compare import array_difference, by_uid, column, sample_difference, table_difference
+from xrv_core.testing.results import Check, NotApplicable, described
+
+if TYPE_CHECKING:
+    from xrv_core.protocols import Dataset
+    from xrv_core.testing.subject import Subject
+
+__all__ = ["CHECKS", "rewritten"]
+
+_NO_SUCH = "no such thing"
+
+
+def bad_options(subject: Subject) -> Iterator[str]:
+    """A view, label policy or error policy that does not exist is an ArgumentError that repeats it."""
+    subject.dataset  # noqa: B018
+    for name, value in (("views", [_NO_SUCH]), ("labels", _NO_SUCH), ("on_error", _NO_SUCH)):
+        try:
+            subject.open(**{name: value})
+        except ArgumentError as error:
+            if _NO_SUCH not in str(error):
+                yield f"{name}={value!r} raises a message that does not repeat it: {error}"
+        except Exception as error:
+            yield f"{name}={value!r} raises {described(error)} instead of ArgumentError"
+        else:
+            yield f"{name}={value!r} opens, although there is no such thing"
+
+
+def views_filter(subject: Subject) -> Iterator[str]:
+    """``views=[...]`` keeps the rows of those views, in order, with their labels."""
+    full = subject.dataset
+    rows_of = column(full, "view")
+    for wanted in [*([view] for view in full.views), full.views]:
+        rows = np.flatnonzero([view in wanted for view in rows_of])
+        kept = subject.open(views=wanted)
+        difference = table_difference(kept.csv, full.csv.iloc[rows]) or array_difference(kept.labels, full.labels[rows])
+        if difference:
+            yield f"views={wanted!r} does not keep the rows with that view: {difference}"
+
+
+def unique_patients(subject: Subject) -> Iterator[str]:
+    """``unique_patients=True`` keeps one real row of each patient, the earliest, and every row of unknown ones."""
+    full = subject.dataset
+    patients = column(full, "patientid")
+    known = {p for p in patients if p is not None}
+    try:
+        kept = subject.open(unique_patients=True)
+    except ArgumentError:
+        if not known:
+            raise NotApplicable("it does not know its patients, and says so") from None
+        raise
+    rows = [by_uid(full).get(uid, -1) for uid in kept.csv["source_uid"]]
+    if -1 in rows:
+        yield f"row {rows.index(-1)} has the source_uid {kept.csv['source_uid'][rows.index(-1)]!r}, which no row has"
+        return
+    difference = table_difference(kept.csv, full.csv.iloc[rows])
+    difference = difference or array_difference(kept.labels, full.labels[rows])
+    if difference:
+        yield f"a row is kept that is no real one: {difference}"
+    chosen = [patients[row] for row in rows]
+    for patient in sorted(known):
+        if chosen.count(patient) != 1:
+            yield f"patient {patient!r} has {chosen.count(patient)} rows instead of 1"
+        elif (better := _earlier(full, rows[chosen.index(patient)])) is not None:
+            yield f"patient {patient!r} is kept with row {rows[chosen.index(patient)]}, but row {better} is earlier"
+    if chosen.count(None) != patients.count(None):
+        yield f"{chosen.count(None)} of {patients.count(None)} rows of unknown patients are kept"
+
+
+def _earlier(full: Dataset, row: int) -> int | None:
+    """A row of the same patient that is surely earlier: by days, or by age where no day is known."""
+    patients = column(full, "patientid")
+    same = [i for i, patient in enumerate(patients) if patient == patients[row]]
+    for name in ("offset_day_int", "age_years"):
+        when = column(full, name)
+        told = [i for i in same if when[i] is not None]
+        if told:
+            first = min(told, key=lambda i: float(when[i]))
+            late = when[row] is None or when[row] > when[first]
+            return first if late and (when[row] is not None or name == "offset_day_int") else None
+    return None
+
+
+def alignment(subject: Subject) -> Iterator[str]:
+    """Whatever is filtered or put in another order, an image keeps its pixels, labels and masks."""
+    masks = dict.fromkeys(subject.kinds, True)
+    subject.steady  # noqa: B018
+    full = subject.open(**masks)
+    samples, place = subject.read_all(full), by_uid(full)
+    for name, options in _rearranged(subject):
+        try:
+            other = subject.open(**masks, **options)
+        except XrvError:  # patients that are not known, a table whose order matters: refused, and not mixed up
+            continue
+        for i, uid in enumerate(other.csv["source_uid"]):
+            if uid not in place:
+                continue
+            difference = sample_difference(other[i], samples[place[uid]], ignore=["idx"])
+            if difference:
+                yield f"{name}, {uid!r} differs from what it is otherwise in {difference}"
+                break
+
+
+def _rearranged(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+    views = subject.dataset.views
+    yield f"with views=[{views[-1]!r}]", {"views": [views[-1]]}
+    yield "with unique_patients=True", {"unique_patients": True}
+    table = subject.arguments.get("csvpath")
+    if table is not None and Path(table).suffix == ".csv":
+        target = subject.folder / "reversed" / Path(table).name
+        rewritten(Path(table), target, lambda rows: [rows[0], *rows[:0:-1]])
+        yield "with the rows of the table in reverse order", {"csvpath": target}
+
+
+def rewritten(table: Path, target: Path, change: Callable[[Any], Any]) -> None:
+    """Write a changed copy of a CSV file, as a list of rows, or of a JSON file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if table.suffix == ".json":
+        target.write_text(json.dumps(change(json.loads(table.read_text(encoding="utf-8")))), encoding="utf-8")
+        return
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    with target.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(change(rows))
+
+
+CHECKS: tuple[Check, ...] = (bad_options, views_filter, unique_patients, alignment)

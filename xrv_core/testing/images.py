@@ -1,0 +1,123 @@
+"""A miniature's images, to be packed, damaged and mended."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from xrv_core.testing.results import NotApplicable
+
+__all__ = ["Images", "Victim", "redrawn"]
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".tif", ".tiff", ".bmp", ".gif")
+
+
+@dataclass(frozen=True)
+class Victim:
+    """An image file that some item needs, and what happened when it was gone.
+
+    Attributes:
+        name: Path below the root.
+        error: What was raised, if anything.
+        rows: How many items there were.
+    """
+
+    name: str
+    error: Exception | None
+    rows: int
+
+
+class Images:
+    """A copy of what ``imgpath`` holds, as a folder.
+
+    Args:
+        imgpath: A folder, or an archive, which is unpacked.
+        folder: Where the copy goes, and what is packed from it.
+
+    Attributes:
+        root: The copy.
+    """
+
+    def __init__(self, imgpath: Path, folder: Path) -> None:
+        self.root = folder / (imgpath.name if imgpath.is_dir() else "unpacked")
+        if imgpath.is_dir():
+            shutil.copytree(imgpath, self.root)
+        elif zipfile.is_zipfile(imgpath):
+            with zipfile.ZipFile(imgpath) as archive:
+                archive.extractall(self.root)  # noqa: S202  # zipfile keeps it in the folder
+        else:
+            with tarfile.open(imgpath) as archive:
+                archive.extractall(self.root, filter="data")  # the filter keeps it in the folder
+
+    def names(self) -> list[str]:
+        """Paths below the root of what looks like an image by its name, else of every file."""
+        files = sorted(p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
+        return [name for name in files if name.lower().endswith(_IMAGES)] or files
+
+    def packed(self, kind: str, top: str = "") -> Path:
+        """All files in a new archive.
+
+        Args:
+            kind: "zip" or "tar".
+            top: A folder, with a slash, that is to hold them all.
+        """
+        path = self.root.parent / f"{top.rstrip('/') or 'flat'}.{kind}"
+        files = sorted(p for p in self.root.rglob("*") if p.is_file())
+        if kind == "zip":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in files:
+                    archive.write(file, top + file.relative_to(self.root).as_posix())
+        else:
+            with tarfile.open(path, "w") as tar:
+                for file in files:
+                    tar.add(file, top + file.relative_to(self.root).as_posix())
+        return path
+
+    @contextmanager
+    def changed(self, name: str, data: bytes | None) -> Iterator[None]:
+        """One file holds other bytes, or is gone, for a while."""
+        path = self.root / name
+        before = path.read_bytes()
+        try:
+            if data is None:
+                path.unlink()
+            else:
+                path.write_bytes(data)
+            yield
+        finally:
+            path.write_bytes(before)
+
+
+def redrawn(data: bytes, low: float, high: float) -> bytes:
+    """An image file in the same format with its grey values squeezed into a part of what the encoding can hold.
+
+    Args:
+        data: The file.
+        low: What black becomes, in 0..1 of the possible range.
+        high: What white becomes; an image with ``high < low`` is a negative.
+
+    Raises:
+        NotApplicable: Only Pillow's 8-bit and 16-bit grey and 8-bit colour are redrawn.
+    """
+    from PIL import Image
+
+    try:
+        image: Image.Image = Image.open(BytesIO(data))
+        kind, deep = image.format, image.mode.startswith("I;16")
+        grey = np.asarray(image if deep else image.convert("L")).astype(np.float64)
+    except OSError:
+        raise NotApplicable("the miniature's images are no PNG or JPEG files, which alone are redrawn") from None
+    top = 65535 if deep else 255
+    values = np.round((low + grey / top * (high - low)) * top).astype(np.uint16 if deep else np.uint8)
+    out = BytesIO()
+    options = {"quality": 95} if kind == "JPEG" else {}
+    Image.fromarray(values).save(out, format=kind, **options)
+    return out.getvalue()
