@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.images import PixelRecipe, decode_image
 from xrv_core.datasets.index import XrayDataset
+from xrv_core.datasets.indexes import Index
 from xrv_core.datasets.labels import check_label_policy
 from xrv_core.datasets.sources import ImageSource
+from xrv_core.datasets.tablecache import index_file
 from xrv_core.datasets.tables import common_columns, read_table
 from xrv_core.errors import ArgumentError, ImageMissing, TableError
 from xrv_core.specs import Asset, DatasetSpec
@@ -64,6 +66,10 @@ class FileDataset(XrayDataset):
     text: ClassVar[tuple[str, ...]] = ()
     #: File names are unique in the whole collection: images may lie in any sub-folder of ``imgpath``.
     unique_file_names: ClassVar[bool] = False
+    #: The index is kept in the cache (see tablecache.py). To be said by each class for itself, and only if all that
+    #: its index depends on is ``csvpath`` (default: ``spec.tables[0]``), attributes that it sets before this class's
+    #: ``__init__``, files that those name as a ``Path``, and its code.
+    keeps_index: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -83,18 +89,18 @@ class FileDataset(XrayDataset):
         self.recipe = recipe or PixelRecipe()
         self.skipped: list[str] = []
         root = None if imgpath is None else Path(imgpath).expanduser()
-        self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names)
-        table = self._own_rows(self.load_table(csvpath))
-        names = self._all_names(table)
-        keep = self._rows_with_image(names, on_error)
-        if len(keep) < len(table):
-            table, names = table.iloc[keep].reset_index(drop=True), names.iloc[keep].reset_index(drop=True)
-        csv = common_columns(table, self.common(table))
-        csv["_image"] = names  # travels through the filters of the base, then leaves the table
-        self.pathologies = list(self.label_names(table))
-        matrix, order = self.label_matrix(table), self.order(table)
-        super().__init__(spec, csv, matrix, self.pathologies, label_policy=labels, order=order, **options)
+        self._source = None if root is None else ImageSource(root, by_name=self.unique_file_names)
+        index = self._index(csvpath, on_error)
+        super().__init__(
+            spec, index.csv, index.labels, self.pathologies, label_policy=labels, order=index.order, **options
+        )
         self._names = self.csv.pop("_image")
+
+    @property
+    def source(self) -> ImageSource | None:
+        """The images; None without ``imgpath``."""
+        self._looked = True
+        return self._source
 
     # -- what a subclass says
 
@@ -161,6 +167,38 @@ class FileDataset(XrayDataset):
 
         return fetch(asset)
 
+    def _index(self, csvpath: str | Path | None, on_error: str) -> Index:
+        """The index of all rows with an image, from the cache if it is there and no image is missing."""
+        file, self._looked = None, False
+        if vars(type(self)).get("keeps_index", False):
+            state = {k: v for k, v in vars(self).items() if k not in ("_source", "_looked")}
+            table = self.table_path(csvpath, self.spec.tables[0] if self.spec.tables else None)
+            file = index_file({"attributes": state, "images": self._source is not None}, type(self).__mro__, table)
+        index = None if file is None else file.read()
+        if index is not None:
+            vars(self).update(index.attributes)
+            if len(self._rows_with_image(index.csv["_image"], on_error)) == len(index.csv):
+                return index
+        before = dict(vars(self))
+        index, complete = self._build(csvpath, on_error)
+        if file is not None and complete and not (self._looked and self._source):
+            found = {k: v for k, v in vars(self).items() if k != "_looked" and before.get(k, self) is not v}
+            file.write(index._replace(attributes=found))
+        return index
+
+    def _build(self, csvpath: str | Path | None, on_error: str) -> tuple[Index, bool]:
+        """The index from the source, and whether no image is missing."""
+        table = self._own_rows(self.load_table(csvpath))
+        names = self._all_names(table)
+        keep = self._rows_with_image(names, on_error)
+        complete = len(keep) == len(table)
+        if not complete:
+            table, names = table.iloc[keep].reset_index(drop=True), names.iloc[keep].reset_index(drop=True)
+        csv = common_columns(table, self.common(table))
+        csv = pd.concat([csv, names.rename("_image")], axis=1)  # travels through the base's filters, then leaves
+        self.pathologies = list(self.label_names(table))
+        return Index(csv, self.label_matrix(table), self.order(table), {}), complete
+
     def _own_rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows that ``rows`` keeps; none is an error."""
         kept = self.rows(table).reset_index(drop=True)
@@ -178,9 +216,9 @@ class FileDataset(XrayDataset):
 
     def _rows_with_image(self, names: pd.Series[Any], on_error: str) -> NDArray[np.intp]:
         """Positions of the rows whose image is there; a path outside ``imgpath`` is always an error."""
-        if self.source is None:
+        if self._source is None:
             return np.arange(len(names))
-        absent = self.source.missing(names.tolist())
+        absent = self._source.missing(names.tolist())
         if not absent:
             return np.arange(len(names))
         self.skipped = [str(names.iloc[i]) for i in absent]
@@ -189,7 +227,7 @@ class FileDataset(XrayDataset):
             if len(absent) == len(names):
                 hint = "Check imgpath: not one image of the table is in it."
             raise ImageMissing(
-                f"{self.source.root}: {len(absent)} of the {len(names)} images that {self.csvpath} names are not "
+                f"{self._source.root}: {len(absent)} of the {len(names)} images that {self.csvpath} names are not "
                 f"there; the first is {self.skipped[0]!r}. {hint}"
             )
         _log.info("%s: left out %d of %d rows without an image", self.spec.name, len(absent), len(names))

@@ -83,8 +83,10 @@ class XrayDataset(Labelled):
         if unique_patients:
             when = pd.Series(0, index=range(len(csv))) if order is None else order
             keep = keep[self._first_of_each_patient(csv.iloc[keep], when.iloc[keep])]
-        self.csv = csv.iloc[keep].reset_index(drop=True)
-        self.labels = np.ascontiguousarray(labels[keep], dtype=np.float32)
+        if len(keep) < len(csv):  # a selection copies every column
+            csv, labels = csv.iloc[keep], labels[keep]
+        self.csv = csv.reset_index(drop=True)
+        self.labels = np.ascontiguousarray(labels, dtype=np.float32)
 
     # -- what a subclass says
 

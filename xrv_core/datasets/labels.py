@@ -45,11 +45,15 @@ def term_labels(
         for name in names:
             column_of.setdefault(name, []).append(column)
     matrix = np.zeros((len(distinct), len(terms)), dtype=np.float32)
-    for row, cell in enumerate(distinct):
+    rows, columns = [], []
+    for row, cell in enumerate(distinct.tolist()):
         if not cell.strip():
             matrix[row] = np.nan
         for term in cell.split(separator):
-            matrix[row, column_of.get(term.strip(), [])] = 1
+            for column in column_of.get(term.strip(), ()):
+                rows.append(row)
+                columns.append(column)
+    matrix[rows, columns] = 1  # at once: single assignments take most of the time
     return matrix[codes]
 
 

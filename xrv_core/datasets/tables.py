@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets.labelled import COMMON_COLUMNS
-from xrv_core.errors import MissingColumns, PathMissing, TableError
+from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
 __all__ = ["common_columns", "read_table", "require_columns"]
 
@@ -22,9 +22,15 @@ _UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError
 
 
 def read_table(
-    path: str | Path, *, needs: Iterable[str] = (), text: Iterable[str] = (), owner: str, expected: str = ""
+    path: str | Path,
+    *,
+    needs: Iterable[str] = (),
+    text: Iterable[str] = (),
+    owner: str,
+    expected: str = "",
+    **options: Any,
 ) -> pd.DataFrame:
-    """Read a CSV file (plain, .gz, .bz2, .xz, .zip with one member, .zst).
+    """Read a CSV file (plain, .gz, .bz2, .xz, .zip with one member, .zst) or a Parquet file (.parquet).
 
     Args:
         path: The file.
@@ -32,9 +38,11 @@ def read_table(
         text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
+        **options: What else ``pandas.read_csv`` should know, such as ``skiprows`` or ``sep``.
 
     Raises:
         PathMissing: ``path`` does not exist.
+        MissingDependency: It is a Parquet file, and pyarrow is not installed.
         TableError: The file cannot be parsed or has no rows.
         MissingColumns: Some of ``needs`` are not there.
     """
@@ -42,10 +50,12 @@ def read_table(
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
+    parquet = path.suffix.lower() == ".parquet"
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False)
+        table = _read_parquet(path, text) if parquet else _read_csv(path, text, options)
     except _UNREADABLE as error:
-        raise TableError(f"{path}: cannot be read as a CSV table for {owner!r}: {error}") from error
+        kind = "Parquet" if parquet else "CSV"
+        raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}") from error
     require_columns(table, needs, path, owner, expected)
     if table.empty:
         raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
@@ -96,6 +106,25 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFra
     )
     own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
     return pd.concat([own, common], axis=1)
+
+
+def _read_csv(path: Path, text: Iterable[str], options: Mapping[str, Any]) -> pd.DataFrame:
+    table: pd.DataFrame = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False, **options)
+    return table
+
+
+def _read_parquet(path: Path, text: Iterable[str]) -> pd.DataFrame:
+    """A Parquet file; the columns of ``text`` as they would be written in a CSV file."""
+    try:
+        table = pd.read_parquet(path)
+    except ImportError as error:
+        raise MissingDependency(f"{path}: Parquet tables are read by pyarrow: pip install pyarrow") from error
+    for name in {*text} & {*table.columns}:
+        column = table[name]
+        if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+            column = column.astype("Int64")  # integers become floats where there are blanks
+        table[name] = column.astype("str")
+    return table
 
 
 def _fresh(values: Any, dtype: Any) -> pd.Series[Any]:

@@ -29,8 +29,13 @@ class CheXpertImages(ChexpertLabelled):
                 f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, not the path of an image of "
                 f"{self.spec.name!r}, such as {_EXAMPLE!r}."
             )
-        _, *cut = zip(*(path.rsplit("/", 3) for path in paths.tolist()), strict=True)
-        patient, study, file = (pd.Series(part, dtype="str") for part in cut)
+        patients, studies, files = [], [], []
+        for path in paths.tolist():
+            _, one, two, three = path.rsplit("/", 3)
+            patients.append(one)
+            studies.append(two)
+            files.append(three)
+        patient, study, file = (pd.Series(names, dtype="str") for names in (patients, studies, files))
         view = file.str.removesuffix(".jpg")
         lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else view.str.endswith("lateral")
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
@@ -42,9 +47,11 @@ class CheXpertImages(ChexpertLabelled):
         )
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        cut = [path.rpartition("/patient") for path in table["Path"].tolist()]
-        folders = {top: self._folder(top) for top in {top for top, _, _ in cut}}
-        return pd.Series([f"{folders[top]}patient{rest}" for top, _, rest in cut], dtype="str")
+        paths = table["Path"].tolist()
+        tops = [path.rpartition("/patient")[0] for path in paths]
+        folders = {top: self._folder(top) for top in set(tops)}
+        names = [folders[top] + path[len(top) + 1 :] for top, path in zip(tops, paths, strict=True)]
+        return pd.Series(names, dtype="str")
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         age = table.get("Age")

@@ -1,0 +1,149 @@
+"""The cache of built indices: what it gives is what would have been built, or it gives nothing."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from table_bench import Bench, assert_same, bench, kept
+
+import xrv_core
+from xrv_core.assets import cache_dir
+from xrv_core.datasets import tablecache
+from xrv_core.errors import ArgumentError
+
+__all__ = ["bench"]  # the fixture
+
+
+@pytest.mark.parametrize("options", [{}, {"unique_patients": True}, {"option": 0.1, "labels": "torchxrayvision"}])
+def test_the_second_opening_builds_nothing_and_gives_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    cold, built = bench.open(**options)
+    assert built
+    again, built = bench.open(**options)
+    assert not built
+    monkeypatch.setenv("XRV_TABLE_CACHE", "0")
+    without, built = bench.open(**options)
+    assert built
+    for other in (again, without, pickle.loads(pickle.dumps(again))):
+        assert_same(cold, other)
+        assert cold.first == other.first == {"images": ["000", "001"], "option": None}
+    assert again.csv["whole"].iloc[0] == 2**60 + 1 or options
+
+
+def test_what_comes_from_the_cache_can_be_changed(bench: Bench) -> None:
+    bench.open()
+    again, built = bench.open()
+    again.csv.loc[0, "age_years"] = 99.0
+    again.csv.loc[0, "image"] = "other"
+    again.labels[0, 0] = 7
+    assert not built
+    assert bench.open()[0].labels[0, 0] == 1
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", newline="") as file:
+        file.write(text)
+
+
+CHANGES: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "table": lambda b: _append(b.csv, "x,yes,p,0,1,0,M,True,0\n") or {},
+    "path of the table": lambda b: {"csvpath": b.csv.rename(b.csv.with_name("other.csv"))},
+    "another table": lambda b: _append(b.more, "2\n") or {},
+    "no other table": lambda b: {"more": None},
+    "label policy": lambda b: {"labels": "torchxrayvision"},
+    "option": lambda b: {"option": 1},
+    "type of an option": lambda b: {"option": True},
+    "code": lambda b: _append(b.package / "dataset.py", "# new\n") or {},
+    "terms": lambda b: _append(b.package / "terms.csv", "nodule\n") or {},
+    "new file": lambda b: _append(b.package / "more.toml", "a = 1\n") or {},
+    "class": lambda b: {"kind": "Curious"},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_any_change_is_another_file(bench: Bench, what: str) -> None:
+    bench.open()
+    changed = CHANGES[what](bench)
+    assert bench.open(**changed)[1]
+    assert not bench.open(**changed)[1]
+    assert len(kept()) == 2
+
+
+def test_pandas_options_are_part_of_the_key(bench: Bench) -> None:
+    bench.open()
+    with pd.option_context("mode.string_storage", "python"):
+        opened, built = bench.open()
+    assert built
+    assert opened.csv["image"].dtype.storage == "python"
+
+
+@pytest.mark.parametrize("harm", ["cut", "bit", "empty", "foreign"])
+def test_a_damaged_file_is_ignored_and_written_again(bench: Bench, harm: str) -> None:
+    cold, _ = bench.open()
+    (file,) = kept()
+    good = data = file.read_bytes()
+    if harm == "foreign":  # the intact file of another index
+        bench.open(option=1)
+        data = next(f for f in kept() if f != file).read_bytes()
+    middle = len(data) // 2
+    flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    file.write_bytes({"cut": data[:-9], "bit": flipped, "empty": b"", "foreign": data}[harm])
+    again, built = bench.open()
+    assert built
+    assert_same(cold, again)
+    assert file.read_bytes() == good
+
+
+def test_the_switch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XRV_TABLE_CACHE", "0")
+    assert bench.open()[1]
+    assert bench.open()[1]
+    assert not kept()
+    monkeypatch.setenv("XRV_TABLE_CACHE", "perhaps")
+    with pytest.raises(ArgumentError) as error:
+        bench.open()
+    assert str(error.value) == "XRV_TABLE_CACHE is 'perhaps': set it to 1 or 0."
+
+
+def test_a_cache_that_cannot_be_written_to_is_no_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tablecache.tempfile, "NamedTemporaryFile", refuse)
+        assert bench.open()[1]
+    assert not kept()
+    (cache_dir() / "tables").rmdir()
+    (cache_dir() / "tables").write_text("not a folder")
+    assert bench.open()[1]
+
+
+def test_a_read_only_cache_is_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.open()
+    (file,) = kept()
+    state = file.stat()
+    file.parent.chmod(0o555)
+    assert not bench.open()[1]
+    file.parent.chmod(0o755)
+    assert file.stat().st_mtime_ns == state.st_mtime_ns
+
+
+@pytest.mark.parity
+def test_the_eight_real_tables(xrv_tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from real_tables import EIGHT, seed_cache
+
+    seed_cache(xrv_tables)
+    monkeypatch.setattr(tablecache, "_MARGIN", -1e9)
+    for name in EIGHT:
+        cold, again = xrv_core.get_dataset(name), xrv_core.get_dataset(name)
+        assert_same(cold, again)
+        monkeypatch.setenv("XRV_TABLE_CACHE", "0")
+        assert_same(cold, xrv_core.get_dataset(name))
+        monkeypatch.delenv("XRV_TABLE_CACHE")
+    assert len(kept()) == 6  # the table of nih-google is small; the readings of vinbrain are kept in no file
