@@ -144,17 +144,19 @@ def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.Mon
 
 
 def test_a_known_plugin_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(xrv_core.known.KNOWN["dataset"], "siim", "xrv-siim")
+    monkeypatch.setitem(xrv_core.known.KNOWN["dataset"], "jsrt", "xrv-jsrt")
     with pytest.raises(NotInstalled) as caught:
-        xrv_core.get_dataset("siim")
-    assert str(caught.value) == "'siim' comes with the plugin xrv-siim, which is not installed: pip install xrv-siim"
+        xrv_core.get_dataset("jsrt")
+    assert str(caught.value) == "'jsrt' comes with the plugin xrv-jsrt, which is not installed: pip install xrv-jsrt"
 
 
 def test_code_that_cannot_be_imported_is_a_typed_error(install: Install) -> None:
     install("xrv-toy", GOOD)
     with pytest.raises(FactoryError) as caught:
         xrv_core.get_dataset("toy")
-    assert str(caught.value) == ("The code of 'toy', toy_code:Toy, cannot be imported: No module named 'toy_code'")
+    assert str(caught.value) == (
+        "The code of 'toy', no_such_code:Toy, cannot be imported: No module named 'no_such_code'"
+    )
 
 
 def test_every_installed_plugin_of_ours_is_sound() -> None:
