@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -13,10 +12,10 @@ from xrv_core import __version__, api
 from xrv_core.discovery import Plugin
 from xrv_core.errors import UnknownName, XrvError
 from xrv_core.specs import Asset, ClassifierSpec, CommandSpec, DatasetSpec, ModelSpec, Spec
+from xrv_core.terminal import NOT_MEDICAL, print_table
 
-__all__ = ["NOT_MEDICAL", "main", "print_table"]
+__all__ = ["main"]
 
-NOT_MEDICAL = "Not for medical use."
 _KINDS = ("dataset", "classifier", "autoencoder")
 _KIND_OPTION = click.option("--kind", type=click.Choice(_KINDS), help="Where one name leads to several things.")
 
@@ -160,16 +159,6 @@ def doctor() -> None:
         except importlib.metadata.PackageNotFoundError:
             rows.append((library, "not installed"))
     print_table(("WHAT", "IS"), [*rows, ("torchvision", torchvision_state())])
-
-
-def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:
-    """Print aligned columns; ``right`` are the numbers of the right-aligned ones. Widths in characters."""
-    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    for number, row in enumerate(cells):
-        aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        line = "  ".join(aligned).rstrip()
-        click.echo(click.style(line, dim=True) if number == 0 else line)
 
 
 def _find(name: str, kind: str | None) -> list[tuple[str, Spec]]:

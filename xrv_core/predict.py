@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xrv_core import api
-from xrv_core.cli import NOT_MEDICAL, print_table
 from xrv_core.errors import ArgumentError, PathMissing, XrvError
+from xrv_core.terminal import NOT_MEDICAL, print_table
 
 if TYPE_CHECKING:
     import numpy as np

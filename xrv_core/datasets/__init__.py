@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
     from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
-    from xrv_core.datasets.images import PixelRecipe, decode_image, load_image
+    from xrv_core.datasets.images import decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.labels import substring_labels, term_labels
     from xrv_core.datasets.layout import release_folder
     from xrv_core.datasets.masks import boxes_mask, fit_mask
+    from xrv_core.datasets.pixels import PixelRecipe
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
     from xrv_core.datasets.shapes import check_shape, shapes_mask
     from xrv_core.datasets.sources import ImageSource
@@ -32,7 +33,8 @@ _HOME = {
     "dicom_files": "age_in_years dicom_headers write_dicom",
     "extensions": "choose_extension",
     "files": "FileDataset",
-    "images": "PixelRecipe decode_image load_image",
+    "images": "decode_image load_image",
+    "pixels": "PixelRecipe",
     "index": "XrayDataset",
     "labels": "substring_labels term_labels",
     "layout": "release_folder",

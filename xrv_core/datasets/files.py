@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.images import PixelRecipe, decode_image
+from xrv_core.datasets.images import decode_image
 from xrv_core.datasets.index import XrayDataset
 from xrv_core.datasets.indexes import Index
 from xrv_core.datasets.labels import check_label_policy
+from xrv_core.datasets.pixels import PixelRecipe
 from xrv_core.datasets.sources import ImageSource
 from xrv_core.datasets.tablecache import index_file
 from xrv_core.datasets.tables import common_columns, read_table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrv_core.datasets.pixels import PixelRecipe, luminance, scale_pixels
 from xrv_core.errors import ImageError, PathMissing
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["PixelRecipe", "decode_image", "load_image", "luminance", "scale_pixels"]
+__all__ = ["decode_image", "load_image"]
 
 # Only these decoders see a file: others run interpreters (EPS) or have no fixed value range (FITS).
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
@@ -26,19 +26,6 @@ _AGAIN = "Download or copy it again, and compare sizes or checksums with the sou
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0 tags
 _MIN_IS_WHITE, _SIGNED = 0, 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class PixelRecipe:
-    """How pixels are made from a file, kept with a dataset for the record. Both options concern DICOM only.
-
-    Args:
-        modality_lut: Apply the modality LUT (rescale slope and intercept, or a LUT sequence).
-        voi_lut: Apply the modality LUT, then the file's first VOI LUT or window.
-    """
-
-    modality_lut: bool = False
-    voi_lut: bool = False
 
 
 _PLAIN = PixelRecipe()
@@ -97,30 +84,6 @@ def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArra
         return decode_dicom(data, name, recipe)
     values, low, high = _grey(*_samples(data, name), name)
     return scale_pixels(values, low, high)[np.newaxis]
-
-
-def scale_pixels(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
-    """Map the possible range ``low..high`` linearly to [-1024, 1024], as float32."""
-    exact = np.float32 if values.dtype.itemsize <= 2 or values.dtype == np.float32 else np.float64
-    x: Any = values.astype(exact)
-    if low:
-        x -= exact(low)
-    x /= exact(high - low)
-    x *= 2048
-    x -= 1024
-    scaled: NDArray[np.float32] = x.astype(np.float32, copy=False)
-    return scaled
-
-
-def luminance(colour: NDArray[Any]) -> NDArray[Any]:
-    """Grey of red, green, blue ``[H, W, 3...]``: the channel itself if all are equal, else BT.601 in float."""
-    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
-    if np.array_equal(red, green) and np.array_equal(red, blue):
-        return red
-    grey: NDArray[Any] = np.float32(0.299) * red
-    grey += np.float32(0.587) * green
-    grey += np.float32(0.114) * blue
-    return grey
 
 
 def _samples(data: bytes, name: str) -> tuple[ImageFile, NDArray[Any]]:

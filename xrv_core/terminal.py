@@ -1,0 +1,22 @@
+"""What commands print alike: tables, and the sentence that stands beside every prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["NOT_MEDICAL", "print_table"]
+
+NOT_MEDICAL = "Not for medical use."
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:
+    """Print aligned columns; ``right`` are the numbers of the right-aligned ones. Widths in characters."""
+    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for number, row in enumerate(cells):
+        aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        line = "  ".join(aligned).rstrip()
+        click.echo(click.style(line, dim=True) if number == 0 else line)
