@@ -14,7 +14,7 @@ import xrv_core
 SPEC = """
 def dataset(name, **more):
     return xrv_core.DatasetSpec(
-        name=name, title="A toy", factory="no_such_code:Toy", licence="CC0", citation="none",
+        name=name, title="A toy", factory="toy_code:Toy", licence="CC0", citation="none",
         homepage="https://example.org", obtain="Nothing to obtain.", **more)
 """
 HEAD = "import xrv_core\nfrom xrv_core import hookimpl\n" + SPEC
@@ -45,6 +45,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     yield put
     monkeypatch.undo()
     for name in set(sys.modules) - before:
-        if name.endswith("_plugin"):
+        if name.endswith("_plugin") or name == "toy_code":
             del sys.modules[name]
     xrv_core.reload_plugins()

@@ -155,7 +155,7 @@ def test_code_that_cannot_be_imported_is_a_typed_error(install: Install) -> None
     with pytest.raises(FactoryError) as caught:
         xrv_core.get_dataset("toy")
     assert str(caught.value) == (
-        "The code of 'toy', no_such_code:Toy, cannot be imported: No module named 'no_such_code'"
+        "The code of 'toy', toy_code:Toy, cannot be imported: No module named 'toy_code'"
     )
 
 
