@@ -154,9 +154,7 @@ def test_code_that_cannot_be_imported_is_a_typed_error(install: Install) -> None
     install("xrv-toy", GOOD)
     with pytest.raises(FactoryError) as caught:
         xrv_core.get_dataset("toy")
-    assert str(caught.value) == (
-        "The code of 'toy', toy_code:Toy, cannot be imported: No module named 'toy_code'"
-    )
+    assert str(caught.value) == ("The code of 'toy', toy_code:Toy, cannot be imported: No module named 'toy_code'")
 
 
 def test_every_installed_plugin_of_ours_is_sound() -> None:
