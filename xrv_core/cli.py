@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -78,7 +79,7 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
             click.echo(("\n" if number else "") + click.style(f"{kind}s".upper(), bold=True))
         if kind == "dataset":
             print_table(
-                ("NAME", "IMAGES", "LABELS", "MASKS", "LICENCE", "TITLE"), map(_dataset_row, specs), right=(1, 2)
+                ("NAME", "IMAGES", "LABELS", "MASKS", "TITLE", "LICENCE"), map(_dataset_row, specs), right=(1, 2)
             )
         else:
             print_table(("NAME", "LABELS", "PIXELS", "WEIGHTS", "TITLE"), map(_model_row, specs), right=(1, 2))
@@ -196,7 +197,14 @@ def _dataset_row(spec: Spec) -> tuple[Any, ...]:
     assert isinstance(spec, DatasetSpec)
     images = "-" if spec.images is None else f"{spec.images:,}"
     labels = len(spec.pathologies) or "from data"
-    return spec.name, images, labels, ", ".join(spec.masks) or "-", spec.licence, spec.title
+    return (
+        spec.name,
+        images,
+        labels,
+        ", ".join(spec.masks) or "-",
+        spec.title,
+        shorten(spec.licence, 50, placeholder=" …"),
+    )
 
 
 def _model_row(spec: Spec) -> tuple[Any, ...]:
