@@ -167,12 +167,12 @@ def test_what_holds_no_weights(tmp_path):
         (
             {3: torch.ones(1)},
             "is no state dict: one of its keys is of type int. Expected are tensors by name, a module, or either of "
-            "them under 'state_dict', 'model_state_dict', 'model'.",
+            "them under 'state_dict', 'model_state_dict', 'model_state', 'model'.",
         ),
         (
             {"weight": torch.ones(1), "epoch": 3},
             "is no state dict: its entry 'epoch' is not a tensor but of type int. Expected are tensors by name, a "
-            "module, or either of them under 'state_dict', 'model_state_dict', 'model'.",
+            "module, or either of them under 'state_dict', 'model_state_dict', 'model_state', 'model'.",
         ),
     ):
         path = save(thing, tmp_path / "w.pt")

@@ -173,8 +173,7 @@ def test_attributes_in_the_way_of_a_mapping(tmp_path):
 
 
 def damaged(tmp_path: Path, data: bytes) -> str:
-    path = tmp_path / "w.pt"
-    path.write_bytes(data)
+    (path := tmp_path / "w.pt").write_bytes(data)
     with pytest.raises(CheckpointError) as error:
         load_state_dict(path)
     assert type(error.value) is CheckpointError
@@ -225,7 +224,8 @@ def zipped_bytes(compression: int = zipfile.ZIP_STORED, **members: bytes) -> byt
 
 def test_archives_that_are_no_checkpoints(tmp_path):
     assert damaged(tmp_path, zipped_bytes(a=b"x")) == (
-        f"Weights file W cannot be read: it is a zip archive, but not one of torch.save. {DAMAGED}"
+        f"Weights file W cannot be read: it is a zip archive, but not one of torch.save; if a weights file lies in it, "
+        f"name that with member=. {DAMAGED}"
     )
     assert damaged(tmp_path, zipped_bytes(w__data_pkl=b"x", w__constants_pkl=b"x")) == (
         "Weights file W cannot be read: it is a TorchScript archive, which is code; save a state dict instead. "

@@ -11,42 +11,44 @@ from typing import Any
 import torch
 from torch import nn
 
-from xrv_core.errors import CheckpointError, PathMissing
+from xrv_core.errors import CheckpointError
 from xrv_core.models.inert import Shell, TensorRecord
+from xrv_core.models.members import Source, open_source
 from xrv_core.models.torchfile import TorchFile
 
 __all__ = ["load_into", "load_state_dict", "wrapped_keys"]
 
 #: Where training scripts keep the model inside a checkpoint; the first one found is taken.
-CONTAINERS = ("state_dict", "model_state_dict", "model")
+CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model")
 #: What wrappers put before every key: DataParallel, torch.compile.
 WRAPPERS = ("module.", "_orig_mod.")
 
 MAX_LAYERS = 100_000
 
 
-def load_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) -> dict[str, torch.Tensor]:
     """The tensors of a weights file by name, on the CPU. No code of the file is run.
 
     Read are safetensors; ``torch.save`` files in the zip format and in the one before torch 1.6,
     of a state dict, of a training checkpoint that holds one (under ``state_dict``,
-    ``model_state_dict`` or ``model``), or of a whole pickled module. Of a module, only the tensors
-    are taken: its classes are neither imported nor needed. Prefixes that wrappers put before all
-    names (``module.`` of DataParallel, ``_orig_mod.`` of torch.compile) are taken off.
+    ``model_state_dict``, ``model_state`` or ``model``), or of a whole pickled module. Of a module,
+    only the tensors are taken: its classes are neither imported nor needed. Prefixes that wrappers
+    put before all names (``module.`` of DataParallel, ``_orig_mod.`` of torch.compile) are taken off.
 
     Args:
         path: The file.
+        member: Name of the weights file inside ``path``, which is then a zip archive of several.
+            It is read where it lies (stored) or unpacked in memory (deflated); nothing is written
+            to disk, and messages call it ``path!member``.
 
     Raises:
-        PathMissing: No such file.
+        PathMissing: No such file, or no such member.
         UnsafeCheckpoint: The pickle names anything but tensors, layers of torch.nn, torchvision,
             timm or torchxrayvision, and plain data.
         CheckpointError: It is damaged, no weights file, or holds no weights.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise PathMissing(f"Weights file {path} does not exist.")
-    state = _load_safetensors(path) if _is_safetensors(path) else _load_torch(path)
+    with open_source(Path(path), member) as source:
+        state = _load_safetensors(source) if _is_safetensors(source) else _load_torch(source)
     stripped = True
     while stripped:
         stripped = False
@@ -117,32 +119,34 @@ def _first(names: list[str], separator: str, count: int = 4) -> str:
 # -- formats
 
 
-def _is_safetensors(path: Path) -> bool:
+def _is_safetensors(source: Source) -> bool:
     """Eight bytes with the length of a JSON header, then the header."""
-    with path.open("rb") as stream:
-        start = stream.read(9)
+    source.stream.seek(0)
+    start = source.stream.read(9)
     if len(start) < 9 or start[8:] != b"{":
         return False
     (length,) = struct.unpack("<Q", start[:8])
-    return bool(length <= path.stat().st_size - 8)
+    return bool(length <= source.size - 8)
 
 
-def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+def _load_safetensors(source: Source) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
+    source.stream.seek(0)
+    state: dict[str, torch.Tensor]
     try:
-        state: dict[str, torch.Tensor] = load_file(path)
+        state = load_file(source.path) if source.path else load(source.stream.read())
     except SafetensorError as error:
-        raise CheckpointError(f"Weights file {path} is no sound safetensors file: {error}.") from error
+        raise CheckpointError(f"Weights file {source.name} is no sound safetensors file: {error}.") from error
     if not state:
-        raise CheckpointError(f"Weights file {path} holds no tensors.")
+        raise CheckpointError(f"Weights file {source.name} holds no tensors.")
     return state
 
 
-def _load_torch(path: Path) -> dict[str, torch.Tensor]:
-    with path.open("rb") as stream:
-        start = stream.read(64).lstrip()
+def _load_torch(source: Source) -> dict[str, torch.Tensor]:
+    source.stream.seek(0)
+    start = source.stream.read(64).lstrip()
     hint = ""
     if not start:
         hint = "it is empty"
@@ -151,22 +155,22 @@ def _load_torch(path: Path) -> dict[str, torch.Tensor]:
     elif start.startswith(b"version https://git-lfs"):
         hint = "it is a Git LFS pointer; get the file itself with `git lfs pull`"
     if hint:
-        raise CheckpointError(f"Weights file {path} holds no weights: {hint}.")
-    with TorchFile(path) as file:
-        records = dict(_records(file.tree, path))
-        return {name: file.tensor(record) for name, record in records.items()}
+        raise CheckpointError(f"Weights file {source.name} holds no weights: {hint}.")
+    file = TorchFile(source)
+    records = dict(_records(file.tree, source.name))
+    return {name: file.tensor(record) for name, record in records.items()}
 
 
 # -- from what was saved to a flat list of tensors
 
 
-def _records(tree: Any, path: Path) -> Iterator[tuple[str, TensorRecord]]:
+def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
     """Names and records of the weights in ``tree``."""
     if isinstance(tree, dict):
         inner = next((tree[k] for k in CONTAINERS if isinstance(dict.get(tree, k), dict | Shell)), None)
         if inner is not None:
             tree = inner
-    found: list[tuple[Any, Any]] = list(_of_module(tree, path) if isinstance(tree, Shell) else _items(tree))
+    found: list[tuple[Any, Any]] = list(_of_module(tree, file) if isinstance(tree, Shell) else _items(tree))
     for name, record in found:
         problem = ""
         if not isinstance(name, str):
@@ -175,11 +179,11 @@ def _records(tree: Any, path: Path) -> Iterator[tuple[str, TensorRecord]]:
             problem = f"its entry {name[:80]!r} is not a tensor but of type {type(record).__name__}"
         if problem:
             raise CheckpointError(
-                f"Weights file {path} is no state dict: {problem}. Expected are tensors by name, a module, or either "
+                f"Weights file {file} is no state dict: {problem}. Expected are tensors by name, a module, or either "
                 f"of them under {', '.join(map(repr, CONTAINERS))}."
             )
     if not found:
-        raise CheckpointError(f"Weights file {path} holds no weights: it is {_described(tree)} without tensors.")
+        raise CheckpointError(f"Weights file {file} holds no weights: it is {_described(tree)} without tensors.")
     yield from found
 
 
@@ -187,7 +191,7 @@ def _described(tree: Any) -> str:
     return f"a pickled {type(tree).name}" if isinstance(tree, Shell) else f"a pickled {type(tree).__name__}"
 
 
-def _of_module(root: Shell, path: Path) -> Iterator[tuple[str, TensorRecord]]:
+def _of_module(root: Shell, file: str) -> Iterator[tuple[str, TensorRecord]]:
     """What ``root.state_dict()`` would hold, in its order, were ``root`` alive."""
     todo: list[tuple[str, Shell]] = [("", root)]
     seen = 0
@@ -195,7 +199,7 @@ def _of_module(root: Shell, path: Path) -> Iterator[tuple[str, TensorRecord]]:
         prefix, shell = todo.pop()
         seen += 1
         if seen > MAX_LAYERS or prefix.count(".") > 100:
-            raise CheckpointError(f"Weights file {path} has layers within layers without end.")
+            raise CheckpointError(f"Weights file {file} has layers within layers without end.")
         attributes = vars(shell)
         passing = attributes.get("_non_persistent_buffers_set")
         skipped = passing if isinstance(passing, set) else ()

@@ -18,7 +18,6 @@ import pickle
 import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import torch
@@ -162,10 +161,10 @@ _REBUILD: dict[str, Callable[..., Any]] = {
 class _InertUnpickler(pickle.Unpickler):
     """Finds no class of the running program but ``OrderedDict`` and ``set``."""
 
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
+    def __init__(self, stream: IO[bytes], name: str) -> None:
         # Files of Python 2 hold byte strings; their text is kept whatever its encoding was.
         super().__init__(stream, encoding="utf-8", errors="surrogateescape")
-        self.path = path
+        self.name = name
         self.storages: dict[str, Storage] = {}
         self._shells: dict[str, type[Shell]] = {}
 
@@ -186,11 +185,11 @@ class _InertUnpickler(pickle.Unpickler):
             return self._shells[full]
         if full.startswith("torch._utils._rebuild_"):
             raise CheckpointError(
-                f"Weights file {self.path} holds a tensor of a kind that is not supported ({full}): only plain dense "
+                f"Weights file {self.name} holds a tensor of a kind that is not supported ({full}): only plain dense "
                 "tensors are. Convert it to such, and save a state dict as safetensors."
             )
         raise UnsafeCheckpoint(
-            f"Weights file {self.path} asks for {full}, which is neither a tensor nor a layer of torch.nn, "
+            f"Weights file {self.name} asks for {full}, which is neither a tensor nor a layer of torch.nn, "
             "torchvision, timm or torchxrayvision. Nothing of the file was run. Get these weights as safetensors or "
             "as a plain state dict, from a source that you trust."
         )
@@ -211,12 +210,12 @@ class _InertUnpickler(pickle.Unpickler):
         return storage
 
 
-def unpickle(stream: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
+def unpickle(stream: IO[bytes], name: str) -> tuple[Any, dict[str, Storage]]:
     """Read the next pickle of ``stream``, after a look at its instructions.
 
     Args:
         stream: Seekable; left behind the pickle.
-        path: The file it belongs to, for messages.
+        name: The file it belongs to, for messages.
 
     Returns:
         What was pickled, and the storages that it names.
@@ -235,6 +234,6 @@ def unpickle(stream: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
             raise ValueError("its pickle has a memo index out of order")
     end = stream.tell()
     stream.seek(start)
-    unpickler = _InertUnpickler(io.BytesIO(stream.read(end - start)), path)
+    unpickler = _InertUnpickler(io.BytesIO(stream.read(end - start)), name)
     tree = unpickler.load()
     return tree, unpickler.storages

@@ -8,14 +8,13 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import torch
 
 from xrv_core.errors import CheckpointError, XrvError
 from xrv_core.models.inert import Storage, TensorRecord, unpickle
+from xrv_core.models.members import Source
 
 __all__ = ["TorchFile"]
 
@@ -24,7 +23,7 @@ STREAM_MAGIC = 0x1950A86A20F9469CFC6C
 
 
 class TorchFile:
-    """A file written by ``torch.save``, open for reading. A context manager.
+    """What ``torch.save`` wrote, read from an open source that stays the caller's.
 
     Attributes:
         tree: What was saved: dicts, lists, numbers, ``Shell``s, and ``TensorRecord``s for tensors.
@@ -34,28 +33,17 @@ class TorchFile:
         CheckpointError: It is damaged, or in another format.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: Source) -> None:
+        self.name = source.name
         self.tree: Any = None
-        self._size = path.stat().st_size
+        self._size = source.size
         self._tensors: dict[str, torch.Tensor] = {}
-        self._stream: IO[bytes] = path.open("rb")
-        try:
-            with _told(path):
-                zipped = self._stream.read(4) == b"PK\x03\x04"
-                self._stream.seek(0)
-                self._open = self._read_zip() if zipped else self._read_stream()
-        except BaseException:
-            self._stream.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._stream.close()
+        self._stream = source.stream
+        with _told(self.name):
+            self._stream.seek(0)
+            zipped = self._stream.read(4) == b"PK\x03\x04"
+            self._stream.seek(0)
+            self._open = self._read_zip() if zipped else self._read_stream()
 
     def tensor(self, record: TensorRecord) -> torch.Tensor:
         """The tensor of a record, in memory; records of one storage share it.
@@ -63,7 +51,7 @@ class TorchFile:
         Raises:
             CheckpointError: The record reaches beyond its storage, or the file is cut off.
         """
-        with _told(self.path):
+        with _told(self.name):
             storage, offset, size, stride = record
             if not isinstance(storage, Storage) or math.prod(size) > storage.numel:
                 raise ValueError(f"a tensor of size {size} does not fit into its storage")
@@ -90,13 +78,15 @@ class TorchFile:
             raise ValueError(f"its contents claim to be larger than its {self._size:,} bytes, or are compressed")
         roots = [name.removesuffix("data.pkl") for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(roots) != 1:
-            raise ValueError("it is a zip archive, but not one of torch.save")
+            raise ValueError(
+                "it is a zip archive, but not one of torch.save; if a weights file lies in it, name that with member="
+            )
         root = roots[0]
         if f"{root}constants.pkl" in infos:
             raise ValueError("it is a TorchScript archive, which is code; save a state dict instead")
         if f"{root}byteorder" in infos and archive.read(f"{root}byteorder") != b"little":
             raise ValueError("it was written on a big-endian machine")
-        self.tree, _ = unpickle(io.BytesIO(archive.read(f"{root}data.pkl")), self.path)
+        self.tree, _ = unpickle(io.BytesIO(archive.read(f"{root}data.pkl")), self.name)
 
         def open_storage(storage: Storage) -> IO[bytes]:
             info = infos[f"{root}data/{storage.key}"]
@@ -107,15 +97,15 @@ class TorchFile:
         return open_storage
 
     def _read_stream(self) -> Callable[[Storage], AbstractContextManager[IO[bytes]]]:
-        magic, _ = unpickle(self._stream, self.path)
+        magic, _ = unpickle(self._stream, self.name)
         if magic != STREAM_MAGIC:
             raise ValueError("it was not written by torch.save")
-        unpickle(self._stream, self.path)  # version of the format, always 1001
-        system, _ = unpickle(self._stream, self.path)
+        unpickle(self._stream, self.name)  # version of the format, always 1001
+        system, _ = unpickle(self._stream, self.name)
         if not (isinstance(system, dict) and system.get("little_endian", True)):
             raise ValueError("it was written on a big-endian machine")
-        self.tree, storages = unpickle(self._stream, self.path)
-        keys, _ = unpickle(self._stream, self.path)
+        self.tree, storages = unpickle(self._stream, self.name)
+        keys, _ = unpickle(self._stream, self.name)
         places: dict[str, int] = {}
         for key in keys:
             storage = storages[key]
@@ -134,7 +124,7 @@ class TorchFile:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(name: str) -> Iterator[None]:
     """Whatever a damaged file may cause comes out as a CheckpointError that names it."""
     try:
         yield
@@ -143,5 +133,5 @@ def _told(path: Path) -> Iterator[None]:
     except Exception as error:
         cause = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
         raise CheckpointError(
-            f"Weights file {path} cannot be read: {cause}. It is damaged, or no file of safetensors or torch.save."
+            f"Weights file {name} cannot be read: {cause}. It is damaged, or no file of safetensors or torch.save."
         ) from error

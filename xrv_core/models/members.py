@@ -1,0 +1,163 @@
+"""Weights files as seekable streams: a file of its own, or a member of a zip archive, read where it lies."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from xrv_core.errors import CheckpointError, PathMissing
+
+__all__ = ["Source", "open_source"]
+
+CHUNK = 1 << 20
+#: Trained weights hardly compress. A member that claims to unpack to more than this many times its size is no weights.
+MAX_RATIO = 20
+#: Smaller ones may be all zeros.
+SMALL = 16 * CHUNK
+
+
+class Source(NamedTuple):
+    """A weights file, open for reading.
+
+    Attributes:
+        stream: Seekable, at its start.
+        size: Its bytes.
+        name: What messages call it: a path, or ``archive.zip!member``.
+        path: The file on disk, where it is one.
+    """
+
+    stream: IO[bytes]
+    size: int
+    name: str
+    path: Path | None
+
+
+@contextmanager
+def open_source(path: Path, member: str | None) -> Iterator[Source]:
+    """Open a weights file, or one inside a zip archive without unpacking anything to disk.
+
+    A member that is stored is read in place; one that is deflated is unpacked in memory, no
+    further than the size that the archive states.
+
+    Raises:
+        PathMissing: No such file, or no such member.
+        CheckpointError: The archive is damaged, or the member cannot be read from it.
+    """
+    if not path.is_file():
+        raise PathMissing(f"Weights file {path} does not exist.")
+    with path.open("rb") as file:
+        if member is None:
+            yield Source(file, path.stat().st_size, str(path), path)
+            return
+        name = f"{path}!{member}"
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception as error:  # whatever a damaged directory causes
+            raise CheckpointError(
+                f"{path} is no zip archive that can be read ({error}), so member {member!r} cannot be had from it."
+            ) from error
+        with archive:
+            info = _info(archive, path, member)
+            try:
+                stream = _stored(file, info) if info.compress_type == zipfile.ZIP_STORED else _inflated(archive, info)
+            except Exception as error:
+                cause = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+                raise CheckpointError(f"Weights file {name} cannot be read from the archive: {cause}.") from error
+            yield Source(stream, info.file_size, name, None)
+
+
+def _info(archive: zipfile.ZipFile, path: Path, member: str) -> zipfile.ZipInfo:
+    found = [info for info in archive.infolist() if info.filename == member]
+    if len(found) > 1:
+        raise CheckpointError(f"{path} has {len(found)} members named {member!r}, so it is not clear which is meant.")
+    if not found:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        near = difflib.get_close_matches(member, names, n=1) or [n for n in names if n.endswith(f"/{member}")]
+        hint = f"Did you mean {near[0]!r}?" if near else f"Of its {len(names)} files the first are {names[:3]}."
+        raise PathMissing(f"{path} has no member {member!r}. {hint}")
+    if found[0].is_dir():
+        raise CheckpointError(f"Weights file {path}!{member} cannot be read: it is a folder.")
+    return found[0]
+
+
+# -- the two ways in which a member may lie in an archive
+
+
+class _Window(io.RawIOBase):
+    """Part of a file as a file. ``ZipExtFile`` starts again from the beginning whenever it goes back."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError("a place before the beginning")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
+        self._file.seek(self._start + self._at)
+        count: int = self._file.readinto(view)  # type: ignore[attr-defined]
+        self._at += count
+        return count
+
+
+def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> IO[bytes]:
+    _check_plain(info)
+    if info.file_size != info.compress_size:
+        raise ValueError(f"it is stored as {info.compress_size:,} bytes, but should have {info.file_size:,}")
+    file.seek(info.header_offset)
+    head = file.read(30)
+    if len(head) < 30 or not head.startswith(b"PK\x03\x04"):
+        raise ValueError("the archive does not have it where its directory says")
+    start = info.header_offset + 30 + sum(struct.unpack("<HH", head[26:]))
+    window = io.BufferedReader(_Window(file, start, info.file_size))
+    checksum = length = 0
+    while chunk := window.read(CHUNK):
+        checksum = zlib.crc32(chunk, checksum)
+        length += len(chunk)
+    if length != info.file_size:
+        raise ValueError("the archive is cut off")
+    if checksum != info.CRC:
+        raise ValueError("its checksum is not the one in the archive")
+    window.seek(0)
+    return window
+
+
+def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    _check_plain(info)
+    if info.compress_type != zipfile.ZIP_DEFLATED:
+        raise ValueError(f"its compression (method {info.compress_type}) is neither 'stored' nor 'deflated'; repack it")
+    if info.file_size > max(SMALL, MAX_RATIO * info.compress_size):
+        raise ValueError(
+            f"{info.compress_size:,} bytes claim to unpack to {info.file_size:,}, which weights never do; if it is "
+            "honest, unpack it yourself and give its path"
+        )
+    unpacked = io.BytesIO()
+    with archive.open(info) as packed:  # stops at the stated size, and checks the checksum there
+        while chunk := packed.read(CHUNK):
+            unpacked.write(chunk)
+    if unpacked.tell() != info.file_size:
+        raise ValueError(f"it unpacks to {unpacked.tell():,} bytes, but should to {info.file_size:,}")
+    unpacked.seek(0)
+    return unpacked
+
+
+def _check_plain(info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & 1:
+        raise ValueError("it is encrypted; unpack it yourself and give its path")
