@@ -53,8 +53,21 @@ def autoencoders() -> str:
     return table(["name", "network", "pixels", "code", "warning"], rows)
 
 
+def segmenters() -> str:
+    rows = []
+    for name in xrv_core.list_segmenters():
+        s = xrv_core.describe_segmenter(name)
+        rows.append([f"`{name}`", s.architecture, s.input_resolution or "any", len(s.structures), s.licence])
+    return table(["name", "network", "pixels", "structures", "licence"], rows)
+
+
 def page() -> str:
-    sections = {"Datasets": datasets(), "Classifiers": classifiers(), "Autoencoders": autoencoders()}
+    sections = {
+        "Datasets": datasets(),
+        "Classifiers": classifiers(),
+        "Autoencoders": autoencoders(),
+        "Segmenters": segmenters(),
+    }
     families = "Open-ended names: `timm/<any timm model>` is a classifier with labels of your own.\n"
     return HEAD + "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items()) + "\n" + families
 

@@ -114,7 +114,10 @@ def test_a_duplicate_is_refused_naming_both_and_replace_is_for_the_session_only(
 def test_only_specs_can_be_registered() -> None:
     with pytest.raises(ArgumentError) as caught:
         xrv_core.register("mine")  # type: ignore[arg-type]
-    assert str(caught.value) == "register() takes a DatasetSpec, ClassifierSpec or AutoencoderSpec, got 'mine'."
+    assert (
+        str(caught.value)
+        == "register() takes a DatasetSpec, ClassifierSpec, AutoencoderSpec or SegmenterSpec, got 'mine'."
+    )
 
 
 def test_weights_that_are_not_there() -> None:

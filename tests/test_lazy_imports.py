@@ -11,7 +11,10 @@ HEAVY = "torch torchvision timm pandas numpy PIL pooch scipy sklearn matplotlib 
 
 CASES = {
     "import": "import xrv_core",
-    "list": "import xrv_core as x; assert x.list_datasets() and x.list_classifiers() and x.list_autoencoders()",
+    "list": (
+        "import xrv_core as x; assert x.list_datasets() and x.list_classifiers() and x.list_autoencoders(); "
+        "x.list_segmenters()"
+    ),
     "describe": (
         "import xrv_core as x; [x.describe_dataset(n) for n in x.list_datasets()]; "
         "[x.describe_classifier(n) for n in x.list_classifiers()]; x.describe_classifier('timm/resnet18')"

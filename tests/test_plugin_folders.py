@@ -83,7 +83,7 @@ def test_known_names_are_what_the_plugins_offer() -> None:
         kind: {name: p.distribution.split()[0] for p in xrv_core.plugins() for name in p.offers.get(kind, [])}
         for kind in KINDS
     }
-    for kind in ("dataset", "classifier", "autoencoder"):
+    for kind in KINDS.keys() - {"command"}:
         describe = getattr(xrv_core, f"describe_{kind}")
         aliases = {a: owner for name, owner in offered[kind].items() for a in describe(name).aliases}
         offered[kind].update(aliases)

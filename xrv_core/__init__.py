@@ -15,12 +15,15 @@ if TYPE_CHECKING:
         describe_autoencoder,
         describe_classifier,
         describe_dataset,
+        describe_segmenter,
         get_autoencoder,
         get_classifier,
         get_dataset,
+        get_segmenter,
         list_autoencoders,
         list_classifiers,
         list_datasets,
+        list_segmenters,
         miniature,
         plugins,
         register,
@@ -29,18 +32,27 @@ if TYPE_CHECKING:
     )
     from xrv_core.assets import fetch
     from xrv_core.hooks import hookimpl
-    from xrv_core.protocols import Autoencoder, Classifier, Dataset, Sample
-    from xrv_core.specs import Asset, AutoencoderSpec, ClassifierSpec, CommandSpec, DatasetSpec
+    from xrv_core.protocols import Autoencoder, Classifier, Dataset, Sample, Segmenter
+    from xrv_core.specs import (
+        Asset,
+        AutoencoderSpec,
+        ClassifierSpec,
+        CommandSpec,
+        DatasetSpec,
+        ReferenceOutput,
+        SegmenterSpec,
+    )
 
 _HOME = {
     "api": (
-        "describe_autoencoder describe_classifier describe_dataset get_autoencoder get_classifier get_dataset "
-        "list_autoencoders list_classifiers list_datasets miniature plugins register registered reload_plugins"
+        "describe_autoencoder describe_classifier describe_dataset describe_segmenter get_autoencoder get_classifier "
+        "get_dataset get_segmenter list_autoencoders list_classifiers list_datasets list_segmenters miniature plugins "
+        "register registered reload_plugins"
     ),
     "assets": "fetch",
     "hooks": "hookimpl",
-    "protocols": "Autoencoder Classifier Dataset Sample",
-    "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec",
+    "protocols": "Autoencoder Classifier Dataset Sample Segmenter",
+    "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec ReferenceOutput SegmenterSpec",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 _ROOMS = ("datasets", "errors", "models", "testing")
@@ -55,21 +67,27 @@ __all__ = [
     "CommandSpec",
     "Dataset",
     "DatasetSpec",
+    "ReferenceOutput",
     "Sample",
+    "Segmenter",
+    "SegmenterSpec",
     "__version__",
     "datasets",
     "describe_autoencoder",
     "describe_classifier",
     "describe_dataset",
+    "describe_segmenter",
     "errors",
     "fetch",
     "get_autoencoder",
     "get_classifier",
     "get_dataset",
+    "get_segmenter",
     "hookimpl",
     "list_autoencoders",
     "list_classifiers",
     "list_datasets",
+    "list_segmenters",
     "miniature",
     "models",
     "plugins",

@@ -10,22 +10,34 @@ from typing import TYPE_CHECKING, Any, cast
 from xrv_core.discovery import missing_owner
 from xrv_core.errors import ArgumentError, FactoryError, NotInstalled, PathMissing, UnknownName
 from xrv_core.session import plugins, register, registered, reload_plugins, the_catalogue
-from xrv_core.specs import AutoencoderSpec, ClassifierSpec, CommandSpec, DatasetSpec, Factory, ModelSpec, Spec
+from xrv_core.specs import (
+    AutoencoderSpec,
+    ClassifierSpec,
+    CommandSpec,
+    DatasetSpec,
+    Factory,
+    ModelSpec,
+    SegmenterSpec,
+    Spec,
+)
 
 if TYPE_CHECKING:
-    from xrv_core.protocols import Autoencoder, Classifier, Dataset
+    from xrv_core.protocols import Autoencoder, Classifier, Dataset, Segmenter
 
 __all__ = [
     "describe",
     "describe_autoencoder",
     "describe_classifier",
     "describe_dataset",
+    "describe_segmenter",
     "get_autoencoder",
     "get_classifier",
     "get_dataset",
+    "get_segmenter",
     "list_autoencoders",
     "list_classifiers",
     "list_datasets",
+    "list_segmenters",
     "load_factory",
     "miniature",
     "names",
@@ -87,6 +99,11 @@ def list_autoencoders(pattern: str | None = None) -> list[str]:
     return names("autoencoder", pattern)
 
 
+def list_segmenters(pattern: str | None = None) -> list[str]:
+    """Names of all segmenters, sorted."""
+    return names("segmenter", pattern)
+
+
 def describe_dataset(name: str) -> DatasetSpec:
     """All that is known about a dataset, without importing its code."""
     return cast("DatasetSpec", describe("dataset", name))
@@ -100,6 +117,11 @@ def describe_classifier(name: str) -> ClassifierSpec:
 def describe_autoencoder(name: str) -> AutoencoderSpec:
     """All that is known about an autoencoder, without importing its code."""
     return cast("AutoencoderSpec", describe("autoencoder", name))
+
+
+def describe_segmenter(name: str) -> SegmenterSpec:
+    """All that is known about a segmenter, without importing its code."""
+    return cast("SegmenterSpec", describe("segmenter", name))
 
 
 # -- things
@@ -164,10 +186,20 @@ def get_autoencoder(name: str, weights: str | Path | None = "default", **options
     return cast("Autoencoder", _get_model(describe_autoencoder(name), weights, options))
 
 
+def get_segmenter(name: str, weights: str | Path | None = "default", **options: Any) -> Segmenter:
+    """Build a segmenter and load its weights; arguments and errors as in ``get_classifier``."""
+    return cast("Segmenter", _get_model(describe_segmenter(name), weights, options))
+
+
 def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, Any]) -> Any:
     factory = load_factory(spec)
     path: Path | None = None
     if weights == "default":
+        if spec.weights_given:
+            raise ArgumentError(
+                f"The weights of {spec.name!r} cannot be fetched: pass weights=PATH. How to obtain them: {spec.obtain} "
+                "(weights=None gives the network with random weights.)"
+            )
         if spec.weights is not None:
             from xrv_core.assets import fetch
 

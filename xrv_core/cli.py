@@ -12,12 +12,12 @@ import click
 from xrv_core import __version__, api
 from xrv_core.discovery import Plugin
 from xrv_core.errors import UnknownName, XrvError
-from xrv_core.specs import Asset, ClassifierSpec, CommandSpec, DatasetSpec, ModelSpec, Spec
+from xrv_core.specs import Asset, ClassifierSpec, CommandSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
 from xrv_core.terminal import NOT_MEDICAL, print_table
 
 __all__ = ["main"]
 
-_KINDS = ("dataset", "classifier", "autoencoder")
+_KINDS = ("dataset", "classifier", "autoencoder", "segmenter")
 _KIND_OPTION = click.option("--kind", type=click.Choice(_KINDS), help="Where one name leads to several things.")
 
 
@@ -66,7 +66,7 @@ def main() -> None:
 @click.argument("pattern", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the specs as JSON.")
 def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
-    """List datasets, classifiers and autoencoders."""
+    """List datasets, classifiers, autoencoders and segmenters."""
     kinds = [what.removesuffix("s")] if what else list(_KINDS)
     found = {kind: [_spec(kind, name) for name in api.names(kind, pattern)] for kind in kinds}
     if as_json:
@@ -209,7 +209,11 @@ def _dataset_row(spec: Spec) -> tuple[Any, ...]:
 
 def _model_row(spec: Spec) -> tuple[Any, ...]:
     assert isinstance(spec, ModelSpec)
-    labels = sum(spec.trained) if isinstance(spec, ClassifierSpec) else "-"
+    labels: int | str = "-"
+    if isinstance(spec, ClassifierSpec):
+        labels = sum(spec.trained)
+    elif isinstance(spec, SegmenterSpec):
+        labels = len(spec.structures)
     return spec.name, labels, spec.input_resolution or "any", _weights_state(spec.weights), spec.title
 
 
@@ -223,7 +227,7 @@ def _show_fields(kind: str, spec: Spec) -> None:
     """Every field that says something, one a line."""
     hidden = {"name", "trained", "op_threshs", "factory", "miniature", "tables", "weights"}
     for key, value in spec.to_dict().items():
-        if key in hidden or value in ("", None, (), False):
+        if key in hidden or value in ("", None, (), {}, False):
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         click.echo(f"  {key:<18}{text}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pluggy
 
-from xrv_core.specs import AutoencoderSpec, ClassifierSpec, CommandSpec, DatasetSpec, Spec
+from xrv_core.specs import AutoencoderSpec, ClassifierSpec, CommandSpec, DatasetSpec, SegmenterSpec, Spec
 
 PROJECT = "xrv_core"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -29,6 +29,11 @@ def xrv_classifiers() -> list[ClassifierSpec]:  # type: ignore[empty-body]
 @hookspec
 def xrv_autoencoders() -> list[AutoencoderSpec]:  # type: ignore[empty-body]
     """The autoencoders that this plugin offers."""
+
+
+@hookspec
+def xrv_segmenters() -> list[SegmenterSpec]:  # type: ignore[empty-body]
+    """The segmenters that this plugin offers."""
 
 
 @hookspec

@@ -39,6 +39,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "phantom-net": "xrv-phantom-net",
     },
     "autoencoder": {"phantom-ae": "xrv-phantom-net"},
+    "segmenter": {},
     "command": {"check": "xrv-check", "evaluate": "xrv-eval"},
 }
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["Autoencoder", "Classifier", "Dataset", "Sample"]
+__all__ = ["Autoencoder", "Classifier", "Dataset", "Sample", "Segmenter"]
 
 
 class Sample(TypedDict):
@@ -91,6 +91,25 @@ class Autoencoder(Protocol):
     def encode(self, x: torch.Tensor) -> torch.Tensor: ...
     def decode(self, z: torch.Tensor) -> torch.Tensor: ...
     def forward(self, x: torch.Tensor) -> Mapping[str, torch.Tensor]: ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A segmenter; every concrete one is also a ``torch.nn.Module``.
+
+    Attributes:
+        structures: Names of the K masks, in order.
+        input_resolution: Height and width that the network wants; others are resized. None: any.
+
+    ``forward`` gives logits ``[B, K, h, w]`` at the network's own resolution; ``predict`` gives
+    ``{structure: float32 [H, W] in 0..1}`` at the size of the image, a list of them for a batch.
+    """
+
+    structures: list[str]
+    input_resolution: int | None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor: ...
+    def predict(self, x: Any) -> dict[str, torch.Tensor] | list[dict[str, torch.Tensor]]: ...
 
 
 def missing_members(thing: object, protocol: type) -> Sequence[str]:

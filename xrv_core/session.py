@@ -72,7 +72,7 @@ def register(spec: Spec, *, replace: bool = False) -> Registration:
     """Register a spec for this session, without packaging anything.
 
     Args:
-        spec: A DatasetSpec, ClassifierSpec or AutoencoderSpec; its factory may be the class itself.
+        spec: A DatasetSpec, ClassifierSpec, AutoencoderSpec or SegmenterSpec; its factory may be the class itself.
         replace: Replace an earlier registration *of this session* (a notebook cell that runs again).
 
     Raises:
@@ -81,7 +81,9 @@ def register(spec: Spec, *, replace: bool = False) -> Registration:
     """
     kind = next((k for k, cls in KINDS.items() if isinstance(spec, cls) and isinstance(spec, Spec)), None)
     if kind is None:
-        raise ArgumentError(f"register() takes a DatasetSpec, ClassifierSpec or AutoencoderSpec, got {spec!r}.")
+        raise ArgumentError(
+            f"register() takes a DatasetSpec, ClassifierSpec, AutoencoderSpec or SegmenterSpec, got {spec!r}."
+        )
     with _lock:
         earlier = _session.get((kind, spec.name))
         if replace and earlier is not None:

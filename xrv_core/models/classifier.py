@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,9 @@ from torch import nn
 from xrv_core.errors import ArgumentError
 from xrv_core.models.calibration import apply_operating_points
 from xrv_core.models.inputs import as_batch, check_input, resize_input
+from xrv_core.models.modes import evaluating
 from xrv_core.specs import ClassifierSpec
+from xrv_core.specs.models import ACTIVATIONS
 
 __all__ = ["BackboneClassifier"]
 
@@ -36,8 +37,9 @@ class BackboneClassifier(nn.Module):
         model.classifier = torch.nn.Linear(1024, 1)
 
     A new layer ends what was known of the old one: every column counts as trained, there are no
-    operating points, and the names stay only if their number fits (else ``output_0``, ...; assign
-    ``model.pathologies``). Resetting the old layer in place cannot be seen and changes none of this.
+    operating points, the activation is "sigmoid", and the names stay only if their number fits (else
+    ``output_0``, ...; assign ``model.pathologies``). Resetting the old layer in place cannot be seen
+    and changes none of this.
 
     Args:
         backbone: Network without its head. ``backbone(x)`` gives ``[B, D]`` or ``[B, D, h, w]``
@@ -51,6 +53,8 @@ class BackboneClassifier(nn.Module):
             default no calibration.
         input_resolution: Height and width that the backbone wants, None for any.
         adapt: From ``[B, 1, H, W]`` in [-1024, 1024] to what the backbone expects, default nothing.
+        activation: What ``predict`` makes of logits: "sigmoid" for findings, "softmax" for classes that
+            exclude each other, "identity" for plain numbers; default that of ``spec``, else "sigmoid".
         spec: Where it comes from.
 
     Attributes:
@@ -60,6 +64,7 @@ class BackboneClassifier(nn.Module):
         op_threshs: Float tensor ``[P]`` or None; a sequence may be assigned. A buffer that moves
             with the model and stays out of its state dict.
         input_resolution: ``int`` or None.
+        activation: ``str``.
         spec: The ``ClassifierSpec`` given, or None.
 
     Raises:
@@ -70,6 +75,7 @@ class BackboneClassifier(nn.Module):
     pathologies: list[str]
     trained: list[bool]
     op_threshs: torch.Tensor | None
+    activation: str
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class BackboneClassifier(nn.Module):
         op_threshs: Sequence[float | None] | torch.Tensor | None = None,
         input_resolution: int | None = None,
         adapt: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        activation: str | None = None,
         spec: ClassifierSpec | None = None,
     ) -> None:
         super().__init__()
@@ -101,6 +108,7 @@ class BackboneClassifier(nn.Module):
         self.classifier = nn.Linear(num_features, len(names))
         self.pathologies = names
         self.trained = [True] * len(names) if trained is None else list(trained)
+        self.activation = activation or (spec.activation if spec else "sigmoid")
         self.op_threshs = self._thresholds(op_threshs)
 
     # -- what a classifier does
@@ -153,9 +161,9 @@ class BackboneClassifier(nn.Module):
     def predict(self, x: torch.Tensor | NDArray[np.generic]) -> dict[str, float] | list[dict[str, float]]:
         """Probabilities by name, of trained heads only. Not for medical use.
 
-        Calibrated (0.5 is the operating point) where ``op_threshs`` is set, else the plain sigmoid
-        of the logits. Runs without gradients and in evaluation mode, on the model's device, and
-        leaves the modes of all submodules as they were.
+        Calibrated (0.5 is the operating point) where ``op_threshs`` is set, else what ``activation``
+        makes of the logits: plain sigmoid or softmax, or the number itself. Runs without gradients and
+        in evaluation mode, on the model's device, and leaves the modes of all submodules as they were.
 
         Args:
             x: Float tensor or array in [-1024, 1024]: one image ``[1, H, W]`` or ``[H, W]``, or a
@@ -168,14 +176,19 @@ class BackboneClassifier(nn.Module):
             InputError: As in ``forward``.
         """
         batch, single = as_batch(x)
-        with _evaluating(self), torch.no_grad():  # inference mode would taint tensors that backbones cache
+        with evaluating(self), torch.no_grad():  # inference mode would taint tensors that backbones cache
             out = self(batch.to(self.classifier.weight.device))
-            probabilities = out if self.op_threshs is not None else out.sigmoid()
+            probabilities = out if self.op_threshs is not None else self._activated(out)
         rows = [
             {name: p for name, p, trained in zip(self.pathologies, row, self.trained, strict=True) if trained}
             for row in probabilities.tolist()
         ]
         return rows[0] if single else rows
+
+    def _activated(self, logits: torch.Tensor) -> torch.Tensor:
+        if self.activation == "identity":
+            return logits
+        return logits.sigmoid() if self.activation == "sigmoid" else logits.softmax(1)
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
         x = check_input(x).to(self.classifier.weight.dtype)
@@ -193,6 +206,8 @@ class BackboneClassifier(nn.Module):
             value = _names(value)
         elif name == "trained":
             value = [bool(t) for t in value]
+        elif name == "activation" and value not in ACTIVATIONS:
+            raise ArgumentError(f"activation={value!r} is not one of {', '.join(ACTIVATIONS)}.")
         if name in ("pathologies", "trained") and len(value) != self.classifier.out_features:
             raise ArgumentError(
                 f"{name} has {len(value)} values for the {self.classifier.out_features} outputs of the classifier."
@@ -215,11 +230,14 @@ class BackboneClassifier(nn.Module):
             self.pathologies = [f"output_{i}" for i in range(layer.out_features)]
         self.trained = [True] * layer.out_features
         self.op_threshs = None
+        self.activation = "sigmoid"
 
     def _thresholds(self, values: Sequence[float | None] | torch.Tensor | None) -> torch.Tensor | None:
         """``values`` as a checked tensor where the model is."""
         if values is None:
             return None
+        if self.activation != "sigmoid":
+            raise ArgumentError(f"op_threshs are points of a sigmoid; this model's activation is {self.activation!r}.")
         if isinstance(values, torch.Tensor):
             tensor = values.detach().float()
         else:
@@ -250,15 +268,3 @@ def _names(pathologies: Sequence[str]) -> list[str]:
             f"pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got {pathologies!r}."
         )
     return names
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards the mode that each submodule had (frozen layers keep theirs)."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -1,0 +1,113 @@
+"""What every spec is: names, words, and a string that leads to the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeAlias
+
+from xrv_core.errors import SpecError
+
+__all__ = ["CommandSpec", "Factory", "Spec", "check_factory", "check_unique", "frozen_tuples"]
+
+Factory: TypeAlias = "str | Callable[..., Any]"
+
+# One optional `family/` prefix serves open-ended names such as `timm/convnext_tiny`.
+_NAME = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*")
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What every registered thing tells about itself.
+
+    Attributes:
+        name: Registry name, lower case, ``[a-z0-9._-]+``.
+        title: One line for people.
+        factory: ``"package.module:callable"``; called as ``factory(spec, **arguments)``. Code that
+            registers itself in a session may give the callable itself.
+        licence: Licence of the data or the weights.
+        citation: How to cite it.
+        homepage: Where it is described.
+        obtain: How to get the data or the weights, in words.
+        description: Some sentences, optional.
+        warning: Shown wherever its results are shown, optional.
+        aliases: Other names that lead here.
+    """
+
+    name: str
+    title: str
+    factory: Factory
+    licence: str
+    citation: str
+    homepage: str
+    obtain: str
+    description: str = ""
+    warning: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        frozen_tuples(self, "aliases")
+        for key in ("title", "licence", "citation", "homepage", "obtain"):
+            value = getattr(self, key)
+            if not isinstance(value, str) or not value.strip():
+                raise SpecError(f"Spec {self.name!r}: {key!r} must be a non-empty string, got {value!r}.")
+        for name in (self.name, *self.aliases):
+            _check_name(name)
+        check_factory(self.name, self.factory)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain dicts, tuples, strings and numbers (for JSON and tables)."""
+        plain = asdict(self)
+        if callable(self.factory):
+            plain["factory"] = f"{self.factory.__module__}:{getattr(self.factory, '__qualname__', '?')}"
+        return plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec:
+    """A command that a tool plugin adds to ``xrv``.
+
+    Attributes:
+        name: What is typed after ``xrv``.
+        title: One line for ``xrv --help``.
+        factory: ``"package.module:function"``, called with this spec, returns a ``click.Command``.
+    """
+
+    name: str
+    title: str
+    factory: Factory
+    aliases: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        check_factory(self.name, self.factory)
+
+
+def frozen_tuples(spec: object, *names: str) -> None:
+    """Freeze list fields, and refuse the classic slip of a lone string."""
+    assert {f.name for f in fields(spec)} >= set(names)  # type: ignore[arg-type]
+    for name in names:
+        value = getattr(spec, name)
+        if isinstance(value, str):
+            owner = getattr(spec, "name", "?")
+            raise SpecError(f"Spec {owner!r}: {name!r} must be a tuple, got the single string {value!r}.")
+        object.__setattr__(spec, name, tuple(value))
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SpecError(f"{name!r} is not a registry name: use lower case letters, digits, '.', '_' and '-'.")
+
+
+def check_factory(name: str, factory: object) -> None:
+    if callable(factory) or (isinstance(factory, str) and _FACTORY.fullmatch(factory)):
+        return
+    raise SpecError(f"Spec {name!r}: {factory!r} is no factory: give 'package.module:callable'.")
+
+
+def check_unique(name: str, key: str, values: tuple[str, ...]) -> None:
+    twice = sorted({v for v in values if values.count(v) > 1})
+    if twice:
+        raise SpecError(f"Spec {name!r}: {key!r} names {', '.join(map(repr, twice))} more than once.")
