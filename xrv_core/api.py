@@ -192,7 +192,6 @@ def get_segmenter(name: str, weights: str | Path | None = "default", **options: 
 
 
 def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, Any]) -> Any:
-    factory = load_factory(spec)
     path: Path | None = None
     if weights == "default":
         if spec.weights_given:
@@ -211,7 +210,7 @@ def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, A
                 f"weights={str(weights)!r}: no such file. Give the path of a weights file, "
                 '"default" for the published weights, or None for random initialisation.'
             )
-    return factory(spec, weights=path, **options)
+    return load_factory(spec)(spec, weights=path, **options)
 
 
 def miniature(name: str, folder: str | Path) -> dict[str, Any]:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
+from model_proofs import published, served, settle, xrays
 
 import xrv_core as xrv
 from xrv_core.errors import CheckpointError, UnsafeCheckpoint
@@ -58,11 +52,6 @@ def test_the_front_door_leads_here():
 # -- the proof without the published weights: torchxrayvision's own class, pickled whole, served, fetched, compared
 
 
-def xrays(*shape: int) -> torch.Tensor:
-    coarse = torch.rand(*shape[:-2], 16, 16, generator=torch.Generator().manual_seed(0)) * 2048 - 1024
-    return torch.nn.functional.interpolate(coarse, size=shape[-2:], mode="bilinear")
-
-
 @pytest.fixture(scope="module")
 def theirs() -> torch.nn.Module:
     """torchxrayvision's DenseNet with random weights and batch statistics of plausible size."""
@@ -70,39 +59,11 @@ def theirs() -> torch.nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = models.DenseNet(num_classes=18, in_channels=1, **models.get_densenet_params("densenet"))
-        norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-        for norm in norms:
-            torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
-            torch.nn.init.normal_(norm.bias, std=0.1)
-            norm.momentum = 1.0  # the statistics of the one batch below
-        torch.nn.init.uniform_(norms[-1].weight, 0.05, 0.15)  # features of order 1, as the published ones
-        with torch.no_grad():
-            model.train()(xrays(2, 1, 224, 224))
-        for norm in norms:
-            norm.momentum = 0.1
-            norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.8, 1.25)
+        settle(model, xrays(2, 1, 224, 224))
+        last = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)][-1]
+        torch.nn.init.uniform_(last.weight, 0.05, 0.15)  # features of order 1, as the published ones
         torch.nn.init.normal_(model.classifier.bias, mean=-2)
     return model.eval()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None: ...
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def published(file: Path, address: str, key: str = "pc", *, hashed: bool = True) -> xrv.ClassifierSpec:
-    """The spec of a model whose published file is ``file``."""
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if hashed else None
-    asset = xrv.Asset(name=f"proof/{file.name}", urls=(f"{address}/{file.name}",), sha256=sha256)
-    return replace(SPECS[key], name="proof", aliases=(), weights=asset)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["zip", "stream"])
@@ -112,7 +73,7 @@ def ours(request, theirs, tmp_path_factory) -> xrv.Classifier:
     torch.save(theirs, folder / "proof.pt", _use_new_zipfile_serialization=request.param)
     with pytest.MonkeyPatch.context() as patch, served(folder) as address:
         patch.setenv("XRV_CACHE_DIR", str(folder / "cache"))
-        with xrv.register(published(folder / "proof.pt", address)):
+        with xrv.register(published(SPECS["pc"], folder / "proof.pt", address)):
             return xrv.get_classifier("proof")
 
 
@@ -173,7 +134,10 @@ def test_a_served_payload_raises_and_leaves_no_trace(tmp_path, zipped):
     network = torch.nn.Sequential(torch.nn.Linear(1, 1))
     network.note = Payload(canary)
     torch.save(network, tmp_path / "evil.pt", _use_new_zipfile_serialization=zipped)
-    with served(tmp_path) as address, xrv.register(published(tmp_path / "evil.pt", address, hashed=False)) as spec:
+    with (
+        served(tmp_path) as address,
+        xrv.register(published(SPECS["pc"], tmp_path / "evil.pt", address, hashed=False)) as spec,
+    ):
         with pytest.raises(UnsafeCheckpoint) as error:
             xrv.get_classifier("proof")
         file = xrv.fetch(spec.weights)
