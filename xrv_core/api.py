@@ -20,6 +20,7 @@ from xrv_core.specs import (
     SegmenterSpec,
     Spec,
 )
+from xrv_core.terms import tell_terms
 
 if TYPE_CHECKING:
     from xrv_core.protocols import Autoencoder, Classifier, Dataset, Segmenter
@@ -146,7 +147,7 @@ def load_factory(spec: Spec | CommandSpec, factory: Factory | None = None) -> Ca
 def get_dataset(
     name: str, imgpath: str | Path | None = None, csvpath: str | Path | None = None, **options: Any
 ) -> Dataset:
-    """Open a dataset.
+    """Open a dataset. Its terms of access are printed to stderr at the first use.
 
     Args:
         name: A name of ``list_datasets()``.
@@ -161,7 +162,9 @@ def get_dataset(
     """
     spec = describe_dataset(name)
     paths = {key: value for key, value in (("imgpath", imgpath), ("csvpath", csvpath)) if value is not None}
-    return cast("Dataset", load_factory(spec)(spec, **paths, **options))
+    dataset = cast("Dataset", load_factory(spec)(spec, **paths, **options))
+    tell_terms(spec)
+    return dataset
 
 
 def get_classifier(name: str, weights: str | Path | None = "default", **options: Any) -> Classifier:

@@ -1,0 +1,31 @@
+"""Tell a dataset's terms once: at its first use with this cache folder."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+from xrv_core.assets import cache_dir
+from xrv_core.specs import DatasetSpec
+
+__all__ = ["tell_terms"]
+
+_told: set[str] = set()  # where no file can be written, once a process is the best there is
+
+
+def tell_terms(spec: DatasetSpec) -> None:
+    """Print the terms of access of ``spec`` to stderr, if it has any and this cache folder has not seen them.
+
+    Terms that have changed since are told again.
+    """
+    if not spec.terms or f"{spec.name} {spec.terms}" in _told:
+        return
+    _told.add(f"{spec.name} {spec.terms}")
+    file = cache_dir() / "terms" / f"{spec.name.replace('/', '_')}.txt"
+    with suppress(OSError):
+        if file.read_text("utf-8") == spec.terms:
+            return
+    sys.stderr.write(f"{spec.name}: by using {spec.title} you accept its terms. {spec.terms} Licence: {spec.licence}\n")
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(spec.terms, "utf-8")
