@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from xrv_core.models.autoencoder import ImageAutoencoder
 from xrv_core.models.calibration import apply_operating_points
 from xrv_core.models.checkpoints import load_into, load_state_dict, wrapped_keys
 from xrv_core.models.classifier import BackboneClassifier
 from xrv_core.models.inputs import InputAdapter, check_input, resize_input
+from xrv_core.models.segmenter import NetworkSegmenter
 
 __all__ = [
     "BackboneClassifier",
+    "ImageAutoencoder",
     "InputAdapter",
+    "NetworkSegmenter",
     "apply_operating_points",
     "check_input",
     "load_into",

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from xrv_core import AutoencoderSpec, ClassifierSpec
-from xrv_core.errors import InputError
-from xrv_core.models import BackboneClassifier, InputAdapter, check_input, load_into, load_state_dict, resize_input
+from xrv_core.models import BackboneClassifier, ImageAutoencoder, InputAdapter, load_into, load_state_dict
 
 __all__ = ["PhantomAutoencoder", "phantom_autoencoder", "phantom_classifier"]
 
@@ -61,22 +60,15 @@ def _mean_and_maximum(backbone: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)
 
 
-class PhantomAutoencoder(nn.Module):
+class PhantomAutoencoder(ImageAutoencoder):
     """The autoencoder ``phantom-ae``: five convolutions to a code of 16 x 8 x 8, and back. Not for medical use.
 
     Args:
         spec: Its spec.
-
-    Attributes:
-        input_resolution: Height and width that images are resized to, and that ``decode`` gives.
-        code_shape: Shape of the code of one image.
     """
 
     def __init__(self, spec: AutoencoderSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self.input_resolution = spec.input_resolution
-        self.code_shape = spec.code_shape
+        super().__init__(spec)
         self.adapt = InputAdapter([_MEAN], [_STD])
         widths = (16, 32, 48, 64)
         down = [_conv(1, widths[0], 2, 5), *(_conv(a, b, 2) for a, b in pairwise(widths))]
@@ -87,33 +79,12 @@ class PhantomAutoencoder(nn.Module):
         # the last doubling rearranges four maps, so that no layer works at the full size
         self.decoder = nn.Sequential(*up, nn.Conv2d(widths[0], 4, 3, padding=1), nn.PixelShuffle(2))
 
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """``[B, 1, H, W]`` in [-1024, 1024], square, to codes ``[B, 16, 8, 8]``.
-
-        Raises:
-            InputError: Wrong type, shape or range.
-        """
-        code: torch.Tensor = self.encoder(self.adapt(resize_input(check_input(x), self.input_resolution)))
+    def _encode(self, x: torch.Tensor) -> torch.Tensor:
+        code: torch.Tensor = self.encoder(self.adapt(x))
         return code
 
-    def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Codes ``[B, 16, 8, 8]`` to images ``[B, 1, 128, 128]`` in [-1024, 1024].
-
-        Raises:
-            InputError: Not such a code.
-        """
-        if z.ndim != 4 or tuple(z.shape[1:]) != self.code_shape:
-            wanted = ", ".join(map(str, self.code_shape))
-            raise InputError(
-                f"A code of {self.spec.name!r} has the shape [B, {wanted}]; this one has {list(z.shape)}. "
-                "encode(images) gives the right ones."
-            )
+    def _decode(self, z: torch.Tensor) -> torch.Tensor:
         return 1024.0 * torch.tanh(self.decoder(z))
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """``{"z": code, "out": image}``; arguments and errors as in ``encode``."""
-        z = self.encode(x)
-        return {"z": z, "out": self.decode(z)}
 
 
 def phantom_autoencoder(spec: AutoencoderSpec, weights: Path | None = None) -> PhantomAutoencoder:

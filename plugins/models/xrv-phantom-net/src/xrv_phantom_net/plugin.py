@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from xrv_core import Asset, AutoencoderSpec, ClassifierSpec, hookimpl
+from xrv_core import Asset, AutoencoderSpec, ClassifierSpec, ReferenceOutput, hookimpl
 
+_WEIGHTS = Path(__file__).with_name("weights")
 #: What train.py wrote beside the weights: their hashes and sizes, the operating points, how well they do.
-RECORD: dict[str, Any] = json.loads(Path(__file__).with_name("weights").joinpath("training.json").read_text("utf-8"))
+RECORD: dict[str, Any] = json.loads(_WEIGHTS.joinpath("training.json").read_text("utf-8"))
+#: What reference.py wrote: what both networks give for one drawn phantom.
+REFERENCE: dict[str, dict[str, float]] = json.loads(_WEIGHTS.joinpath("reference.json").read_text("utf-8"))
 
 _WARNING = "Knows drawn phantoms only: its output on real X-rays means nothing."
 _ABOUT: dict[str, Any] = {
@@ -31,6 +34,17 @@ def _weights(part: str) -> Asset:
     )
 
 
+def _reference(part: str, tolerance: float) -> tuple[ReferenceOutput, ...]:
+    image = Asset(
+        name="phantom-net/reference.png",
+        urls=("package://xrv_phantom_net/weights/reference.png",),
+        sha256="8edcbae0bc536125c6bc94674b0ad3f11340ccfff9c0aad87b0e0ee051fc1058",
+        size=21_637,
+    )
+    source = "reference.py in the source folder of xrv-phantom-net"
+    return (ReferenceOutput(image=image, outputs=REFERENCE[part], source=source, tolerance=tolerance),)
+
+
 PHANTOM_NET = ClassifierSpec(
     name="phantom-net",
     title="Small convolutional classifier of drawn phantoms",
@@ -43,7 +57,9 @@ PHANTOM_NET = ClassifierSpec(
     architecture="convnet8",
     pathologies=tuple(RECORD["classifier"]["pathologies"]),
     op_threshs=tuple(RECORD["classifier"]["op_threshs"]),
+    parameters=RECORD["classifier"]["parameters"],
     weights=_weights("classifier"),
+    reference_outputs=_reference("classifier", 1e-4),
     **_ABOUT,
 )
 
@@ -57,7 +73,9 @@ PHANTOM_AE = AutoencoderSpec(
     ),
     architecture="convnet-autoencoder",
     code_shape=(16, 8, 8),
+    parameters=RECORD["autoencoder"]["parameters"],
     weights=_weights("autoencoder"),
+    reference_outputs=_reference("autoencoder", 0.01),  # its numbers are pixels of [-1024, 1024]
     **_ABOUT,
 )
 
