@@ -62,7 +62,8 @@ def test_list_and_show_print_json() -> None:
 
 def test_show_tells_untrained_heads_and_unverified_weights() -> None:
     text = run("show", "densenet121-res224-rsna").output
-    assert re.search(r"never trained +Atelectasis, Consolidation", text)
+    assert re.search(r"Atelectasis +never trained\n +Consolidation +never trained", text)
+    assert re.search(r"Lung Opacity +0\.1", text)
     assert "unverified" not in text
     assert "unverified" in run("show", "densenet121-res224-nih").output
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         reload_plugins,
     )
     from xrv_core.assets import fetch
+    from xrv_core.card import model_card
     from xrv_core.hooks import hookimpl
     from xrv_core.protocols import Autoencoder, Classifier, Dataset, Sample, Segmenter
     from xrv_core.specs import (
@@ -50,6 +51,7 @@ _HOME = {
         "register registered reload_plugins"
     ),
     "assets": "fetch",
+    "card": "model_card",
     "hooks": "hookimpl",
     "protocols": "Autoencoder Classifier Dataset Sample Segmenter",
     "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec ReferenceOutput SegmenterSpec",
@@ -89,6 +91,7 @@ __all__ = [
     "list_datasets",
     "list_segmenters",
     "miniature",
+    "model_card",
     "models",
     "plugins",
     "register",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +11,7 @@ from xrv_core.discovery import missing_owner
 from xrv_core.errors import ArgumentError, FactoryError, NotInstalled, PathMissing, UnknownName
 from xrv_core.session import plugins, register, registered, reload_plugins, the_catalogue
 from xrv_core.specs import (
+    KINDS,
     AutoencoderSpec,
     ClassifierSpec,
     CommandSpec,
@@ -31,6 +32,7 @@ __all__ = [
     "describe_classifier",
     "describe_dataset",
     "describe_segmenter",
+    "find",
     "get_autoencoder",
     "get_classifier",
     "get_dataset",
@@ -83,6 +85,27 @@ def describe(kind: str, name: str) -> Spec | CommandSpec:
     broken = sum(bool(p.problems) for p in catalogue.plugins)
     note = f" ({broken} plugin{'s' * (broken > 1)} did not load cleanly: `xrv plugins` says why.)" if broken else ""
     raise UnknownName(registry.unknown(name) + note)
+
+
+def find(name: str, kind: str | None = None, kinds: Sequence[str] = tuple(KINDS)) -> list[tuple[str, Spec]]:
+    """Every thing called ``name``, of one kind or of several.
+
+    Raises:
+        UnknownName: There is none; the message is that of the kind asked for, or tells all kinds' nearest names.
+    """
+    if kind is not None:
+        return [(kind, cast("Spec", describe(kind, name)))]
+    found: list[tuple[str, Spec]] = []
+    errors: list[str] = []
+    for each in kinds:
+        try:
+            found.append((each, cast("Spec", describe(each, name))))
+        except UnknownName as error:
+            errors.append(str(error))
+    if not found:
+        helpful = [e for e in errors if "Did you mean" in e or "comes with" in e]
+        raise UnknownName(" ".join(helpful) or f"Nothing is named {name!r}. `xrv list` lists all there is.")
+    return found
 
 
 def list_datasets(pattern: str | None = None) -> list[str]:

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from xrv_core import __version__, api
+from xrv_core.card import assets_of, model_card, print_card
 from xrv_core.discovery import Plugin
 from xrv_core.errors import UnknownName, XrvError
-from xrv_core.specs import Asset, ClassifierSpec, CommandSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
-from xrv_core.terminal import NOT_MEDICAL, print_table
+from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
+from xrv_core.terminal import print_table, weights_state
 
 __all__ = ["main"]
 
@@ -68,7 +69,7 @@ def main() -> None:
 def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
     """List datasets, classifiers, autoencoders and segmenters."""
     kinds = [what.removesuffix("s")] if what else list(_KINDS)
-    found = {kind: [_spec(kind, name) for name in api.names(kind, pattern)] for kind in kinds}
+    found = {kind: [api.find(name, kind)[0][1] for name in api.names(kind, pattern)] for kind in kinds}
     if as_json:
         click.echo(
             json.dumps({f"{kind}s": [spec.to_dict() for spec in specs] for kind, specs in found.items()}, indent=2)
@@ -92,15 +93,19 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
 @click.argument("name")
 @_KIND_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print the spec as JSON.")
-def show(name: str, kind: str | None, as_json: bool) -> None:
-    """Show all that is known about NAME."""
+@click.option("--markdown", is_flag=True, help="Print a model's card as Markdown.")
+def show(name: str, kind: str | None, as_json: bool, markdown: bool) -> None:
+    """Show all that is known about NAME: the card of a dataset or a model."""
+    if markdown:
+        click.echo(model_card(name, kind), nl=False)
+        return
     specs = _find(name, kind)
     if as_json:
         click.echo(json.dumps([{"kind": k, **s.to_dict()} for k, s in specs], indent=2))
         return
     for number, (found, spec) in enumerate(specs):
-        click.echo(("\n" if number else "") + click.style(f"{spec.name}  ({found})", bold=True))
-        _show_fields(found, spec)
+        click.echo("\n" * bool(number), nl=False)
+        print_card(found, spec)
 
 
 @main.command("plugins")
@@ -124,7 +129,7 @@ def fetch(name: str, kind: str | None) -> None:
     specs = _find(name, kind)
     if len(specs) > 1:
         raise click.UsageError(f"{name!r} is a {' and a '.join(k for k, _ in specs)}: say which with --kind.")
-    assets = _assets(specs[0][1])
+    assets = assets_of(specs[0][1])
     if not assets:
         raise click.ClickException(f"{name!r} has nothing to fetch. How to obtain it: {specs[0][1].obtain}")
     for asset in assets:
@@ -142,6 +147,18 @@ def predict(name: str, files: tuple[str, ...], weights: str, form: str, batch_si
     from xrv_core.predict import predict_command
 
     sys.exit(predict_command(name, files, weights=weights, form=form, batch_size=batch_size))
+
+
+@main.command()
+@click.argument("name")
+@_KIND_OPTION
+@click.option("--images", type=click.Path(), help="Folder with copies of the reference images; default: fetch them.")
+@click.option("--weights", default="default", help="A weights file instead of the published one.")
+def verify(name: str, kind: str | None, images: str | None, weights: str) -> None:
+    """Compare the model NAME with its published outputs; exit code 1 if it differs."""
+    from xrv_core.verify import verify_command
+
+    sys.exit(verify_command(name, kind=kind, images=images, weights=weights))
 
 
 @main.command()
@@ -163,34 +180,7 @@ def doctor() -> None:
 
 
 def _find(name: str, kind: str | None) -> list[tuple[str, Spec]]:
-    """Every thing called ``name``; the error is the one of the kind asked for, or tells all kinds' nearest names."""
-    if kind is not None:
-        return [(kind, _spec(kind, name))]
-    found: list[tuple[str, Spec]] = []
-    errors: list[str] = []
-    for each in _KINDS:
-        try:
-            found.append((each, _spec(each, name)))
-        except UnknownName as error:
-            errors.append(str(error))
-    if not found:
-        helpful = [e for e in errors if "Did you mean" in e or "comes with" in e]
-        raise UnknownName(" ".join(helpful) or f"Nothing is named {name!r}. `xrv list` lists all there is.")
-    return found
-
-
-def _spec(kind: str, name: str) -> Spec:
-    spec = api.describe(kind, name)
-    assert isinstance(spec, Spec)
-    return spec
-
-
-def _assets(spec: Spec) -> tuple[Asset, ...]:
-    if isinstance(spec, DatasetSpec):
-        return spec.tables
-    if isinstance(spec, ModelSpec) and spec.weights is not None:
-        return (spec.weights,)
-    return ()
+    return api.find(name, kind, _KINDS)
 
 
 def _dataset_row(spec: Spec) -> tuple[Any, ...]:
@@ -214,31 +204,7 @@ def _model_row(spec: Spec) -> tuple[Any, ...]:
         labels = sum(spec.trained)
     elif isinstance(spec, SegmenterSpec):
         labels = len(spec.structures)
-    return spec.name, labels, spec.input_resolution or "any", _weights_state(spec.weights), spec.title
-
-
-def _weights_state(asset: Asset | None) -> str:
-    from xrv_core.assets import asset_state
-
-    return "none" if asset is None else str(asset_state(asset))
-
-
-def _show_fields(kind: str, spec: Spec) -> None:
-    """Every field that says something, one a line."""
-    hidden = {"name", "trained", "op_threshs", "factory", "miniature", "tables", "weights"}
-    for key, value in spec.to_dict().items():
-        if key in hidden or value in ("", None, (), {}, False):
-            continue
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        click.echo(f"  {key:<18}{text}")
-    if isinstance(spec, ClassifierSpec) and not all(spec.trained):
-        untrained = [p for p, t in zip(spec.pathologies, spec.trained, strict=True) if not t]
-        click.echo(f"  {'never trained':<18}{', '.join(untrained)}")
-    for asset in _assets(spec):
-        click.echo(f"  {'file':<18}{asset.name}  [{_weights_state(asset)}]")
-    click.echo(f"  {'offered by':<18}{api.origin(kind, spec.name)}")
-    if not isinstance(spec, CommandSpec):
-        click.echo(f"  {'note':<18}{NOT_MEDICAL}")
+    return spec.name, labels, spec.input_resolution or "any", weights_state(spec.weights), spec.title
 
 
 def _offers(plugin: Plugin) -> str:

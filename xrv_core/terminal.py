@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-__all__ = ["NOT_MEDICAL", "print_table"]
+from xrv_core.specs import Asset
+
+__all__ = ["NOT_MEDICAL", "print_table", "weights_state"]
 
 NOT_MEDICAL = "Not for medical use."
 
@@ -20,3 +22,10 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Seque
         aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         line = "  ".join(aligned).rstrip()
         click.echo(click.style(line, dim=True) if number == 0 else line)
+
+
+def weights_state(asset: Asset | None) -> str:
+    """What is there of a weights file, in words."""
+    from xrv_core.assets import asset_state
+
+    return "none" if asset is None else asset_state(asset)

@@ -1,9 +1,10 @@
 """What this plugin offers: the seven `densenet121-res224-*` classifiers."""
 
 import csv
+import json
 from pathlib import Path
 
-from xrv_core import Asset, ClassifierSpec, hookimpl
+from xrv_core import Asset, ClassifierSpec, ReferenceOutput, hookimpl
 
 _RELEASE = "https://github.com/mlmed/torchxrayvision/releases/download/v1/"
 _SUFFIX = "-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt"
@@ -49,6 +50,13 @@ _FILES = {
     ),
 }
 
+#: Images of TorchXRayVision's own tests, for which it publishes outputs: sha256.
+_IMAGES = {
+    "00000001_000.png": "c8cbe59e6b9b186060dc68e63965658fa6b5b3ada6648d25c189b8b69b43cd4c",
+    "16747_3_1.jpg": "17dae3a0d41049d5582fb3c05fddaf57a854839f58bb89f55e888be262659d34",
+}
+_TESTS = "https://raw.githubusercontent.com/mlmed/torchxrayvision/f4087a0b0d0cdc6a5877fb5456965b6d29adb1e5/tests/"
+
 _CITATION = (
     "Cohen JP, Viviano JD, Bertin P, Morrison P, Torabian P, Guarrera M, Lungren MP, Chaudhari A, Brooks R, Hashir M, "
     "Bertrand H. TorchXRayVision: A library of chest X-ray datasets and models. 2021. arXiv:2111.00595. "
@@ -59,6 +67,20 @@ _CONTAMINATED = (
     ", and by our reconstruction about half of the test images of TorchXRayVision's public benchmark show patients "
     "that it was trained on"
 )
+
+
+def _references(name: str) -> tuple[ReferenceOutput, ...]:
+    published = json.loads(Path(__file__).with_name("reference_outputs.json").read_text("utf-8"))
+    return tuple(
+        ReferenceOutput(
+            image=Asset(name=f"reference-images/{p['image']}", urls=(_TESTS + p["image"],), sha256=_IMAGES[p["image"]]),
+            outputs=p["outputs"],
+            source=p["source"],
+            resize=p["resize"],
+        )
+        for p in published
+        if p["model"] == name
+    )
 
 
 def _spec(key: str, table: list[dict[str, str]]) -> ClassifierSpec:
@@ -85,6 +107,7 @@ def _spec(key: str, table: list[dict[str, str]]) -> ClassifierSpec:
         warning=(f"Trained on {words}: what it reaches there is not what it reaches on unseen patients{note}."),
         aliases=(key,),
         architecture="densenet121",
+        parameters=6_966_034,
         input_resolution=224,
         training_data=training_data,
         weights=Asset(
@@ -93,6 +116,7 @@ def _spec(key: str, table: list[dict[str, str]]) -> ClassifierSpec:
         pathologies=tuple(row["pathology"] for row in table),
         trained=tuple(t is not None for t in thresholds),
         op_threshs=thresholds,
+        reference_outputs=_references(f"densenet121-res224-{key}"),
     )
 
 
