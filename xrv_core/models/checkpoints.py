@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from xrv_core.errors import CheckpointError
-from xrv_core.models.inert import Shell, TensorRecord
+from xrv_core.models.inert import Shell, TensorRecord, layers
 from xrv_core.models.members import Source, open_source
+from xrv_core.models.names import shown
 from xrv_core.models.torchfile import TorchFile
+from xrv_core.models.torchscript import script_records
 
 __all__ = ["load_into", "load_state_dict", "wrapped_keys"]
 
@@ -23,17 +25,28 @@ CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model")
 #: What wrappers put before every key: DataParallel, torch.compile.
 WRAPPERS = ("module.", "_orig_mod.")
 
-MAX_LAYERS = 100_000
-
 
 def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) -> dict[str, torch.Tensor]:
     """The tensors of a weights file by name, on the CPU. No code of the file is run.
 
-    Read are safetensors; ``torch.save`` files in the zip format and in the one before torch 1.6,
-    of a state dict, of a training checkpoint that holds one (under ``state_dict``,
-    ``model_state_dict``, ``model_state`` or ``model``), or of a whole pickled module. Of a module,
-    only the tensors are taken: its classes are neither imported nor needed. Prefixes that wrappers
-    put before all names (``module.`` of DataParallel, ``_orig_mod.`` of torch.compile) are taken off.
+    Read are
+
+    * safetensors;
+    * ``torch.save`` files, in the zip format and in the one before torch 1.6: of a state dict, of
+      a training checkpoint that holds one (under ``state_dict``, ``model_state_dict``,
+      ``model_state`` or ``model``), or of a whole pickled module. Of a module only the tensors are
+      taken, and what lies beside the weights (hyperparameters, callbacks, optimizers of Lightning,
+      omegaconf, argparse, ...) is passed over: no class of either is imported or needed;
+    * TorchScript archives of ``torch.jit.save``, from torch 1.4 on: parameters and buffers, whose
+      names are read from the code as text. All buffers count as persistent there, as in torch.
+
+    Prefixes that wrappers put before all names (``module.`` of DataParallel, ``_orig_mod.`` of
+    torch.compile) are taken off.
+
+    Refused are pickles that name anything else, even beside the weights; frozen and quantised
+    TorchScript; tensors that are sparse, quantised or larger than the numbers stored for them;
+    archives with paths that lead out of them, two members of one name, compressed weights or more
+    contents than bytes; and pickles that would exhaust the memory or the stack of Python.
 
     Args:
         path: The file.
@@ -44,8 +57,9 @@ def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) 
     Raises:
         PathMissing: No such file, or no such member.
         UnsafeCheckpoint: The pickle names anything but tensors, layers of torch.nn, torchvision,
-            timm or torchxrayvision, and plain data.
-        CheckpointError: It is damaged, no weights file, or holds no weights.
+            timm or torchxrayvision, classes of known training frameworks, and plain data.
+        CheckpointError: It is damaged, no weights file, holds no weights, or is refused for
+            another of the reasons above.
     """
     with open_source(Path(path), member) as source:
         state = _load_safetensors(source) if _is_safetensors(source) else _load_torch(source)
@@ -157,7 +171,10 @@ def _load_torch(source: Source) -> dict[str, torch.Tensor]:
     if hint:
         raise CheckpointError(f"Weights file {source.name} holds no weights: {hint}.")
     file = TorchFile(source)
-    records = dict(_records(file.tree, source.name))
+    if file.script is None:
+        records = dict(_records(file.tree, source.name))
+    else:
+        records = dict(script_records(file.tree, file.script, source.name))
     return {name: file.tensor(record) for name, record in records.items()}
 
 
@@ -176,30 +193,26 @@ def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
         if not isinstance(name, str):
             problem = f"one of its keys is of type {type(name).__name__}"
         elif not isinstance(record, TensorRecord):
-            problem = f"its entry {name[:80]!r} is not a tensor but of type {type(record).__name__}"
+            problem = f"its entry {name[:80]!r} is not a tensor but of type {_type_of(record)}"
         if problem:
             raise CheckpointError(
                 f"Weights file {file} is no state dict: {problem}. Expected are tensors by name, a module, or either "
                 f"of them under {', '.join(map(repr, CONTAINERS))}."
             )
     if not found:
-        raise CheckpointError(f"Weights file {file} holds no weights: it is {_described(tree)} without tensors.")
+        raise CheckpointError(
+            f"Weights file {file} holds no weights: it is a pickled {_type_of(tree)} without tensors."
+        )
     yield from found
 
 
-def _described(tree: Any) -> str:
-    return f"a pickled {type(tree).name}" if isinstance(tree, Shell) else f"a pickled {type(tree).__name__}"
+def _type_of(thing: Any) -> str:
+    return shown(thing.name) if isinstance(thing, Shell) else type(thing).__name__
 
 
 def _of_module(root: Shell, file: str) -> Iterator[tuple[str, TensorRecord]]:
     """What ``root.state_dict()`` would hold, in its order, were ``root`` alive."""
-    todo: list[tuple[str, Shell]] = [("", root)]
-    seen = 0
-    while todo:
-        prefix, shell = todo.pop()
-        seen += 1
-        if seen > MAX_LAYERS or prefix.count(".") > 100:
-            raise CheckpointError(f"Weights file {file} has layers within layers without end.")
+    for prefix, shell in layers(root, lambda s: _items(vars(s).get("_modules")), file):
         attributes = vars(shell)
         passing = attributes.get("_non_persistent_buffers_set")
         skipped = passing if isinstance(passing, set) else ()
@@ -207,8 +220,6 @@ def _of_module(root: Shell, file: str) -> Iterator[tuple[str, TensorRecord]]:
             for name, value in _items(attributes.get(kind)):
                 if isinstance(value, TensorRecord) and name not in leave_out:
                     yield f"{prefix}{name}", value
-        children = [(f"{prefix}{n}.", c) for n, c in _items(attributes.get("_modules")) if isinstance(c, Shell)]
-        todo += reversed(children)
 
 
 def _items(mapping: Any) -> Iterable[tuple[Any, Any]]:

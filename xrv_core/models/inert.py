@@ -3,8 +3,8 @@
 A pickle is a little program: it names classes and functions, and has them called. Here every name
 stands for something inert. Layers become *shells* that only keep their attributes, tensors become
 *records* (which storage, which part of it), and the few other names that honest files use
-become shells too. Any other name is refused before the pickle goes on. Tensors are made
-afterwards, by our own code (``torchfile``), from records that are checked against the file.
+(``names``) become shells too. Any other name is refused before the pickle goes on. Tensors are
+made afterwards, by our own code (``torchfile``), from records that are checked against the file.
 
 torch's own ``weights_only`` reader is not enough: it refuses whole modules in the non-zip format
 that torch wrote before 1.6 (their classes come by persistent id), and its list of allowed classes
@@ -15,75 +15,19 @@ from __future__ import annotations
 
 import io
 import pickle
-import pickletools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
 import torch
 
 from xrv_core.errors import CheckpointError, UnsafeCheckpoint
+from xrv_core.models.names import DTYPES, RENAMED, is_inert, shown
+from xrv_core.models.opcodes import check_opcodes
 
-__all__ = ["Shell", "Storage", "TensorRecord", "unpickle"]
+__all__ = ["Shell", "Storage", "TensorRecord", "layers", "unpickle"]
 
-#: Top-level packages whose classes become shells.
-LAYER_PACKAGES = ("torch.nn.", "torchvision.models.", "torchvision.ops.", "timm.", "torchxrayvision.")
-
-#: Other names in honest checkpoints: numbers, arrays and settings beside the weights. Shells as well, contents dropped.
-HARMLESS = frozenset(
-    {
-        "_codecs.encode",
-        "builtins.bytearray",
-        "builtins.complex",
-        "builtins.frozenset",
-        "builtins.range",
-        "builtins.slice",
-        "builtins.xrange",
-        "collections.Counter",
-        "collections.defaultdict",
-        "numpy.dtype",
-        "numpy.ndarray",
-        "numpy.core.multiarray._reconstruct",
-        "numpy.core.multiarray.scalar",
-        "numpy._core.multiarray._reconstruct",
-        "numpy._core.multiarray.scalar",
-        "torch.Size",
-        "torch.Tensor",
-        "torch.device",
-        "torch.serialization._get_layout",
-        "torch.bfloat16",
-        "torch.float16",
-        "torch.float32",
-        "torch.float64",
-        "torch.int8",
-        "torch.int16",
-        "torch.int32",
-        "torch.int64",
-        "torch.uint8",
-        "torch.bool",
-    }
-)
-
-DTYPES = {
-    "BFloat16Storage": torch.bfloat16,
-    "BoolStorage": torch.bool,
-    "ByteStorage": torch.uint8,
-    "CharStorage": torch.int8,
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "IntStorage": torch.int32,
-    "LongStorage": torch.int64,
-    "ShortStorage": torch.int16,
-}
-
-#: Far above any real model (a whole DenseNet-121 has 70 thousand), low enough to end within half a minute.
-MAX_INSTRUCTIONS = 5_000_000
-
-#: Names under which protocol 2 knows modules that Python 3 or torch renamed.
-_RENAMED = {"__builtin__": "builtins", "commands": "subprocess", "copy_reg": "copyreg", "torch.tensor": "torch._tensor"}
-
-_PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+MAX_LAYERS = 100_000
 
 
 class Shell:
@@ -109,6 +53,8 @@ class _StorageType(NamedTuple):
 
 
 class Storage(NamedTuple):
+    """Numbers of one type that lie together in the file; tensors are views of them."""
+
     key: str
     dtype: torch.dtype
     numel: int
@@ -155,21 +101,27 @@ _REBUILD: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": _same,
     "torch._utils._rebuild_parameter_with_state": _same,
     "torch._tensor._rebuild_from_type_v2": _with_attributes,
+    # lists and dicts of TorchScript, with the type that they have there
+    "torch.jit._pickle.build_boollist": _same,
+    "torch.jit._pickle.build_doublelist": _same,
+    "torch.jit._pickle.build_intlist": _same,
+    "torch.jit._pickle.build_tensorlist": _same,
+    "torch.jit._pickle.restore_type_tag": _same,
 }
 
 
 class _InertUnpickler(pickle.Unpickler):
     """Finds no class of the running program but ``OrderedDict`` and ``set``."""
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
+    def __init__(self, stream: IO[bytes], file: str) -> None:
         # Files of Python 2 hold byte strings; their text is kept whatever its encoding was.
         super().__init__(stream, encoding="utf-8", errors="surrogateescape")
-        self.name = name
+        self.file = file
         self.storages: dict[str, Storage] = {}
         self._shells: dict[str, type[Shell]] = {}
 
     def find_class(self, module: str, name: str, /) -> Any:
-        module = _RENAMED.get(module, module)
+        module = RENAMED.get(module, module)
         full = f"{module}.{name}"
         if full == "collections.OrderedDict":
             return OrderedDict
@@ -179,17 +131,17 @@ class _InertUnpickler(pickle.Unpickler):
             return _Function(_REBUILD[full])
         if module in ("torch", "torch.cuda") and name in DTYPES:
             return _StorageType(DTYPES[name])
-        if full in HARMLESS or (full.startswith(LAYER_PACKAGES) and "." not in name):
+        if is_inert(module, name):
             if full not in self._shells:  # a class of this file alone, so that nothing outlives the reading
                 self._shells[full] = type("Shell", (Shell,), {"name": full})
             return self._shells[full]
         if full.startswith("torch._utils._rebuild_"):
             raise CheckpointError(
-                f"Weights file {self.name} holds a tensor of a kind that is not supported ({full}): only plain dense "
-                "tensors are. Convert it to such, and save a state dict as safetensors."
+                f"Weights file {self.file} holds a tensor of a kind that is not supported ({shown(full)}): only plain "
+                "dense tensors are. Convert it to such, and save a state dict as safetensors."
             )
         raise UnsafeCheckpoint(
-            f"Weights file {self.name} asks for {full}, which is neither a tensor nor a layer of torch.nn, "
+            f"Weights file {self.file} asks for {shown(full)}, which is neither a tensor nor a layer of torch.nn, "
             "torchvision, timm or torchxrayvision. Nothing of the file was run. Get these weights as safetensors or "
             "as a plain state dict, from a source that you trust."
         )
@@ -206,16 +158,17 @@ class _InertUnpickler(pickle.Unpickler):
                 raise pickle.UnpicklingError("unknown kind of storage")
         storage = self.storages.setdefault(key, Storage(key, dtype, numel))
         if storage != (key, dtype, numel) or numel < 0:
-            raise pickle.UnpicklingError(f"contradictory descriptions of storage {key!r}")
+            raise pickle.UnpicklingError(f"contradictory descriptions of storage {key[:120]!r}")
         return storage
 
 
-def unpickle(stream: IO[bytes], name: str) -> tuple[Any, dict[str, Storage]]:
+def unpickle(stream: IO[bytes], end: int, file: str) -> tuple[Any, dict[str, Storage]]:
     """Read the next pickle of ``stream``, after a look at its instructions.
 
     Args:
         stream: Seekable; left behind the pickle.
-        name: The file it belongs to, for messages.
+        end: Where the stream ends.
+        file: The file it belongs to, for messages.
 
     Returns:
         What was pickled, and the storages that it names.
@@ -226,14 +179,34 @@ def unpickle(stream: IO[bytes], name: str) -> tuple[Any, dict[str, Storage]]:
         Exception: Whatever a damaged pickle causes.
     """
     start = stream.tell()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if opcode.name.startswith("EXT") or count > MAX_INSTRUCTIONS:
-            raise ValueError("its pickle has instructions that torch.save does not write")
-        # a huge memo index makes the unpickler allocate a table of that size
-        if opcode.name in _PUTS and argument is not None and argument > count:
-            raise ValueError("its pickle has a memo index out of order")
+    check_opcodes(stream, end)
     end = stream.tell()
     stream.seek(start)
-    unpickler = _InertUnpickler(io.BytesIO(stream.read(end - start)), name)
+    unpickler = _InertUnpickler(io.BytesIO(stream.read(end - start)), file)
     tree = unpickler.load()
     return tree, unpickler.storages
+
+
+def layers(
+    root: Shell, children: Callable[[Shell], Iterable[tuple[str, Any]]], file: str
+) -> Iterator[tuple[str, Shell]]:
+    """A module and the modules below it, as shells, each with the prefix of its names; parents first.
+
+    Args:
+        root: The module.
+        children: Gives the named things inside a module; those that are no shells are passed over.
+        file: The file it belongs to, for messages.
+
+    Raises:
+        CheckpointError: A module contains itself, or there are more than any network has.
+    """
+    todo: list[tuple[str, Shell]] = [("", root)]
+    seen = 0
+    while todo:
+        prefix, shell = todo.pop()
+        seen += 1
+        if seen > MAX_LAYERS or prefix.count(".") > 100:
+            raise CheckpointError(f"Weights file {file} has layers within layers without end.")
+        yield prefix, shell
+        below = [(f"{prefix}{name}.", child) for name, child in children(shell) if isinstance(child, Shell)]
+        todo += reversed(below)

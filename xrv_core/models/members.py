@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 
 from xrv_core.errors import CheckpointError, PathMissing
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "leaves_archive", "open_source"]
 
 CHUNK = 1 << 20
 #: Trained weights hardly compress. A member that claims to unpack to more than this many times its size is no weights.
@@ -73,7 +73,15 @@ def open_source(path: Path, member: str | None) -> Iterator[Source]:
             yield Source(stream, info.file_size, name, None)
 
 
+def leaves_archive(member: str) -> bool:
+    """Whether unpacking a member of this name would write outside the folder that is unpacked into."""
+    parts = member.replace("\\", "/").split("/")
+    return member.startswith(("/", "\\")) or ".." in parts or parts[0].endswith(":")
+
+
 def _info(archive: zipfile.ZipFile, path: Path, member: str) -> zipfile.ZipInfo:
+    if leaves_archive(member):
+        raise CheckpointError(f"{path}: the member name {member!r} leads out of the archive; no honest one does.")
     found = [info for info in archive.infolist() if info.filename == member]
     if len(found) > 1:
         raise CheckpointError(f"{path} has {len(found)} members named {member!r}, so it is not clear which is meant.")

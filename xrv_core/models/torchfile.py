@@ -1,4 +1,4 @@
-"""The two container formats of ``torch.save``: zip archives, and the stream that came before torch 1.6."""
+"""The container formats of torch: zip archives (of ``torch.save`` and TorchScript), and the stream before torch 1.6."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ import torch
 
 from xrv_core.errors import CheckpointError, XrvError
 from xrv_core.models.inert import Storage, TensorRecord, unpickle
-from xrv_core.models.members import Source
+from xrv_core.models.members import Source, leaves_archive
+from xrv_core.models.names import shown
+from xrv_core.models.torchscript import Script, read_classes
 
 __all__ = ["TorchFile"]
 
 #: The number that opens the stream format.
 STREAM_MAGIC = 0x1950A86A20F9469CFC6C
+#: As in torch and numpy.
+MAX_DIMENSIONS = 64
 
 
 class TorchFile:
@@ -27,6 +31,7 @@ class TorchFile:
 
     Attributes:
         tree: What was saved: dicts, lists, numbers, ``Shell``s, and ``TensorRecord``s for tensors.
+        script: What a TorchScript archive has besides; None where the file is none.
 
     Raises:
         UnsafeCheckpoint: It names anything but tensors, layers and plain data.
@@ -36,6 +41,7 @@ class TorchFile:
     def __init__(self, source: Source) -> None:
         self.name = source.name
         self.tree: Any = None
+        self.script: Script | None = None
         self._size = source.size
         self._tensors: dict[str, torch.Tensor] = {}
         self._stream = source.stream
@@ -53,6 +59,8 @@ class TorchFile:
         """
         with _told(self.name):
             storage, offset, size, stride = record
+            if not (_is_shape(size) and _is_shape(stride) and _is_shape((offset,))):
+                raise ValueError("a tensor has a size that is none")
             if not isinstance(storage, Storage) or math.prod(size) > storage.numel:
                 raise ValueError(f"a tensor of size {size} does not fit into its storage")
             if storage.key not in self._tensors:
@@ -72,21 +80,13 @@ class TorchFile:
 
     def _read_zip(self) -> Callable[[Storage], AbstractContextManager[IO[bytes]]]:
         archive = zipfile.ZipFile(self._stream)
-        infos = {info.filename: info for info in archive.infolist()}
-        # torch.save never compresses, so what an honest file holds is smaller than the file
-        if sum(i.file_size for i in archive.infolist()) > self._size or any(i.compress_type for i in infos.values()):
-            raise ValueError(f"its contents claim to be larger than its {self._size:,} bytes, or are compressed")
-        roots = [name.removesuffix("data.pkl") for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
-        if len(roots) != 1:
-            raise ValueError(
-                "it is a zip archive, but not one of torch.save; if a weights file lies in it, name that with member="
-            )
-        root = roots[0]
-        if f"{root}constants.pkl" in infos:
-            raise ValueError("it is a TorchScript archive, which is code; save a state dict instead")
+        root, infos = _layout(archive, self._size)
         if f"{root}byteorder" in infos and archive.read(f"{root}byteorder") != b"little":
             raise ValueError("it was written on a big-endian machine")
-        self.tree, _ = unpickle(io.BytesIO(archive.read(f"{root}data.pkl")), self.name)
+        self.tree, _ = self._unpickle_member(archive, f"{root}data.pkl")
+        if f"{root}constants.pkl" in infos:
+            constants, _ = self._unpickle_member(archive, f"{root}constants.pkl")
+            self.script = Script(read_classes(archive, f"{root}code/"), constants)
 
         def open_storage(storage: Storage) -> IO[bytes]:
             info = infos[f"{root}data/{storage.key}"]
@@ -96,16 +96,20 @@ class TorchFile:
 
         return open_storage
 
+    def _unpickle_member(self, archive: zipfile.ZipFile, member: str) -> tuple[Any, dict[str, Storage]]:
+        data = archive.read(member)
+        return unpickle(io.BytesIO(data), len(data), self.name)
+
     def _read_stream(self) -> Callable[[Storage], AbstractContextManager[IO[bytes]]]:
-        magic, _ = unpickle(self._stream, self.name)
+        magic, _ = unpickle(self._stream, self._size, self.name)
         if magic != STREAM_MAGIC:
             raise ValueError("it was not written by torch.save")
-        unpickle(self._stream, self.name)  # version of the format, always 1001
-        system, _ = unpickle(self._stream, self.name)
+        unpickle(self._stream, self._size, self.name)  # version of the format, always 1001
+        system, _ = unpickle(self._stream, self._size, self.name)
         if not (isinstance(system, dict) and system.get("little_endian", True)):
             raise ValueError("it was written on a big-endian machine")
-        self.tree, storages = unpickle(self._stream, self.name)
-        keys, _ = unpickle(self._stream, self.name)
+        self.tree, storages = unpickle(self._stream, self._size, self.name)
+        keys, _ = unpickle(self._stream, self._size, self.name)
         places: dict[str, int] = {}
         for key in keys:
             storage = storages[key]
@@ -121,6 +125,33 @@ class TorchFile:
             return nullcontext(self._stream)
 
         return open_storage
+
+
+def _layout(archive: zipfile.ZipFile, size: int) -> tuple[str, dict[str, zipfile.ZipInfo]]:
+    """The folder that an archive of ``torch.save`` has all its members in, and the members by name."""
+    infos = {info.filename: info for info in archive.infolist()}
+    if len(infos) < len(archive.infolist()):
+        raise ValueError("its archive has several members of one name")
+    if outside := next(filter(leaves_archive, infos), ""):
+        raise ValueError(f"its archive has a member with a path that leads out of it ({shown(outside)})")
+    roots = [name.removesuffix("data.pkl") for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
+    # torch compresses nothing but the code of TorchScript, so what an honest file holds is smaller than the file
+    plain = [i for i in infos.values() if not (roots and i.filename.startswith(f"{roots[0]}code/"))]
+    if sum(i.file_size for i in plain) > size or any(i.compress_type for i in plain):
+        raise ValueError(f"its contents claim to be larger than its {size:,} bytes, or are compressed")
+    if len(roots) != 1:
+        raise ValueError(
+            "it is a zip archive, but not one of torch.save; if a weights file lies in it, name that with member="
+        )
+    return roots[0], infos
+
+
+def _is_shape(numbers: Any) -> bool:
+    return (
+        isinstance(numbers, tuple)
+        and len(numbers) <= MAX_DIMENSIONS
+        and all(type(n) is int and 0 <= n < 1 << 62 for n in numbers)
+    )
 
 
 @contextmanager
