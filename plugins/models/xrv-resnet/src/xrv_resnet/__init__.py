@@ -1,0 +1,1 @@
+"""The ResNet-50 classifier of TorchXRayVision, for xrv-core."""
