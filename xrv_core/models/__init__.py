@@ -8,6 +8,7 @@ from xrv_core.models.checkpoints import load_into, load_state_dict, wrapped_keys
 from xrv_core.models.classifier import BackboneClassifier
 from xrv_core.models.inputs import InputAdapter, check_input, resize_input
 from xrv_core.models.segmenter import NetworkSegmenter
+from xrv_core.models.timm_networks import timm_heads, timm_keys
 
 __all__ = [
     "BackboneClassifier",
@@ -19,5 +20,7 @@ __all__ = [
     "load_into",
     "load_state_dict",
     "resize_input",
+    "timm_heads",
+    "timm_keys",
     "wrapped_keys",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xrv_core.errors import ArgumentError
+from xrv_core.models.backbones import Adapter, Extractor, Parts, pooled
 from xrv_core.models.calibration import apply_operating_points
 from xrv_core.models.inputs import as_batch, check_input, resize_input
 from xrv_core.models.modes import evaluating
@@ -18,9 +19,6 @@ from xrv_core.specs import ClassifierSpec
 from xrv_core.specs.models import ACTIVATIONS
 
 __all__ = ["BackboneClassifier"]
-
-#: Gets the backbone and its adapted input, returns features or feature maps.
-Extractor: TypeAlias = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
 
 class BackboneClassifier(nn.Module):
@@ -43,9 +41,10 @@ class BackboneClassifier(nn.Module):
 
     Args:
         backbone: Network without its head. ``backbone(x)`` gives ``[B, D]`` or ``[B, D, h, w]``
-            (then averaged), unless ``features`` says how to get features out of it.
+            (then averaged), unless ``features`` says how to get features out of it. Or the name of a
+            network of timm, such as ``"convnext_tiny"``: what is not given below is then timm's own.
         pathologies: Names of the output columns.
-        num_features: D, the length of the feature vector.
+        num_features: D, the length of the feature vector; None finds it out, with one blank image.
         features: ``(backbone, x) -> [B, D]`` where calling the backbone is not it.
         feature_maps: ``(backbone, x) -> [B, C, h, w]`` where calling the backbone is not it.
         trained: Which columns were ever trained, default all.
@@ -56,6 +55,8 @@ class BackboneClassifier(nn.Module):
         activation: What ``predict`` makes of logits: "sigmoid" for findings, "softmax" for classes that
             exclude each other, "identity" for plain numbers; default that of ``spec``, else "sigmoid".
         spec: Where it comes from.
+        **timm_options: For a network of timm: ``pretrained=True`` loads timm's own weights from the
+            Hugging Face hub, the rest goes to ``timm.create_model``, such as ``in_chans=1``.
 
     Attributes:
         classifier: The replaceable ``nn.Linear``.
@@ -66,9 +67,12 @@ class BackboneClassifier(nn.Module):
         input_resolution: ``int`` or None.
         activation: ``str``.
         spec: The ``ClassifierSpec`` given, or None.
+        recipe: How to build the backbone again, as plain data; None where only its maker knows.
 
     Raises:
-        ArgumentError: Arguments that contradict each other.
+        ArgumentError: Arguments that contradict each other, or that cannot be found out.
+        UnknownName: timm has no such network.
+        AssetError: Pretrained weights cannot be had.
     """
 
     classifier: nn.Linear
@@ -79,33 +83,36 @@ class BackboneClassifier(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: nn.Module | str,
         pathologies: Sequence[str],
         *,
-        num_features: int,
+        num_features: int | None = None,
         features: Extractor | None = None,
         feature_maps: Extractor | None = None,
         trained: Sequence[bool] | None = None,
         op_threshs: Sequence[float | None] | torch.Tensor | None = None,
         input_resolution: int | None = None,
-        adapt: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        adapt: Adapter | None = None,
         activation: str | None = None,
         spec: ClassifierSpec | None = None,
+        **timm_options: Any,
     ) -> None:
         super().__init__()
         names = _names(pathologies)
-        if input_resolution is not None and not (isinstance(input_resolution, int) and input_resolution > 0):
-            raise ArgumentError(
-                f"input_resolution={input_resolution!r}: give a number of pixels, or None for any size."
-            )
-        self.backbone = backbone
-        self.adapt = nn.Identity() if adapt is None else adapt
-        self.input_resolution = input_resolution
+        given = {
+            "num_features": num_features, "features": features, "feature_maps": feature_maps,
+            "adapt": adapt, "input_resolution": input_resolution,
+        }  # fmt: skip
+        parts = Parts.of(backbone, given, timm_options, spec.name if spec else "")
+        self.backbone = parts.backbone
+        self.adapt = nn.Identity() if parts.adapt is None else parts.adapt
+        self.input_resolution = parts.input_resolution
         self.spec = spec
-        self._features = features
-        self._feature_maps = feature_maps
+        self.recipe = parts.recipe
+        self._features = parts.features
+        self._feature_maps = parts.feature_maps
         self.register_buffer("op_threshs", None, persistent=False)
-        self.classifier = nn.Linear(num_features, len(names))
+        self.classifier = nn.Linear(parts.width, len(names))
         self.pathologies = names
         self.trained = [True] * len(names) if trained is None else list(trained)
         self.activation = activation or (spec.activation if spec else "sigmoid")
@@ -137,9 +144,7 @@ class BackboneClassifier(nn.Module):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Feature vectors ``[B, D]``, what ``classifier`` works on; arguments and errors as in ``forward``."""
         x = self._prepare(x)
-        out: torch.Tensor = self.backbone(x) if self._features is None else self._features(self.backbone, x)
-        if out.ndim == 4 and self._features is None:
-            out = out.mean((2, 3))
+        out = pooled(self.backbone, x, self._features)
         if out.ndim != 2 or out.shape[1] != self.classifier.in_features:
             raise ArgumentError(
                 f"The backbone gives features of shape {list(out.shape)}, the classifier takes "
@@ -206,6 +211,8 @@ class BackboneClassifier(nn.Module):
             value = _names(value)
         elif name == "trained":
             value = [bool(t) for t in value]
+        elif name == "backbone":
+            self.recipe = None  # of the old one
         elif name == "activation" and value not in ACTIVATIONS:
             raise ArgumentError(f"activation={value!r} is not one of {', '.join(ACTIVATIONS)}.")
         if name in ("pathologies", "trained") and len(value) != self.classifier.out_features:

@@ -141,7 +141,7 @@ def test_a_hub_out_of_reach(monkeypatch):
         build(pretrained=True)
     assert str(error.value) == (
         "timm could not get its weights of 'resnet10t': ConnectionError: no route to huggingface.co. "
-        "Try again, or download them elsewhere and give weights=PATH."
+        "Try again, or leave pretrained out and load a weights file."
     )
 
 
@@ -152,11 +152,11 @@ def test_offline_nobody_is_asked(monkeypatch):
         build(pretrained=True)
     assert str(error.value) == (
         "pretrained=True asks the Hugging Face hub for the weights of 'resnet10t', and XRV_OFFLINE is set. "
-        "Unset it, or give weights=PATH."
+        "Unset it, or leave pretrained out and load a weights file."
     )
 
 
 def test_a_network_without_published_weights():
     with pytest.raises(ArgumentError) as error:
         build("coatnet_0_224", pretrained=True)
-    assert str(error.value) == "timm has no weights for 'coatnet_0_224': give weights=PATH, or leave pretrained out."
+    assert str(error.value) == "timm has no weights for 'coatnet_0_224': leave pretrained out, or load a weights file."
