@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
@@ -102,14 +102,18 @@ class Segmenter(Protocol):
         input_resolution: Height and width that the network wants; others are resized. None: any.
 
     ``forward`` gives logits ``[B, K, h, w]`` at the network's own resolution; ``predict`` gives
-    ``{structure: float32 [H, W] in 0..1}`` at the size of the image, a list of them for a batch.
+    ``{structure: float32 [H, W] in 0..1}`` at the size of the image, a list of them for a batch;
+    ``maps`` gives the same for one image as pairs, one structure at a time.
     """
 
     structures: list[str]
     input_resolution: int | None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor: ...
-    def predict(self, x: Any) -> dict[str, torch.Tensor] | list[dict[str, torch.Tensor]]: ...
+    def predict(
+        self, x: Any, structures: Sequence[str] | None = None
+    ) -> dict[str, torch.Tensor] | list[dict[str, torch.Tensor]]: ...
+    def maps(self, x: Any, structures: Sequence[str] | None = None) -> Iterator[tuple[str, torch.Tensor]]: ...
 
 
 def missing_members(thing: object, protocol: type) -> Sequence[str]:

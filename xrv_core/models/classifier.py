@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xrv_core.errors import ArgumentError
+from xrv_core.models.activations import activated
 from xrv_core.models.backbones import Adapter, Extractor, Parts, pooled
 from xrv_core.models.calibration import apply_operating_points
 from xrv_core.models.inputs import as_batch, check_input, resize_input
@@ -183,17 +184,12 @@ class BackboneClassifier(nn.Module):
         batch, single = as_batch(x)
         with evaluating(self), torch.no_grad():  # inference mode would taint tensors that backbones cache
             out = self(batch.to(self.classifier.weight.device))
-            probabilities = out if self.op_threshs is not None else self._activated(out)
+            probabilities = out if self.op_threshs is not None else activated(out, self.activation)
         rows = [
             {name: p for name, p, trained in zip(self.pathologies, row, self.trained, strict=True) if trained}
             for row in probabilities.tolist()
         ]
         return rows[0] if single else rows
-
-    def _activated(self, logits: torch.Tensor) -> torch.Tensor:
-        if self.activation == "identity":
-            return logits
-        return logits.sigmoid() if self.activation == "sigmoid" else logits.softmax(1)
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
         x = check_input(x).to(self.classifier.weight.dtype)
