@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from xrv_core.api import describe_dataset
-from xrv_core.errors import ArgumentError
 from xrv_core.specs import DatasetSpec
 from xrv_core.testing import (
     dataset_checks_files,
@@ -20,7 +19,7 @@ from xrv_core.testing import (
     dataset_checks_spec,
     dataset_checks_table,
 )
-from xrv_core.testing.results import Check, CheckResult, check_exemptions, raise_failures, run
+from xrv_core.testing.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
 from xrv_core.testing.subject import Subject, Write
 
 __all__ = ["DATASET_CHECKS", "SPEC_CHECKS", "check_dataset", "check_dataset_spec", "run_checks"]
@@ -98,10 +97,7 @@ def run_checks(
     """
     exempt = dict(exempt or {})
     check_exemptions(exempt, DATASET_CHECKS)
-    chosen = list(DATASET_CHECKS if only is None else only)
-    unknown = [name for name in chosen if name not in DATASET_CHECKS]
-    if unknown:
-        raise ArgumentError(f"only names {unknown[0]!r}, which is no check. They are: {', '.join(DATASET_CHECKS)}.")
+    chosen = chosen_checks(only, DATASET_CHECKS)
     with tempfile.TemporaryDirectory(prefix="xrv-checks-", ignore_cleanup_errors=True) as folder:
         subject = Subject(_spec(dataset), Path(folder), miniature)
         return [run(name, DATASET_CHECKS[name], subject, exempt.get(name)) for name in chosen]

@@ -25,13 +25,14 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SEEDED = 2**32  # torch starts with a seed of 64 bits, people seed it with small numbers
 
 
-def observe(spec: Any, folder: Path, plugin: str | None) -> dict[str, list[str]]:
-    """List a dataset, import its code and write its miniature in a fresh process.
+def observe(spec: Any, kind: str, folder: Path, plugin: str | None) -> dict[str, list[str]]:
+    """List a thing, import its code and write its miniature, if it has one, in a fresh process.
 
     Args:
-        spec: A DatasetSpec that can be pickled.
+        spec: A spec that can be pickled.
+        kind: What it is, such as ``"dataset"``.
         folder: An empty folder to work in.
-        plugin: Entry point that offers the dataset, None where no plugin does.
+        plugin: Entry point that offers it (several, separated by commas), None where no plugin does.
 
     Returns:
         Findings, none where all is well: ``"listing"`` modules that listing loads, ``"import"`` sentences on what
@@ -39,7 +40,14 @@ def observe(spec: Any, folder: Path, plugin: str | None) -> dict[str, list[str]]
     """
     target = spec.factory if isinstance(spec.factory, str) else spec.factory.__module__
     package = target.partition(":")[0].partition(".")[0]
-    order = {"spec": pickle.dumps(spec), "package": package, "name": spec.name, "plugin": plugin, "folder": str(folder)}
+    order = {
+        "spec": pickle.dumps(spec),
+        "package": package,
+        "kind": kind,
+        "name": spec.name,
+        "plugin": plugin,
+        "folder": str(folder),
+    }
     (folder / "elsewhere").mkdir(parents=True)
     done = subprocess.run(
         [sys.executable, "-B", "-c", _START, json.dumps(sys.path)],
@@ -58,11 +66,11 @@ def observe(spec: Any, folder: Path, plugin: str | None) -> dict[str, list[str]]
 
 def main() -> None:
     """The program: reads an order from stdin, writes ``report.json``."""
-    import xrv_core
+    from xrv_core.api import describe
 
     order = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent process
     if order["plugin"] is not None:
-        xrv_core.describe_dataset(order["name"])
+        describe(order["kind"], order["name"])
     findings = {"listing": [name for name in HEAVY if name in sys.modules]}
     folder = Path(order["folder"])
     spec, findings["import"] = _import(order["spec"], order["package"])
@@ -73,7 +81,7 @@ def main() -> None:
 
 
 def _import(pickled: bytes, package: str) -> tuple[Any, list[str]]:
-    """Import the dataset's code; the spec, and what importing touched."""
+    """Import its code; the spec, and what importing touched."""
     import numpy as np
 
     from xrv_core.api import load_factory
@@ -118,7 +126,7 @@ def _write(spec: Any, folder: Path) -> list[str]:
     """Write the miniature, and tell which paths outside ``folder`` are there afterwards."""
     from xrv_core.api import load_factory
 
-    if not spec.miniature:
+    if not getattr(spec, "miniature", ""):
         return []
     folder.mkdir()
     inside, written = os.path.realpath(folder), set()

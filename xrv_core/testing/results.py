@@ -5,24 +5,40 @@ from __future__ import annotations
 import difflib
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from xrv_core.errors import ArgumentError, ConformanceError
 
-if TYPE_CHECKING:
-    from xrv_core.testing.subject import Subject
+__all__ = [
+    "Check",
+    "CheckResult",
+    "NotApplicable",
+    "NotRun",
+    "UnderTest",
+    "check_exemptions",
+    "chosen_checks",
+    "described",
+    "raise_failures",
+    "run",
+]
 
-__all__ = ["Check", "CheckResult", "NotApplicable", "NotRun", "check_exemptions", "described", "raise_failures", "run"]
+#: Looks at a subject (a dataset, a model) and yields a sentence for everything that is wrong with it.
+Check: TypeAlias = Callable[[Any], Iterator[str]]
 
-#: Looks at a dataset and yields a sentence for everything that is wrong with it.
-Check: TypeAlias = "Callable[[Subject], Iterator[str]]"
+
+class UnderTest(Protocol):
+    """What checks look at."""
+
+    def sandbox(self) -> AbstractContextManager[None]: ...
+
 
 _SHOWN = 3
 
 
-class NotApplicable(Exception):  # no error: the reason why a check says nothing about a dataset
+class NotApplicable(Exception):  # no error: the reason why a check says nothing about what it looks at
     """A check that has nothing to look at, such as files where images are made."""
 
 
@@ -52,7 +68,7 @@ class CheckResult:
         return f"{self.name}: {self.detail or self.status}"
 
 
-def run(name: str, check: Check, subject: Subject, exemption: str | None = None) -> CheckResult:
+def run(name: str, check: Check, subject: UnderTest, exemption: str | None = None) -> CheckResult:
     """Run one check in the sandbox of ``subject``."""
     try:
         with subject.sandbox():
@@ -91,6 +107,16 @@ def check_exemptions(exempt: Mapping[str, str], known: Iterable[str]) -> None:
             raise ArgumentError(f"exempt names {name!r}, which is no check.{hint}")
         if not isinstance(reason, str) or len(reason.split()) < 2:
             raise ArgumentError(f"exempt[{name!r}] is {reason!r}: say in some words why the check cannot hold.")
+
+
+def chosen_checks(only: Iterable[str] | None, known: Iterable[str]) -> list[str]:
+    """The names in ``only``, all where it is None; an ArgumentError where one is no check."""
+    names = list(known)
+    chosen = names if only is None else list(only)
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        raise ArgumentError(f"only names {unknown[0]!r}, which is no check. They are: {', '.join(names)}.")
+    return chosen
 
 
 def raise_failures(name: str, results: Sequence[CheckResult]) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
-from xrv_core.api import load_factory, plugins
+from xrv_core.api import load_factory
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, missing_members
 from xrv_core.testing.compare import array_difference, samples_differences
 from xrv_core.testing.images import Images, Victim
-from xrv_core.testing.probe import observe
+from xrv_core.testing.once import once
+from xrv_core.testing.outside import seen_from_outside
 from xrv_core.testing.results import NotApplicable, NotRun
 from xrv_core.testing.sandbox import global_state, sandbox
 
@@ -28,34 +28,6 @@ __all__ = ["MASKS", "Subject", "Write"]
 Write = Callable[[Path], Mapping[str, Any]]
 
 MASKS = ("pathology_masks", "semantic_masks")
-
-T = TypeVar("T")
-
-
-class _once(Generic[T]):  # used like `property`
-    """A property that is computed once, whether it gives a value or raises."""
-
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        self.make = make
-
-    @overload
-    def __get__(self, owner: None, kind: type) -> _once[T]: ...
-    @overload
-    def __get__(self, owner: object, kind: type) -> T: ...
-    def __get__(self, owner: Any, kind: type) -> Any:
-        if owner is None:
-            return self
-        known = owner.__dict__.setdefault("_known", {})
-        name = self.make.__name__
-        if name not in known:
-            try:
-                known[name] = (self.make(owner), None)
-            except Exception as error:
-                known[name] = (None, error)
-        value, raised = known[name]
-        if raised is not None:
-            raise raised
-        return value
 
 
 class Subject:
@@ -82,7 +54,7 @@ class Subject:
 
     # -- opening
 
-    @_once
+    @once
     def arguments(self) -> dict[str, Any]:
         """What opens the miniature, which is written at first use."""
         folder = self.folder / "miniature"
@@ -105,7 +77,7 @@ class Subject:
             dataset: Dataset = load_factory(self.spec)(self.spec, **arguments)
         return dataset
 
-    @_once
+    @once
     def opened(self) -> Dataset:
         """The miniature as it is; raises what opening it raises."""
         return self._open()
@@ -120,7 +92,7 @@ class Subject:
 
     # -- items
 
-    @_once
+    @once
     def read(self) -> list[Sample]:
         """Every item; raises what reading them raises."""
         return self.read_all(self.dataset)
@@ -140,7 +112,7 @@ class Subject:
         except Exception as error:
             raise NotRun("items") from error
 
-    @_once
+    @once
     def steady(self) -> list[Sample]:
         """Every item, of a dataset whose items are the same when it is opened and read again."""
         samples = self.samples
@@ -159,7 +131,7 @@ class Subject:
 
     # -- masks
 
-    @_once
+    @once
     def kinds_tried(self) -> dict[str, bool]:
         """Which kinds of masks it gives; raises what opening with them raises, unless they are refused."""
         self.samples  # noqa: B018  # what cannot be read at all says nothing about masks
@@ -183,7 +155,7 @@ class Subject:
         except Exception as error:
             raise NotRun("mask_kinds") from error
 
-    @_once
+    @once
     def masked_samples(self) -> list[Sample]:
         """Every item with all masks that there are."""
         if not self.kinds:
@@ -195,7 +167,7 @@ class Subject:
 
     # -- files and processes
 
-    @_once
+    @once
     def images(self) -> Images:
         """A copy of the miniature's images."""
         self.dataset  # noqa: B018
@@ -204,7 +176,7 @@ class Subject:
             raise NotApplicable("its miniature has no imgpath")
         return Images(Path(given), self.folder / "images")
 
-    @_once
+    @once
     def victim(self) -> Victim:
         """An image without which opening or reading is not what it was."""
         expected, images = self.steady, self.images
@@ -219,23 +191,12 @@ class Subject:
                 return Victim(name, None, len(found))
         raise NotApplicable("no item needs a file of imgpath")
 
-    @_once
+    @once
     def seen_from_outside(self) -> dict[str, list[str]]:
         """What a fresh process finds; see ``probe.observe``."""
-        try:
-            load_factory(self.spec)
-        except Exception as error:
-            raise NotRun("code_is_found") from error
-        try:
-            here = getattr(self.spec.factory, "__module__", "") == "__main__" or not pickle.dumps(self.spec)
-        except Exception:
-            here = True
-        if here:
-            raise NotApplicable("its code is no module that another process could import")
-        offering = [p for p in plugins() if self.spec.name in p.offers.get("dataset", [])]
-        return observe(self.spec, self.folder / "outside", offering[0].name if offering else None)
+        return seen_from_outside(self.spec, self.folder / "outside")
 
-    @_once
+    @once
     def left_changed(self) -> set[str]:
         """Which of ``global_state`` opening, reading, counting and printing leave changed."""
         with self.sandbox():
