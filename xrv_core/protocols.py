@@ -20,6 +20,7 @@ class Sample(TypedDict):
 
     ``img`` is a float32 tensor ``[1, H, W]`` in [-1024, 1024]; ``lab`` a float32 array ``[P]`` of
     1 / 0 / NaN. Masks are float32 ``[1, H, W]`` in 0..1 and follow every transform of the image.
+    ``source`` is the number of the dataset in a merge, ``site`` that in a covariate shift.
     """
 
     idx: int
@@ -27,6 +28,8 @@ class Sample(TypedDict):
     lab: NDArray[np.float32]
     pathology_masks: NotRequired[dict[int, torch.Tensor]]
     semantic_masks: NotRequired[dict[str, torch.Tensor]]
+    source: NotRequired[int]
+    site: NotRequired[int]
 
 
 @runtime_checkable

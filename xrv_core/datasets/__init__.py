@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
     from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
+    from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.images import decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.labels import substring_labels, term_labels
     from xrv_core.datasets.layout import release_folder
     from xrv_core.datasets.masks import boxes_mask, fit_mask
+    from xrv_core.datasets.merge import MergeDataset
     from xrv_core.datasets.pixels import PixelRecipe
+    from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
     from xrv_core.datasets.shapes import check_shape, shapes_mask
     from xrv_core.datasets.sources import ImageSource
@@ -33,12 +36,15 @@ _HOME = {
     "dicom_files": "age_in_years dicom_headers write_dicom",
     "extensions": "choose_extension",
     "files": "FileDataset",
+    "filters": "FilterDataset",
     "images": "decode_image load_image",
     "pixels": "PixelRecipe",
     "index": "XrayDataset",
     "labels": "substring_labels term_labels",
     "layout": "release_folder",
     "masks": "boxes_mask fit_mask",
+    "merge": "MergeDataset",
+    "relabel": "RelabelledDataset Relabelling relabel_dataset",
     "rle": "coco_rle coco_rle_mask siim_rle siim_rle_mask",
     "shapes": "check_shape shapes_mask",
     "sources": "ImageSource",
@@ -74,8 +80,12 @@ default_pathologies = [
 __all__ = [
     "ChexpertLabelled",
     "FileDataset",
+    "FilterDataset",
     "ImageSource",
+    "MergeDataset",
     "PixelRecipe",
+    "RelabelledDataset",
+    "Relabelling",
     "SubsetDataset",
     "XRayCenterCrop",
     "XRayResizer",
@@ -96,6 +106,7 @@ __all__ = [
     "fit_mask",
     "load_image",
     "read_table",
+    "relabel_dataset",
     "release_folder",
     "shapes_mask",
     "siim_rle",

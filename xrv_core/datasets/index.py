@@ -127,7 +127,8 @@ class XrayDataset(Labelled):
             raise ArgumentError(
                 f"{label!r} is no label of {self.spec.name!r}. Its labels are: {', '.join(self.pathologies)}."
             )
-        return self.evidence(row, label)
+        known = getattr(self, "_known_labels", None)  # of a relabelled dataset, which may have got columns of NaN
+        return self.evidence(row, label) if known is None or label in known else {}
 
     def __getitem__(self, idx: int, /) -> Sample:
         import torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import pprint
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,15 @@ from numpy.typing import NDArray
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xrv_core.datasets.filters import FilterDataset
+    from xrv_core.datasets.merge import MergeDataset
+    from xrv_core.datasets.relabel import RelabelledDataset
     from xrv_core.datasets.views import SubsetDataset
     from xrv_core.protocols import Dataset
 
-__all__ = ["COMMON_COLUMNS", "Labelled"]
+__all__ = ["COMMON_COLUMNS", "Labelled", "tree"]
 
 #: Columns that ``csv`` of every dataset has, whatever its source tells.
 COMMON_COLUMNS = ("patientid", "view", "offset_day_int", "age_years", "sex", "has_masks", "source_uid")
@@ -52,11 +58,29 @@ class Labelled:
             counts[name] = {float(v): int(n) for v, n in zip(found, number, strict=True)}
         return counts
 
-    def subset(self: Dataset, idxs: Any) -> SubsetDataset:
-        """The items at positions ``idxs``, as a view that copies no image."""
+    def subset(self: Dataset, idxs: Any, **options: Any) -> SubsetDataset:
+        """The items at positions ``idxs``, as a view that copies no image: see ``SubsetDataset``."""
         from xrv_core.datasets.views import SubsetDataset
 
-        return SubsetDataset(self, idxs)
+        return SubsetDataset(self, idxs, **options)
+
+    def filter(self: Dataset, labels: Any = None, query: Any = None, **options: Any) -> FilterDataset:
+        """The items with certain labels or table rows, as a view: see ``FilterDataset``."""
+        from xrv_core.datasets.filters import FilterDataset
+
+        return FilterDataset(self, labels, query, **options)
+
+    def merge(self: Dataset, *others: Dataset, **options: Any) -> MergeDataset:
+        """This dataset and, after it, ``others``, as a view: see ``MergeDataset``."""
+        from xrv_core.datasets.merge import MergeDataset
+
+        return MergeDataset([self, *others], **options)
+
+    def relabel(self: Dataset, pathologies: Iterable[str], **options: Any) -> RelabelledDataset:
+        """This dataset under other label columns, as a view; it stays as it is: see ``RelabelledDataset``."""
+        from xrv_core.datasets.relabel import RelabelledDataset
+
+        return RelabelledDataset(self, pathologies, **options)
 
     def summary(self) -> str:
         """One line: class, number of items, views."""
@@ -67,6 +91,12 @@ class Labelled:
 
     def __str__(self) -> str:
         return f"{self.summary()}\n{pprint.pformat(self.totals())}"
+
+    def _check_label(self, label: str) -> None:
+        if label not in self.pathologies:
+            raise ArgumentError(
+                f"{label!r} is no label of this dataset. Its labels are: {', '.join(self.pathologies)}."
+            )
 
     def _position(self, idx: Any) -> int:
         """``idx`` as an int in ``0 .. len - 1``."""
@@ -81,3 +111,12 @@ class Labelled:
             hint = " (negative indices are not supported)" if position < 0 else ""
             raise IndexOutOfRange(f"Index {position} is out of range for {len(self)} items{hint}.")
         return position
+
+
+def tree(title: str, below: Mapping[str, Any]) -> str:
+    """``title`` and, a line each and indented, what is below it: ``└0 NIHDataset num_samples=...``."""
+    lines = [title]
+    for mark, dataset in below.items():
+        first, *rest = (dataset.summary() if isinstance(dataset, Labelled) else repr(dataset)).split("\n")
+        lines += [f"└{mark} {first}", *(f"  {line}" for line in rest)]
+    return "\n".join(lines)

@@ -2,30 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 
-from xrv_core.datasets.labelled import Labelled
+from xrv_core.datasets.labelled import Labelled, tree
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 from xrv_core.protocols import Dataset, Sample
 
-__all__ = ["SubsetDataset"]
+__all__ = ["SubsetDataset", "View"]
 
 
-class SubsetDataset(Labelled):
+class View(Labelled):
+    """Base of views. A view has its own ``pathologies``, ``labels`` and ``csv``, and takes images from others.
+
+    A subclass sets those three and says where an item comes from (``_origin``), and how the labels of
+    there are called here (``_names_here``), if they are called otherwise.
+
+    Attributes:
+        transform: Applied after the transform of the dataset below; image and masks get the same geometry.
+    """
+
+    transform: Callable[..., Any] | None = None
+
+    def _origin(self, position: int) -> tuple[Dataset, int]:
+        """The dataset that an item comes from, and its index there."""
+        raise TypeError(f"{type(self).__name__} does not say where its items come from: define _origin(position).")
+
+    def _names_here(self, name: str) -> tuple[str, ...]:
+        """The labels of this view that stand for label ``name`` of a dataset below."""
+        return (name,)
+
+    def __getitem__(self, idx: int, /) -> Sample:
+        position = self._position(idx)
+        dataset, inner = self._origin(position)
+        sample: dict[str, Any] = {**dataset[inner], "idx": position, "lab": self.labels[position].copy()}
+        if "pathology_masks" in sample:
+            sample["pathology_masks"] = self._masks_here(sample["pathology_masks"], dataset.pathologies)
+        if self.transform is None:
+            return cast("Sample", sample)
+        from xrv_core.datasets.augment import apply_transform
+
+        return apply_transform(self.transform, sample)
+
+    def _masks_here(self, masks: Mapping[int, Any], names: list[str]) -> dict[int, Any]:
+        """Masks by the columns of this view; those that meet in one column are united."""
+        import torch
+
+        column = {name: i for i, name in enumerate(self.pathologies)}
+        found: dict[int, Any] = {}
+        for index, mask in masks.items():
+            for name in self._names_here(names[index]):
+                if name in column:
+                    i = column[name]
+                    found[i] = torch.maximum(found[i], mask) if i in found else mask
+        return found
+
+    def why(self, idx: int, label: str) -> dict[str, Any]:
+        """What the source says about one label of one item; empty where it is silent or cannot be asked.
+
+        Raises:
+            ArgumentError: ``label`` is none of ``pathologies``.
+            IndexOutOfRange: There is no such item.
+        """
+        position = self._position(idx)
+        self._check_label(label)
+        dataset, inner = self._origin(position)
+        ask = getattr(dataset, "why", None)
+        if ask is None:
+            return {}
+        evidence: dict[str, Any] = {}
+        for name in dataset.pathologies:
+            if label in self._names_here(name):
+                evidence.update(ask(inner, name))
+        return evidence
+
+
+class SubsetDataset(View):
     """The items of ``dataset`` at positions ``idxs``, in that order.
 
     Args:
         dataset: Anything that keeps the ``Dataset`` contract.
         idxs: Positions, an integer sequence or array.
+        transform: Applied after the one of ``dataset``.
 
     Raises:
         ArgumentError: ``idxs`` are not integers.
         IndexOutOfRange: A position that ``dataset`` does not have.
     """
 
-    def __init__(self, dataset: Dataset, idxs: Any) -> None:
+    def __init__(self, dataset: Dataset, idxs: Any, *, transform: Callable[..., Any] | None = None) -> None:
         positions = np.asarray(idxs).reshape(-1)
         if positions.size == 0:
             positions = positions.astype(np.int64)
@@ -40,19 +107,14 @@ class SubsetDataset(Labelled):
             )
         self.dataset = dataset
         self.idxs = positions
+        self.transform = transform
         self.pathologies = list(dataset.pathologies)
         self.labels = dataset.labels[positions]
         self.csv = dataset.csv.iloc[positions].reset_index(drop=True)
 
-    def __getitem__(self, idx: int, /) -> Sample:
-        position = self._position(idx)
-        sample = self.dataset[int(self.idxs[position])]
-        sample["idx"] = position
-        return sample
+    def _origin(self, position: int) -> tuple[Dataset, int]:
+        return self.dataset, int(self.idxs[position])
 
     def summary(self) -> str:
         """The view and, below it, what it is a view of."""
-        inner = self.dataset.summary() if isinstance(self.dataset, Labelled) else repr(self.dataset)
-        first, *rest = inner.split("\n")
-        lines = [f"{type(self).__name__} num_samples={len(self)}", f"└ of {first}", *("  " + line for line in rest)]
-        return "\n".join(lines)
+        return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})

@@ -1,0 +1,136 @@
+"""Put datasets one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets.labelled import COMMON_COLUMNS, tree
+from xrv_core.datasets.relabel import label_names
+from xrv_core.datasets.tables import common_columns
+from xrv_core.datasets.views import View
+from xrv_core.errors import ArgumentError
+from xrv_core.protocols import Dataset, Sample
+
+__all__ = ["MergeDataset"]
+
+
+class MergeDataset(View):
+    """The items of several datasets, one dataset after the other (section 3.3.5 of arXiv:2111.00595).
+
+    Args:
+        datasets: At least one; anything that keeps the ``Dataset`` contract, views and merges too.
+        pathologies: The label columns. None: the datasets must have the same labels, whose order in the first
+            one is taken. "union" or "intersection" of their labels, or a list of names: what a dataset does not
+            have is NaN. Labels are matched by name alone: ``harmonize`` brings synonyms together first.
+        columns: "common": ``csv`` has the columns that every dataset has by contract. "all": those of the
+            sources as well, which takes time and memory, since most are NA in the other datasets' rows.
+        transform: Applied after those of the datasets.
+
+    Attributes:
+        datasets: The datasets.
+        starts: Position of the first item of each dataset.
+
+    Items carry ``source``, the number of their dataset; ``csv`` has it as ``source``, and as ``source_name``
+    the registry name (else the class name).
+
+    Raises:
+        ArgumentError: No dataset, or label columns that do not agree.
+    """
+
+    def __init__(
+        self,
+        datasets: Iterable[Dataset],
+        *,
+        pathologies: str | Iterable[str] | None = None,
+        columns: str = "common",
+        transform: Callable[..., Any] | None = None,
+    ) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ArgumentError("MergeDataset needs at least one dataset.")
+        if columns not in ("common", "all"):
+            raise ArgumentError(f"columns={columns!r} is neither 'common' nor 'all'.")
+        self.transform = transform
+        lengths = [len(dataset) for dataset in self.datasets]
+        self.starts: NDArray[np.int64] = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
+        self.pathologies = _pathologies(self.datasets, pathologies)
+        self.labels = _labels(self.datasets, self.pathologies)
+        self.csv = _csv(self.datasets, lengths, columns)
+
+    def _origin(self, position: int) -> tuple[Dataset, int]:
+        number = self._number(position)
+        return self.datasets[number], position - int(self.starts[number])
+
+    def _number(self, position: int) -> int:
+        return int(np.searchsorted(self.starts, position, side="right")) - 1
+
+    def __getitem__(self, idx: int, /) -> Sample:
+        sample = super().__getitem__(idx)
+        sample["source"] = self._number(sample["idx"])
+        return sample
+
+    def summary(self) -> str:
+        """The merge and, below it, its datasets."""
+        below = {str(number): dataset for number, dataset in enumerate(self.datasets)}
+        return tree(f"{type(self).__name__} num_samples={len(self)}", below)
+
+
+def _pathologies(datasets: Sequence[Dataset], wanted: str | Iterable[str] | None) -> list[str]:
+    names = [[str(name) for name in dataset.pathologies] for dataset in datasets]
+    if wanted == "union":
+        return list(dict.fromkeys(name for own in names for name in own))
+    if wanted == "intersection":
+        shared = [name for name in names[0] if all(name in own for own in names)]
+        if not shared:
+            raise ArgumentError("The datasets have no label in common. Relabel or harmonize them first.")
+        return shared
+    if wanted is not None:
+        return label_names(wanted)
+    for number, own in enumerate(names[1:], start=1):
+        if set(own) != set(names[0]):
+            less = [name for name in names[0] if name not in own]
+            more = [name for name in own if name not in names[0]]
+            raise ArgumentError(
+                f"The labels of dataset {number} are not those of dataset 0: it lacks {less} and has {more} besides. "
+                'Relabel or harmonize them first, or pass pathologies="union", "intersection" or a list of names.'
+            )
+    return names[0]
+
+
+def _labels(datasets: Sequence[Dataset], pathologies: list[str]) -> NDArray[np.float32]:
+    matrix = np.full((sum(map(len, datasets)), len(pathologies)), np.nan, dtype=np.float32)
+    start = 0
+    for dataset in datasets:
+        rows = matrix[start : start + len(dataset)]
+        column = {name: i for i, name in enumerate(dataset.pathologies)}
+        for i, name in enumerate(pathologies):
+            if name in column:
+                rows[:, i] = dataset.labels[:, column[name]]
+        start += len(dataset)
+    return matrix
+
+
+def _csv(datasets: Sequence[Dataset], lengths: list[int], columns: str) -> pd.DataFrame:
+    parts = [_columns(dataset.csv, columns) for dataset in datasets]
+    csv = pd.concat(parts, ignore_index=True)
+    names = [_name(dataset) for dataset in datasets]
+    csv["source"] = np.repeat(np.arange(len(datasets)), lengths)
+    csv["source_name"] = pd.Series(np.repeat(np.array(names, dtype=object), lengths), dtype="str")
+    return csv
+
+
+def _columns(csv: pd.DataFrame, columns: str) -> pd.DataFrame:
+    """The table of one dataset, its common columns in their types, also where a stranger left some out."""
+    have = [name for name in COMMON_COLUMNS if name in csv.columns]
+    table = csv[[] if columns == "common" else [c for c in csv.columns if c not in COMMON_COLUMNS]]
+    return common_columns(table, {name: csv[name] for name in have})
+
+
+def _name(dataset: Dataset) -> str:
+    spec = getattr(dataset, "spec", None)
+    return str(getattr(spec, "name", type(dataset).__name__))

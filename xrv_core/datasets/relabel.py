@@ -1,0 +1,146 @@
+"""Give a dataset other label columns: in place as in the paper, or as a view. Nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrv_core.datasets.labelled import tree
+from xrv_core.datasets.views import View
+from xrv_core.errors import ArgumentError
+from xrv_core.protocols import Dataset
+
+__all__ = ["RelabelledDataset", "Relabelling", "relabel_dataset"]
+
+_log = logging.getLogger(__name__)
+
+
+class Relabelling(NamedTuple):
+    """What relabelling did.
+
+    Attributes:
+        kept: Labels that the dataset had, in the new order.
+        dropped: Labels that were not asked for; relabelling back restores them.
+        added: Labels that the dataset does not have: all NaN (unknown).
+    """
+
+    kept: list[str]
+    dropped: list[str]
+    added: list[str]
+
+
+def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling:
+    """Give ``dataset`` the label columns ``pathologies``, in that order, in place.
+
+    Columns that it does not have become NaN. Columns that are left out are put aside, so that relabelling
+    back restores them, with whatever was changed in the meantime. (Section 3.3.1 of arXiv:2111.00595.)
+
+    Args:
+        pathologies: The new names, such as ``xrv_core.datasets.default_pathologies``.
+        dataset: Anything that keeps the ``Dataset`` contract and lets its labels be assigned.
+
+    Returns:
+        What was kept, dropped and added; it is logged, too.
+
+    Raises:
+        ArgumentError: Names that cannot be used, or a dataset whose labels cannot be assigned; it is as it was then.
+    """
+    names = label_names(pathologies)
+    known = _known_columns(dataset)
+    done = _relabelling(names, dataset.pathologies, known)
+    before = {"pathologies": dataset.pathologies, "labels": dataset.labels, "_known_labels": _stash(dataset)}
+    after = {"pathologies": names, "labels": columns(known, names, len(dataset)), "_known_labels": known}
+    try:
+        for key, value in after.items():
+            setattr(dataset, key, value)
+    except AttributeError as error:
+        for key, value in before.items():
+            if getattr(dataset, key, None) is not value:
+                setattr(dataset, key, value)
+        raise ArgumentError(
+            f"The labels of {type(dataset).__name__} cannot be assigned ({error}). "
+            "Make a view instead: xrv_core.datasets.RelabelledDataset(dataset, pathologies)."
+        ) from error
+    if done.dropped or done.added:
+        _log.info("%s: dropped %s; added as NaN %s", type(dataset).__name__, done.dropped, done.added)
+    return done
+
+
+class RelabelledDataset(View):
+    """``dataset`` under other label columns; columns that it does not have are NaN.
+
+    Args:
+        dataset: Anything that keeps the ``Dataset`` contract; it stays as it is.
+        pathologies: The new names, in order.
+        transform: Applied after the one of ``dataset``.
+
+    Attributes:
+        relabelling: What was kept, dropped and added.
+
+    Raises:
+        ArgumentError: Names that cannot be used.
+    """
+
+    def __init__(
+        self, dataset: Dataset, pathologies: Iterable[str], *, transform: Callable[..., Any] | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.transform = transform
+        self.pathologies = label_names(pathologies)
+        known = _known_columns(dataset)
+        self.relabelling = _relabelling(self.pathologies, dataset.pathologies, known)
+        self.labels = columns(known, self.pathologies, len(dataset))
+        self.csv = dataset.csv
+
+    def _origin(self, position: int) -> tuple[Dataset, int]:
+        return self.dataset, position
+
+    def summary(self) -> str:
+        """The view and, below it, what it is a view of."""
+        return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})
+
+
+def label_names(pathologies: Iterable[str]) -> list[str]:
+    """``pathologies`` as a list of different, non-empty names; ArgumentError if they are none."""
+    names = [] if isinstance(pathologies, str) else list(pathologies)
+    if not names or not all(isinstance(n, str) and n for n in names) or len(set(names)) != len(names):
+        raise ArgumentError(
+            f"pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got {pathologies!r}."
+        )
+    return [str(name) for name in names]
+
+
+def columns(known: Mapping[str, NDArray[np.float32]], names: list[str], rows: int) -> NDArray[np.float32]:
+    """float32 ``[rows, len(names)]`` of the known columns; NaN for the others."""
+    matrix = np.full((rows, len(names)), np.nan, dtype=np.float32)
+    for i, name in enumerate(names):
+        if name in known:
+            matrix[:, i] = known[name]
+    return matrix
+
+
+def _stash(dataset: Any) -> dict[str, NDArray[np.float32]]:
+    found: dict[str, NDArray[np.float32]] = getattr(dataset, "_known_labels", None) or {}
+    return found
+
+
+def _known_columns(dataset: Dataset) -> dict[str, NDArray[np.float32]]:
+    """Every column that ``dataset`` has or had; one that relabelling added counts once somebody filled it."""
+    known = dict(_stash(dataset))
+    for i, name in enumerate(dataset.pathologies):
+        column = dataset.labels[:, i]
+        if name in known or not _stash(dataset) or not np.isnan(column).all():
+            known[str(name)] = column.copy()
+    return known
+
+
+def _relabelling(names: list[str], before: Iterable[str], known: Mapping[str, Any]) -> Relabelling:
+    return Relabelling(
+        kept=[name for name in names if name in known],
+        dropped=[name for name in before if name not in names and name in known],
+        added=[name for name in names if name not in known],
+    )
