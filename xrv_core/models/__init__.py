@@ -7,8 +7,8 @@ from xrv_core.models.calibration import apply_operating_points
 from xrv_core.models.checkpoints import load_into, load_state_dict, wrapped_keys
 from xrv_core.models.classifier import BackboneClassifier
 from xrv_core.models.inputs import InputAdapter, check_input, resize_input
-from xrv_core.models.renames import renamed_keys
 from xrv_core.models.operating_points import OperatingPoint, fit_operating_points
+from xrv_core.models.renames import renamed_keys
 from xrv_core.models.segmenter import NetworkSegmenter
 from xrv_core.models.timm_networks import timm_heads, timm_keys
 
