@@ -140,18 +140,22 @@ def _is_safetensors(source: Source) -> bool:
     if len(start) < 9 or start[8:] != b"{":
         return False
     (length,) = struct.unpack("<Q", start[:8])
-    return bool(length <= source.size - 8)
+    if length > source.size - 8:
+        raise CheckpointError(
+            f"Weights file {source.name} cannot be read: it begins like safetensors, but its header claims {length:,} "
+            f"bytes and the file has {source.size:,}. It is damaged, or no file of safetensors or torch.save."
+        )
+    return True
 
 
 def _load_safetensors(source: Source) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
     from safetensors.torch import load, load_file
 
     source.stream.seek(0)
     state: dict[str, torch.Tensor]
     try:
         state = load_file(source.path) if source.path else load(source.stream.read())
-    except SafetensorError as error:
+    except Exception as error:  # SafetensorError, and whatever else a false header causes
         raise CheckpointError(f"Weights file {source.name} is no sound safetensors file: {error}.") from error
     if not state:
         raise CheckpointError(f"Weights file {source.name} holds no tensors.")

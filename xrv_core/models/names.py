@@ -38,18 +38,19 @@ SINGLE = frozenset(
         *(
             f"builtins.{name}"
             for name in (
-                *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list"),
-                *("object", "range", "slice", "str", "tuple", "xrange"),
+                *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "long"),
+                *("object", "range", "slice", "str", "tuple", "unicode", "xrange"),
             )
         ),
         "collections.Counter",
         "collections.defaultdict",
         "collections.deque",
         *(f"datetime.{name}" for name in ("date", "datetime", "timedelta")),
+        "decimal.Decimal",
         "easydict.EasyDict",
         "functools.partial",
-        "numpy.dtype",
-        "numpy.ndarray",
+        *(f"numpy.{name}" for name in ("bool", "bool_", "dtype", "float16", "float32", "float64", "int32", "int64")),
+        *(f"numpy.{name}" for name in ("ndarray", "str_", "uint8")),
         "numpy.core.multiarray._reconstruct",
         "numpy.core.multiarray.scalar",
         "numpy._core.multiarray._reconstruct",

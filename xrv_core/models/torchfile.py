@@ -60,7 +60,7 @@ class TorchFile:
         with _told(self.name):
             storage, offset, size, stride = record
             if not (_is_shape(size) and _is_shape(stride) and _is_shape((offset,))):
-                raise ValueError("a tensor has a size that is none")
+                raise ValueError("a tensor has an impossible size, stride or offset")
             if not isinstance(storage, Storage) or math.prod(size) > storage.numel:
                 raise ValueError(f"a tensor of size {size} does not fit into its storage")
             if storage.key not in self._tensors:
