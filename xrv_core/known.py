@@ -39,7 +39,10 @@ KNOWN: dict[str, dict[str, str]] = {
         "phantom-net": "xrv-phantom-net",
         "resnet50-res512-all": "xrv-resnet",
     },
-    "autoencoder": {"phantom-ae": "xrv-phantom-net"},
+    "autoencoder": {
+        "phantom-ae": "xrv-phantom-net",
+        **dict.fromkeys(["resnet101-elastic", "101-elastic"], "xrv-resnet-ae"),
+    },
     "segmenter": {},
     "command": {"check": "xrv-check", "evaluate": "xrv-eval"},
 }

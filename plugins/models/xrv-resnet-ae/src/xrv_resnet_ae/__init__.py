@@ -1,0 +1,1 @@
+"""The ResNet autoencoder of TorchXRayVision, for xrv-core."""
