@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xrv_core.datasets.augment import apply_transform
     from xrv_core.datasets.chexpert import ChexpertLabelled, chexpert_labels
+    from xrv_core.datasets.covariate import CovariateDataset
     from xrv_core.datasets.days import days_from_first
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
     from xrv_core.datasets.extensions import choose_extension
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOME = {
     "augment": "apply_transform",
     "chexpert": "ChexpertLabelled chexpert_labels",
+    "covariate": "CovariateDataset",
     "days": "days_from_first",
     "dicom_files": "age_in_years dicom_headers write_dicom",
     "extensions": "choose_extension",
@@ -79,6 +81,7 @@ default_pathologies = [
 
 __all__ = [
     "ChexpertLabelled",
+    "CovariateDataset",
     "FileDataset",
     "FilterDataset",
     "ImageSource",
