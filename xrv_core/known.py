@@ -34,6 +34,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "vindr": "xrv-vinbrain",
     },
     "classifier": {
+        **dict.fromkeys(["age", "race", "sex", "view"], "xrv-attributes"),
         **{f"densenet121-res224-{name}": "xrv-densenet" for name in _DENSENET},
         **dict.fromkeys(_DENSENET, "xrv-densenet"),
         "phantom-net": "xrv-phantom-net",

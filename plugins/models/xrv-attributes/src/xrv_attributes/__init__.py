@@ -1,0 +1,1 @@
+"""Published models of the view, and of the patient's age, sex and race, for xrv-core."""
