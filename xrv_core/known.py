@@ -37,6 +37,7 @@ KNOWN: dict[str, dict[str, str]] = {
         **dict.fromkeys(["age", "race", "sex", "view"], "xrv-attributes"),
         **{f"densenet121-res224-{name}": "xrv-densenet" for name in _DENSENET},
         **dict.fromkeys(_DENSENET, "xrv-densenet"),
+        "jfhealthcare": "xrv-jfhealthcare",
         "phantom-net": "xrv-phantom-net",
         "resnet50-res512-all": "xrv-resnet",
     },

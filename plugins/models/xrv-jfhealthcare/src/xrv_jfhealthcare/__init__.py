@@ -1,0 +1,1 @@
+"""The CheXpert classifier of JF Healthcare, for xrv-core."""
