@@ -1,4 +1,4 @@
-"""``xrv predict``: image files in, findings out, on the terminal, as CSV or as JSON."""
+"""``xrv predict``: image files in, findings or other targets out, on the terminal, as CSV or as JSON."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from xrv_core.terminal import NOT_MEDICAL, print_table
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from xrv_core.specs import ClassifierSpec
 
 __all__ = ["image_files", "predict_command"]
 
@@ -58,7 +60,7 @@ def predict_command(name: str, paths: Sequence[str], *, weights: str, form: str,
     click.echo(f"{spec.name}: {note}", err=True)
     failures: list[XrvError] = []
     rows = list(_predictions(model, files, batch_size, failures))
-    _print(form, spec.name, note, rows)
+    _print(form, spec, note, rows)
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
     if failures:
@@ -100,21 +102,29 @@ def _pixels(file: Path, resolution: int | None) -> NDArray[np.float32]:
     return resized
 
 
-def _print(form: str, model: str, note: str, rows: list[tuple[Path, dict[str, float]]]) -> None:
+def _heads(spec: ClassifierSpec) -> tuple[str, str]:
+    """Heads of the table of one image: what the rows are, and what their values are."""
+    value = (spec.unit or "value") if spec.activation == "identity" else "probability"
+    return ("finding" if spec.task == "findings" else spec.task).upper(), value.upper()
+
+
+def _print(form: str, spec: ClassifierSpec, note: str, rows: list[tuple[Path, dict[str, float]]]) -> None:
     names = list(rows[0][1]) if rows else []
     if form == "json":
         found = [{"file": str(file), "predictions": values} for file, values in rows]
-        click.echo(json.dumps({"model": model, "note": note, "files": found}, indent=2))
+        head = {"model": spec.name, "task": spec.task, "unit": spec.unit, "note": note}
+        click.echo(json.dumps({**head, "files": found}, indent=2))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", *names, "model", "note"])
-        writer.writerows([file, *(f"{values[n]:.6f}" for n in names), model, note] for file, values in rows)
+        writer.writerows([file, *(f"{values[n]:.6f}" for n in names), spec.name, note] for file, values in rows)
     elif len(rows) == 1:
         ranked = sorted(rows[0][1].items(), key=lambda item: -item[1])
-        print_table(("FINDING", "PROBABILITY"), [(n, f"{p:.3f}") for n, p in ranked], right=(1,))
+        print_table(_heads(spec), [(n, f"{p:.3f}") for n, p in ranked], right=(1,))
     elif rows:
         cells = [(_short(file), *(f"{values[n]:.3f}" for n in names)) for file, values in rows]
-        print_table(("FILE", *names), cells, right=range(1, len(names) + 1))
+        unit = f" ({spec.unit})" if spec.unit else ""
+        print_table(("FILE", *(f"{n}{unit}" for n in names)), cells, right=range(1, len(names) + 1))
 
 
 def _short(file: Path, width: int = 40) -> str:
