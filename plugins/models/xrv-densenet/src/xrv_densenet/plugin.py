@@ -90,7 +90,7 @@ def _spec(key: str, table: list[dict[str, str]]) -> ClassifierSpec:
     note = _CONTAMINATED if key == "all" else ""
     return ClassifierSpec(
         name=f"densenet121-res224-{key}",
-        title=f"DenseNet-121 trained on {words}",
+        title=f"DenseNet-121 trained on {'seven sets of labels together' if key == 'all' else words}",
         factory="xrv_densenet.model:densenet121",
         licence=(
             "Apache-2.0 (of the TorchXRayVision repository, which publishes the weights; they have no licence text of "

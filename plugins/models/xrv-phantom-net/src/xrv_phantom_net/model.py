@@ -25,7 +25,7 @@ def phantom_classifier(spec: ClassifierSpec, weights: Path | None = None) -> Bac
 
     Args:
         spec: Its spec.
-        weights: Weights file; None leaves the random initialisation.
+        weights: Weights file; None leaves the random initialisation, in training mode and without operating points.
 
     Raises:
         CheckpointError: The file cannot be read or does not fit.
@@ -39,14 +39,15 @@ def phantom_classifier(spec: ClassifierSpec, weights: Path | None = None) -> Bac
         spec.pathologies,
         num_features=2 * before,
         features=_mean_and_maximum,
-        op_threshs=spec.op_threshs or None,
+        op_threshs=(spec.op_threshs or None) if weights is not None else None,
         input_resolution=spec.input_resolution,
         adapt=InputAdapter([_MEAN], [_STD]),
         spec=spec,
     )
     if weights is not None:
         load_into(model, load_state_dict(weights), weights)
-    return model.eval()
+        model.eval()
+    return model
 
 
 def _conv(inside: int, out: int, stride: int, kernel: int = 3) -> nn.Sequential:
@@ -92,7 +93,7 @@ def phantom_autoencoder(spec: AutoencoderSpec, weights: Path | None = None) -> P
 
     Args:
         spec: Its spec.
-        weights: Weights file; None leaves the random initialisation.
+        weights: Weights file; None leaves the random initialisation, in training mode.
 
     Raises:
         CheckpointError: The file cannot be read or does not fit.
@@ -100,4 +101,5 @@ def phantom_autoencoder(spec: AutoencoderSpec, weights: Path | None = None) -> P
     model = PhantomAutoencoder(spec)
     if weights is not None:
         load_into(model, load_state_dict(weights), weights)
-    return model.eval()
+        model.eval()
+    return model
