@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xrv_core.models.autoencoder import ImageAutoencoder
 from xrv_core.models.calibration import apply_operating_points
-from xrv_core.models.checkpoints import load_into, load_state_dict, wrapped_keys
+from xrv_core.models.checkpoints import load_checkpoint, load_into, load_state_dict, wrapped_keys
 from xrv_core.models.classifier import BackboneClassifier
 from xrv_core.models.inputs import InputAdapter, check_input, resize_input
 from xrv_core.models.operating_points import OperatingPoint, fit_operating_points
@@ -21,6 +21,7 @@ __all__ = [
     "apply_operating_points",
     "check_input",
     "fit_operating_points",
+    "load_checkpoint",
     "load_into",
     "load_state_dict",
     "renamed_keys",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from xrv_core.models.names import shown
 from xrv_core.models.torchfile import TorchFile
 from xrv_core.models.torchscript import script_records
 
-__all__ = ["load_into", "load_state_dict", "wrapped_keys"]
+__all__ = ["load_checkpoint", "load_into", "load_state_dict", "wrapped_keys"]
 
 #: Where training scripts keep the model inside a checkpoint; the first one found is taken.
 CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model")
@@ -61,8 +61,30 @@ def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) 
         CheckpointError: It is damaged, no weights file, holds no weights, or is refused for
             another of the reasons above.
     """
+    return load_checkpoint(path, (), member=member)[0]
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str], beside: Collection[str], *, member: str | None = None
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors of a training checkpoint, and what it holds beside them.
+
+    Args:
+        path: As in ``load_state_dict``, and so are the errors.
+        beside: Keys of the checkpoint. What lies there comes as the file has it, unchecked: numbers, strings,
+            lists and dicts as such, anything else as something inert.
+        member: As in ``load_state_dict``.
+
+    Returns:
+        The tensors by name, and the entries found under ``beside``; those that are missing are left out.
+    """
     with open_source(Path(path), member) as source:
-        state = _load_safetensors(source) if _is_safetensors(source) else _load_torch(source)
+        state, tree = (_load_safetensors(source), {}) if _is_safetensors(source) else _load_torch(source)
+    entries = dict(_items(tree))
+    return _unwrapped(state), {key: entries[key] for key in beside if key in entries}
+
+
+def _unwrapped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     stripped = True
     while stripped:
         stripped = False
@@ -162,7 +184,8 @@ def _load_safetensors(source: Source) -> dict[str, torch.Tensor]:
     return state
 
 
-def _load_torch(source: Source) -> dict[str, torch.Tensor]:
+def _load_torch(source: Source) -> tuple[dict[str, torch.Tensor], Any]:
+    """The tensors, and all that was saved."""
     source.stream.seek(0)
     start = source.stream.read(64).lstrip()
     hint = ""
@@ -179,7 +202,7 @@ def _load_torch(source: Source) -> dict[str, torch.Tensor]:
         records = dict(_records(file.tree, source.name))
     else:
         records = dict(script_records(file.tree, file.script, source.name))
-    return {name: file.tensor(record) for name, record in records.items()}
+    return {name: file.tensor(record) for name, record in records.items()}, file.tree
 
 
 # -- from what was saved to a flat list of tensors
