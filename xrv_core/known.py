@@ -45,7 +45,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "phantom-ae": "xrv-phantom-net",
         **dict.fromkeys(["resnet101-elastic", "101-elastic"], "xrv-resnet-ae"),
     },
-    "segmenter": {},
+    "segmenter": {"chestx-det": "xrv-chestx-det", "cxas": "xrv-cxas"},
     "command": {"check": "xrv-check", "evaluate": "xrv-eval"},
 }
 

@@ -1,0 +1,1 @@
+"""The segmenter of 14 structures published with ChestX-Det, for xrv-core."""

@@ -1,0 +1,1 @@
+"""The segmenter of 159 structures of CXAS, for xrv-core."""
