@@ -1,6 +1,7 @@
-"""The conformance kit: prove that a dataset keeps the contract, over its own miniature.
+"""The conformance kit: prove that a dataset keeps the contract over its own miniature, and a model with random weights.
 
-``check_dataset("toy")`` is a plain function; ``DatasetTests`` gives pytest one test for each check.
+``check_dataset("toy")`` and ``check_classifier("toy-net")`` are plain functions; ``DatasetTests``, ``ClassifierTests``
+and the like give pytest one test for each check.
 """
 
 from __future__ import annotations
@@ -16,24 +17,51 @@ if TYPE_CHECKING:
         check_dataset_spec,
         run_checks,
     )
-    from xrv_core.testing.pytest_classes import DatasetTests
+    from xrv_core.testing.model_checks import (
+        AUTOENCODER_CHECKS,
+        CLASSIFIER_CHECKS,
+        MODEL_CHECKS,
+        MODEL_SPEC_CHECKS,
+        SEGMENTER_CHECKS,
+        check_autoencoder,
+        check_classifier,
+        check_segmenter,
+        run_model_checks,
+    )
+    from xrv_core.testing.pytest_classes import AutoencoderTests, ClassifierTests, DatasetTests, SegmenterTests
     from xrv_core.testing.results import CheckResult
 
 _HOME = {
     "dataset_checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
-    "pytest_classes": "DatasetTests",
+    "model_checks": (
+        "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS "
+        "check_autoencoder check_classifier check_segmenter run_model_checks"
+    ),
+    "pytest_classes": "AutoencoderTests ClassifierTests DatasetTests SegmenterTests",
     "results": "CheckResult",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "AUTOENCODER_CHECKS",
+    "CLASSIFIER_CHECKS",
     "DATASET_CHECKS",
+    "MODEL_CHECKS",
+    "MODEL_SPEC_CHECKS",
+    "SEGMENTER_CHECKS",
     "SPEC_CHECKS",
+    "AutoencoderTests",
     "CheckResult",
+    "ClassifierTests",
     "DatasetTests",
+    "SegmenterTests",
+    "check_autoencoder",
+    "check_classifier",
     "check_dataset",
     "check_dataset_spec",
+    "check_segmenter",
     "run_checks",
+    "run_model_checks",
 ]
 
 

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from torch import nn
 
 import xrv_core
-from xrv_core.specs import DatasetSpec
+from xrv_core.specs import DatasetSpec, ModelSpec
 from xrv_core.testing.dataset_checks import DATASET_CHECKS
+from xrv_core.testing.model_checks import MODEL_CHECKS, model_subject
+from xrv_core.testing.model_subject import ModelSubject
 from xrv_core.testing.results import Check, check_exemptions, run
 from xrv_core.testing.subject import Subject
 
-__all__ = ["DatasetTests"]
+__all__ = ["AutoencoderTests", "ClassifierTests", "DatasetTests", "SegmenterTests"]
 
 
 class DatasetTests:
@@ -56,8 +59,60 @@ class DatasetTests:
         return Subject(cls._spec(), tmp_path_factory.mktemp("checks"), cls.miniature if own else None)
 
 
-def _test(name: str, check: Check) -> Callable[[DatasetTests, Subject], None]:
-    def test(self: DatasetTests, subject: Subject) -> None:
+class _ModelTests:
+    """What the classes of models share."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str | ModelSpec | nn.Module]
+    options: ClassVar[Mapping[str, Any]] = {}
+    weights: ClassVar[str | Path | None] = None
+    exempt: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_exemptions(cls.exempt, MODEL_CHECKS[cls.kind])
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> ModelSubject:
+        """The model under test; all tests of the class share it."""
+        folder = tmp_path_factory.mktemp("checks")
+        return model_subject(cls.kind, cls.name, folder, options=cls.options, weights=cls.weights)
+
+
+class ClassifierTests(_ModelTests):
+    """One test for each check of the kit.
+
+    ::
+
+        class TestToyNet(ClassifierTests):
+            name = "toy-net"
+
+    Attributes:
+        name: A registered model, a spec, or a model that is built already.
+        options: Options of the factory, such as ``{"pathologies": ["Mass"]}`` for ``timm/...``.
+        weights: None for random weights, "default" for the published ones, or the path of a file.
+        exempt: Checks that cannot hold, each with the reason in words; such a test is an expected failure, and
+            fails when the check holds after all.
+    """
+
+    kind = "classifier"
+
+
+class AutoencoderTests(_ModelTests):
+    """One test for each check of the kit; attributes as of ``ClassifierTests``."""
+
+    kind = "autoencoder"
+
+
+class SegmenterTests(_ModelTests):
+    """One test for each check of the kit; attributes as of ``ClassifierTests``."""
+
+    kind = "segmenter"
+
+
+def _test(cls: type, name: str, check: Check) -> Callable[..., None]:
+    def test(self: Any, subject: Any) -> None:
         result = run(name, check, subject, self.exempt.get(name))
         if result.status == "failed":
             pytest.fail(result.detail, pytrace=False)
@@ -67,10 +122,15 @@ def _test(name: str, check: Check) -> Callable[[DatasetTests, Subject], None]:
             pytest.xfail(result.detail)
 
     test.__name__ = f"test_{name}"
-    test.__qualname__ = f"DatasetTests.test_{name}"
+    test.__qualname__ = f"{cls.__name__}.test_{name}"
     test.__doc__ = check.__doc__
     return test
 
 
-for _name, _check in DATASET_CHECKS.items():
-    setattr(DatasetTests, f"test_{_name}", _test(_name, _check))
+_CLASSES: tuple[tuple[type, Mapping[str, Check]], ...] = (
+    (DatasetTests, DATASET_CHECKS),
+    *((cls, MODEL_CHECKS[cls.kind]) for cls in (ClassifierTests, AutoencoderTests, SegmenterTests)),
+)
+for _class, _checks in _CLASSES:
+    for _name, _check in _checks.items():
+        setattr(_class, f"test_{_name}", _test(_class, _name, _check))

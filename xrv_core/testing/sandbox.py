@@ -32,7 +32,7 @@ def sandbox(cache: Path, attempts: list[str]) -> Iterator[None]:
     python, torch_state = random.getstate(), torch.get_rng_state()
     numpy = np.random.get_state()  # noqa: NPY002  # the state that users' code draws from
     os.environ["XRV_CACHE_DIR"] = str(cache)
-    torch.set_num_threads(1)  # miniatures are small: more threads only wait for each other
+    torch.set_num_threads(1)  # miniatures and images are small: more threads only wait for each other
     # what a run draws is the same every time; seeding by name is what this project never does
     torch.set_rng_state(torch.Generator().manual_seed(0).get_state())
     with warnings.catch_warnings(), _no_network(attempts):
@@ -49,7 +49,7 @@ def sandbox(cache: Path, attempts: list[str]) -> Iterator[None]:
 
 
 def global_state() -> dict[str, Any]:
-    """What a dataset must leave as it is, by the name of the check that watches it, in comparable form."""
+    """What a dataset or model must leave as it is, by the name of the check that watches it, in comparable form."""
     return {
         "random_state": (repr(random.getstate()), repr(_numpy_state()), torch.get_rng_state().numpy().tobytes()),
         "warning_filters": list(warnings.filters),

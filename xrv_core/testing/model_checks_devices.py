@@ -1,0 +1,114 @@
+"""Checks of a model on other devices, in other precisions, and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from xrv_core.testing.results import Check, NotApplicable, described
+from xrv_core.testing.tensors import differences, one_image
+
+if TYPE_CHECKING:
+    from xrv_core.testing.model_subject import ModelSubject
+
+__all__ = ["CHECKS"]
+
+#: What rounding may change, as a share of the largest output: bfloat16 has 8 bits of precision, float16 has 11.
+_ROUNDING = {torch.bfloat16: 0.05, torch.float16: 0.01}
+_EXPORTED = 1e-3
+_DEVICE = 1e-2  # TF32 and other orders of summation
+
+
+def device_move(subject: ModelSubject) -> Iterator[str]:
+    """``to(device)`` moves every tensor; shown with the device "meta", which needs no hardware."""
+    subject.outputs  # noqa: B018
+    model = subject.copy()
+    _calibrate(model)
+    model.to("meta")
+    for name, tensor in _tensors(model):
+        if tensor.device.type != "meta":
+            yield f"{name} stays behind on {tensor.device}: register it as a buffer"
+    x = subject.batch[:1].to("meta")
+    try:
+        with torch.no_grad():
+            out = subject.run(model, x)
+    except Exception as error:
+        yield f"after the move the forward pass raises {described(error)}"
+        return
+    for name, tensor in out.items():
+        if tensor.device.type != "meta":
+            yield f"after the move {name!r} is on {tensor.device}"
+
+
+def accelerator(subject: ModelSubject) -> Iterator[str]:
+    """On the accelerator of this machine it gives what it gives on the CPU."""
+    device = next((name for name in ("cuda", "mps") if getattr(torch, name).is_available()), None)
+    if device is None:
+        raise NotApplicable("this machine has no accelerator")
+    expected = one_image(subject.outputs, 0)
+    model = subject.copy().to(device)
+    with torch.no_grad():
+        found = subject.run(model, subject.batch[:1].to(device))
+    yield from (f"on {device}, {d}" for d in differences(found, expected, _DEVICE))
+
+
+def bfloat16(subject: ModelSubject) -> Iterator[str]:
+    """In bfloat16, on the CPU, outputs are finite and differ by at most 5 % of the largest."""
+    yield from _in_precision(subject, torch.bfloat16)
+
+
+def float16(subject: ModelSubject) -> Iterator[str]:
+    """In float16, on the CPU, outputs are finite and differ by at most 1 % of the largest."""
+    yield from _in_precision(subject, torch.float16)
+
+
+def _in_precision(subject: ModelSubject, dtype: torch.dtype) -> Iterator[str]:
+    subject.outputs  # noqa: B018
+    x = subject.batch[:1].to(dtype)
+    with torch.no_grad():
+        expected = subject.run(subject.model, x.float())
+        found = subject.run(subject.copy().to(dtype), x)
+    yield from differences(found, expected, _ROUNDING[dtype])
+
+
+def export(subject: ModelSubject) -> Iterator[str]:
+    """``torch.export`` takes it, and the exported program gives the same."""
+    expected, x = one_image(subject.outputs, 0), subject.batch[:1].clone()
+    try:
+        program = torch.export.export(subject.model, (x,), strict=False)
+    except Exception as error:
+        yield f"torch.export raises {described(error)}"
+        return
+    with torch.no_grad():
+        found = subject.run(program.module(), x)
+    yield from (f"exported, {d}" for d in differences(found, expected, _EXPORTED))
+
+
+def _calibrate(model: Any) -> None:
+    """Set what is a tensor only now and then."""
+    if hasattr(model, "op_threshs") and getattr(model, "activation", "sigmoid") == "sigmoid":
+        model.op_threshs = [0.4] * len(model.pathologies)
+
+
+def _tensors(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters, buffers, and tensors that are plain attributes, by name."""
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+    for prefix, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name not in ("_parameters", "_buffers", "_modules"):
+                path = f"{prefix}.{name}" if prefix else name
+                yield from ((path, tensor) for tensor in _inside(value))
+
+
+def _inside(value: Any) -> Iterable[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return [v for v in value if isinstance(v, torch.Tensor)] if isinstance(value, list | tuple) else []
+
+
+CHECKS: tuple[Check, ...] = (device_move, accelerator, bfloat16, float16, export)

@@ -1,0 +1,146 @@
+"""Checks that a model can be saved, loaded, copied and pickled."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from xrv_core.errors import CheckpointError
+from xrv_core.models import load_into, load_state_dict
+from xrv_core.testing.results import Check, NotApplicable, NotRun, described
+from xrv_core.testing.tensors import differences, one_image
+
+if TYPE_CHECKING:
+    from xrv_core.testing.model_subject import ModelSubject
+
+__all__ = ["CHECKS"]
+
+#: The same weights give the same, but for the layout of memory.
+SAME = 1e-5
+
+State = dict[str, torch.Tensor]
+
+
+def state_dict(subject: ModelSubject) -> Iterator[str]:
+    """The state dict holds all that was learnt: saved as safetensors and read into another model, it gives the same."""
+    expected = one_image(subject.outputs, 0)
+    path = _saved(subject, _state(subject), "state")
+    other = subject.another()
+    try:
+        load_into(other, load_state_dict(path), path)
+    finally:
+        path.unlink()
+    for key in ("op_threshs", "trained"):  # published facts, no part of the state dict
+        if hasattr(other, key):
+            setattr(other, key, getattr(subject.model, key))
+    with torch.no_grad():
+        found = subject.run(other, subject.batch[:1].clone())
+    yield from (f"after the state dict was read into another model, {d}" for d in differences(found, expected, SAME))
+
+
+def weights_file(subject: ModelSubject) -> Iterator[str]:
+    """``weights=PATH`` of a state dict saved from the model gives the model: published facts set, evaluation mode."""
+    subject.outputs  # noqa: B018
+    path = _saved(subject, _state(subject), "weights")
+    try:
+        loaded = subject.build(weights=path)
+    finally:
+        path.unlink()
+    if any(module.training for module in loaded.modules()):
+        yield "it comes in training mode: call eval() where there are weights"
+    spec, expected = subject.spec, subject.copy()
+    if getattr(spec, "pathologies", ()):
+        yield from _wrong_facts(loaded, spec)
+    for model in (loaded, expected):
+        for key, value in (("op_threshs", None), ("trained", [True] * len(getattr(model, "trained", ())))):
+            if hasattr(model, key):
+                setattr(model, key, value)
+    with torch.no_grad():
+        found, wanted = (subject.run(model, subject.batch[:1].clone()) for model in (loaded, expected))
+    yield from (f"read from its own file, {d}" for d in differences(found, wanted, SAME))
+
+
+def _wrong_facts(loaded: Any, spec: Any) -> Iterator[str]:
+    if list(loaded.trained) != list(spec.trained):
+        yield f"with weights trained is {list(loaded.trained)}, its spec says {list(spec.trained)}"
+    points = torch.tensor([float("nan") if t is None else t for t in spec.op_threshs])
+    own = torch.tensor([]) if loaded.op_threshs is None else loaded.op_threshs.float().cpu()
+    if own.shape != points.shape or not torch.allclose(own, points, atol=1e-6, equal_nan=True):
+        yield f"with weights op_threshs are {own.tolist()}, its spec says {list(spec.op_threshs)}"
+
+
+def wrong_weights(subject: ModelSubject) -> Iterator[str]:
+    """A file that holds no weights, or not all of them, is a CheckpointError that names it."""
+    if subject.is_given:
+        raise NotApplicable("a model was given: there is nothing to build it from")
+    state = _state(subject)
+    lost = next(iter(state))
+    no_weights = subject.folder / "no-weights.pt"
+    no_weights.write_text("These are no weights.")
+    cut = _saved(subject, {key: tensor for key, tensor in state.items() if key != lost}, "cut")
+    for what, path in (("a text file", no_weights), (f"a file without {lost!r}", cut)):
+        try:
+            subject.build(weights=path)
+        except CheckpointError as error:
+            if path.name not in str(error):
+                yield f"weights={what}: the message does not name the file: {error}"
+        except Exception as error:
+            yield f"weights={what}: {described(error)}, instead of a CheckpointError"
+        else:
+            yield f"weights={what}: nothing is raised, instead of a CheckpointError"
+        path.unlink()
+
+
+def copies(subject: ModelSubject) -> Iterator[str]:
+    """A deep copy computes with its own weights, and leaves those of the model alone."""
+    model = subject.original
+    twin = copy.deepcopy(model)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.zero_()
+    if any(not torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items()):
+        yield "zeros in a deep copy are zeros in the model: they share weights"
+        return
+    try:
+        expected = one_image(subject.outputs, 0)
+    except NotRun:
+        return  # told by `forward`
+    with torch.no_grad():
+        found = subject.run(twin.eval(), subject.batch[:1].clone())
+    if not any(differences(found, expected, 0)):
+        yield "a deep copy with zeros for weights gives what the model gives: it computes with the model's weights"
+
+
+def pickling(subject: ModelSubject) -> Iterator[str]:
+    """A pickled copy has the same weights and the same attributes."""
+    model = subject.model
+    twin = pickle.loads(pickle.dumps(model))  # noqa: S301  # made here
+    own, its = model.state_dict(), twin.state_dict()
+    if list(own) != list(its) or any(not torch.equal(its[key], tensor) for key, tensor in own.items()):
+        yield "the state dict of a pickled copy is another"
+    for key in ("pathologies", "structures", "trained", "input_resolution", "activation"):
+        if getattr(model, key, None) != getattr(twin, key, None):
+            yield f"{key} is {getattr(model, key, None)!r}, and {getattr(twin, key, None)!r} in a pickled copy"
+
+
+def _state(subject: ModelSubject) -> State:
+    """The state dict, fit for safetensors: contiguous, and no memory is shared."""
+    state: State = subject.model.state_dict()
+    return {key: tensor.detach().clone(memory_format=torch.contiguous_format) for key, tensor in state.items()}
+
+
+def _saved(subject: ModelSubject, state: State, name: str) -> Path:
+    from safetensors.torch import save_file
+
+    path = subject.folder / f"{name}.safetensors"
+    save_file(state, path)
+    return path
+
+
+CHECKS: tuple[Check, ...] = (state_dict, weights_file, wrong_weights, copies, pickling)
