@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
     from xrv_core.datasets.filters import FilterDataset
+    from xrv_core.datasets.harmonized import Harmonized, harmonize
     from xrv_core.datasets.images import decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.labels import substring_labels, term_labels
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from xrv_core.datasets.splits import split
     from xrv_core.datasets.tables import common_columns, read_table
     from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
-    from xrv_core.datasets.views import SubsetDataset
+    from xrv_core.datasets.views import SubsetDataset, View
+    from xrv_core.datasets.vocabulary import Vocabulary
 
 _HOME = {
     "augment": "apply_transform",
@@ -39,6 +41,7 @@ _HOME = {
     "extensions": "choose_extension",
     "files": "FileDataset",
     "filters": "FilterDataset",
+    "harmonized": "Harmonized harmonize",
     "images": "decode_image load_image",
     "pixels": "PixelRecipe",
     "index": "XrayDataset",
@@ -53,7 +56,8 @@ _HOME = {
     "splits": "split",
     "tables": "common_columns read_table",
     "transforms": "XRayCenterCrop XRayResizer",
-    "views": "SubsetDataset",
+    "views": "SubsetDataset View",
+    "vocabulary": "Vocabulary",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 
@@ -84,12 +88,15 @@ __all__ = [
     "CovariateDataset",
     "FileDataset",
     "FilterDataset",
+    "Harmonized",
     "ImageSource",
     "MergeDataset",
     "PixelRecipe",
     "RelabelledDataset",
     "Relabelling",
     "SubsetDataset",
+    "View",
+    "Vocabulary",
     "XRayCenterCrop",
     "XRayResizer",
     "XrayDataset",
@@ -107,6 +114,7 @@ __all__ = [
     "default_pathologies",
     "dicom_headers",
     "fit_mask",
+    "harmonize",
     "load_image",
     "read_table",
     "relabel_dataset",

@@ -34,6 +34,10 @@ class View(Labelled):
         """The labels of this view that stand for label ``name`` of a dataset below."""
         return (name,)
 
+    def _evidence_here(self, name: str) -> tuple[str, ...]:
+        """The labels of this view for which label ``name`` of a dataset below is evidence."""
+        return self._names_here(name)
+
     def __getitem__(self, idx: int, /) -> Sample:
         position = self._position(idx)
         dataset, inner = self._origin(position)
@@ -74,7 +78,7 @@ class View(Labelled):
             return {}
         evidence: dict[str, Any] = {}
         for name in dataset.pathologies:
-            if label in self._names_here(name):
+            if label in self._evidence_here(name):
                 evidence.update(ask(inner, name))
         return evidence
 
