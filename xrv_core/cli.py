@@ -162,6 +162,20 @@ def verify(name: str, kind: str | None, images: str | None, weights: str) -> Non
 
 
 @main.command()
+@click.argument("name")
+@click.option("--to", type=click.Choice(["safetensors"]), required=True, expose_value=False, help="The format.")
+@click.option("--out", type=click.Path(), help="The file to write; default: NAME.safetensors.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--member", help="The weights file inside NAME, a zip archive of several.")
+@_KIND_OPTION
+def convert(name: str, out: str | None, overwrite: bool, member: str | None, kind: str | None) -> None:
+    """Write the weights of NAME, a model or a weights file, as safetensors. Runs no code of the file."""
+    from xrv_core.convert import convert_command
+
+    convert_command(name, out, kind=kind, member=member, overwrite=overwrite)
+
+
+@main.command()
 def doctor() -> None:
     """Tell versions, folders and what works on this machine."""
     import importlib.metadata

@@ -18,7 +18,7 @@ from xrv_core.models.names import shown
 from xrv_core.models.torchfile import TorchFile
 from xrv_core.models.torchscript import script_records
 
-__all__ = ["load_checkpoint", "load_into", "load_state_dict", "wrapped_keys"]
+__all__ = ["is_safetensors", "load_checkpoint", "load_into", "load_state_dict", "wrapped_keys"]
 
 #: Where training scripts keep the model inside a checkpoint; the first one found is taken.
 CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model")
@@ -79,7 +79,7 @@ def load_checkpoint(
         The tensors by name, and the entries found under ``beside``; those that are missing are left out.
     """
     with open_source(Path(path), member) as source:
-        state, tree = (_load_safetensors(source), {}) if _is_safetensors(source) else _load_torch(source)
+        state, tree = (_load_safetensors(source), {}) if is_safetensors(source) else _load_torch(source)
     entries = dict(_items(tree))
     return _unwrapped(state), {key: entries[key] for key in beside if key in entries}
 
@@ -155,8 +155,12 @@ def _first(names: list[str], separator: str, count: int = 4) -> str:
 # -- formats
 
 
-def _is_safetensors(source: Source) -> bool:
-    """Eight bytes with the length of a JSON header, then the header."""
+def is_safetensors(source: Source) -> bool:
+    """Whether a weights file is safetensors: eight bytes with the length of a JSON header, then the header.
+
+    Raises:
+        CheckpointError: It begins so, but is shorter than its header.
+    """
     source.stream.seek(0)
     start = source.stream.read(9)
     if len(start) < 9 or start[8:] != b"{":

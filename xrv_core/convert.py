@@ -1,0 +1,167 @@
+"""``xrv convert``: the weights of a model, or of a file, as safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from xrv_core import __version__, api
+from xrv_core.card import MODELS
+from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, UnknownName
+from xrv_core.specs import ModelSpec
+from xrv_core.terminal import print_table
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Converted", "convert", "convert_command"]
+
+SUFFIX = ".safetensors"
+
+#: Tensors that share numbers are written once each; honest files share few.
+MAX_GROWTH = 4
+#: Below this no file is too large, whatever it grew from.
+SMALL = 64 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A file that ``convert`` wrote, and where its tensors come from.
+
+    Attributes:
+        path: The safetensors file.
+        tensors: Number of tensors.
+        size: Its bytes.
+        sha256: Its hash.
+        source: The file that was read, ``archive.zip!member`` for one inside an archive.
+        source_sha256: The hash of that.
+    """
+
+    path: Path
+    tensors: int
+    size: int
+    sha256: str
+    source: str
+    source_sha256: str
+
+
+def convert(
+    name: str,
+    out: str | Path | None = None,
+    *,
+    kind: str | None = None,
+    member: str | None = None,
+    overwrite: bool = False,
+) -> Converted:
+    """Write the weights of a model or of a file as safetensors, running no code of them.
+
+    The tensors keep the names that they have in the file, so that the result can be given wherever
+    the file could: ``get_classifier(name, weights=result.path)``. What lies beside the weights is
+    left out. The header tells the source and its hash.
+
+    Args:
+        name: A registered model, whose weights are fetched, or the path of a weights file.
+        out: The file to write. Default: the model's name in the current folder, or beside the file.
+        kind: Which kind of model, where one name leads to several.
+        member: Name of the weights file inside ``name``, which is then a zip archive of several.
+        overwrite: Replace a file that is there.
+
+    Raises:
+        UnknownName, NotInstalled: Neither a model nor a file.
+        AssetError: The weights cannot be fetched or verified.
+        CheckpointError: The file cannot be read safely, see ``xrv_core.models.load_state_dict``.
+        ArgumentError: There is nothing to convert, or ``out`` cannot be written.
+        PathMissing: The folder of ``out`` does not exist.
+    """
+    source, default = _source(name, kind, member)
+    path = default if out is None else Path(out).expanduser()
+    _check_target(path, source, overwrite)
+    digest, state = _read(source, member)
+    from xrv_core.models.writing import write_safetensors
+
+    label = f"{source.name}!{member}" if member else source.name
+    write_safetensors(path, state, {"source": label, "source_sha256": digest, "xrv_core_version": __version__})
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Converted(
+        path=path,
+        tensors=len(state),
+        size=path.stat().st_size,
+        sha256=sha256,
+        source=f"{source}!{member}" if member else str(source),
+        source_sha256=digest,
+    )
+
+
+def convert_command(name: str, out: str | None, *, kind: str | None, member: str | None, overwrite: bool) -> None:
+    """Convert, and print what was written."""
+    done = convert(name, out, kind=kind, member=member, overwrite=overwrite)
+    rows = [
+        ("file", str(done.path)),
+        ("tensors", f"{done.tensors:,}"),
+        ("bytes", f"{done.size:,}"),
+        ("sha256", done.sha256),
+        ("made of", done.source),
+        ("its sha256", done.source_sha256),
+    ]
+    print_table(("WHAT", "IS"), rows)
+    click.echo(f"Use it with weights={str(done.path)!r}, or --weights on the command line.", err=True)
+
+
+def _source(name: str, kind: str | None, member: str | None) -> tuple[Path, Path]:
+    """The weights file that ``name`` leads to, and where its conversion goes by default."""
+    file = Path(name).expanduser()
+    if file.is_file() and not any(name in api.names(each) for each in MODELS):
+        return file, file.with_name(f"{Path(member or name).stem}{SUFFIX}")
+    try:
+        specs = api.find(name, kind, MODELS)
+    except UnknownName as error:
+        raise type(error)(f"{error} Nor is there a weights file at that path.") from None
+    if len(specs) > 1:
+        kinds = " and ".join(found for found, _ in specs)
+        raise ArgumentError(f"{name!r} is the name of several models ({kinds}): say which with --kind.")
+    spec = cast("ModelSpec", specs[0][1])
+    if spec.weights is None:
+        raise ArgumentError(
+            f"{name!r} has no published weights to convert: give the path of a weights file. How to obtain it: "
+            f"{spec.obtain}"
+        )
+    from xrv_core.assets import fetch
+
+    return fetch(spec.weights), Path(f"{spec.name.replace('/', '-')}{SUFFIX}")
+
+
+def _check_target(path: Path, source: Path, overwrite: bool) -> None:
+    if path.suffix.lower() != SUFFIX:
+        raise ArgumentError(f"{path}: the name of a safetensors file ends in {SUFFIX}.")
+    if not path.parent.is_dir():
+        raise PathMissing(f"{path.parent}: no such folder. Create it first.")
+    if path.is_dir() or (path.exists() and path.samefile(source)):
+        raise ArgumentError(f"{path} is {'a folder' if path.is_dir() else 'the file to convert'}: give another --out.")
+    if path.exists() and not overwrite:
+        raise ArgumentError(f"{path} exists already: give another --out, or --overwrite to replace it.")
+
+
+def _read(source: Path, member: str | None) -> tuple[str, dict[str, torch.Tensor]]:
+    """The hash of a weights file, and its tensors."""
+    from xrv_core.models.checkpoints import is_safetensors, load_state_dict
+    from xrv_core.models.members import open_source
+
+    with open_source(source, member) as opened:
+        if is_safetensors(opened):
+            raise ArgumentError(f"{opened.name} is a safetensors file already: use it as it is.")
+        opened.stream.seek(0)
+        digest = hashlib.file_digest(cast("Any", opened.stream), "sha256").hexdigest()
+        name, size = opened.name, opened.size
+    state = load_state_dict(source, member=member)
+    needed = sum(tensor.nbytes for tensor in state.values())
+    if needed > max(SMALL, MAX_GROWTH * size):
+        raise CheckpointError(
+            f"Weights file {name} has {size:,} bytes, but its tensors would take {needed:,}: they share numbers many "
+            "times over, which no honest model does."
+        )
+    return digest, state
