@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 CORE = ROOT / "xrv_core"
 
 CELLAR = {"errors", "specs", "protocols", "known"}
-GROUND = {"hooks", "registry", "assets", "torchvision_guard"}
+GROUND = {"hooks", "registry", "assets", "torchvision_guard", "factories", "facts", "saved"}
 LIVING = {"discovery", "session", "api", "terminal", "terms", "card", "verify", "predict", "convert", "cli"}
 WORKSHOP = {"datasets", "models"}
 ATTIC = {"testing"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from xrv_core.discovery import missing_owner
-from xrv_core.errors import ArgumentError, FactoryError, NotInstalled, PathMissing, UnknownName
+from xrv_core.errors import ArgumentError, NotInstalled, PathMissing, UnknownName
+from xrv_core.factories import load_factory, remember
+from xrv_core.saved import file_weights, is_model_file, read_spec
 from xrv_core.session import plugins, register, registered, reload_plugins, the_catalogue
 from xrv_core.specs import (
     KINDS,
@@ -16,11 +17,11 @@ from xrv_core.specs import (
     ClassifierSpec,
     CommandSpec,
     DatasetSpec,
-    Factory,
     ModelSpec,
     SegmenterSpec,
     Spec,
 )
+from xrv_core.specs.saved import SavedClassifierSpec
 from xrv_core.terms import tell_terms
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def describe(kind: str, name: str) -> Spec | CommandSpec:
         UnknownName: Nobody offers it; the message suggests the nearest names.
         NotInstalled: A plugin of ours offers it, and is not installed or does not work.
     """
+    if kind == "classifier" and is_model_file(name):
+        return read_spec(name)
     catalogue = the_catalogue()
     registry = catalogue.registries[kind]
     if name in registry:
@@ -133,9 +136,9 @@ def describe_dataset(name: str) -> DatasetSpec:
     return cast("DatasetSpec", describe("dataset", name))
 
 
-def describe_classifier(name: str) -> ClassifierSpec:
-    """All that is known about a classifier, without importing its code."""
-    return cast("ClassifierSpec", describe("classifier", name))
+def describe_classifier(name: str | Path) -> ClassifierSpec:
+    """All that is known about a classifier, or tells the file of a saved one, without importing its code."""
+    return cast("ClassifierSpec", describe("classifier", cast("str", name)))
 
 
 def describe_autoencoder(name: str) -> AutoencoderSpec:
@@ -149,22 +152,6 @@ def describe_segmenter(name: str) -> SegmenterSpec:
 
 
 # -- things
-
-
-def load_factory(spec: Spec | CommandSpec, factory: Factory | None = None) -> Callable[..., Any]:
-    """The code that a spec points to.
-
-    Raises:
-        FactoryError: It cannot be imported; the message names the spec and the cause.
-    """
-    target = factory if factory is not None else spec.factory
-    if not isinstance(target, str):
-        return target
-    module, _, attribute = target.partition(":")
-    try:
-        return cast("Callable[..., Any]", getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        raise FactoryError(f"The code of {spec.name!r}, {target}, cannot be imported: {error}") from error
 
 
 def get_dataset(
@@ -190,21 +177,28 @@ def get_dataset(
     return dataset
 
 
-def get_classifier(name: str, weights: str | Path | None = "default", **options: Any) -> Classifier:
+def get_classifier(name: str | Path, weights: str | Path | None = "default", **options: Any) -> Classifier:
     """Build a classifier and load its weights.
 
     Args:
-        name: A name of ``list_classifiers()`` or of an open-ended family, such as ``timm/resnet18``.
+        name: A name of ``list_classifiers()`` or of an open-ended family, such as ``timm/resnet18``; or a file of
+            ``xrv_core.models.save_classifier``: a ``Path``, or a text that ends in ``.safetensors``.
         weights: "default" fetches the hashed published weights, None initialises at random, a path
             loads that file instead.
-        **options: The model's own, such as ``pathologies`` for ``timm/...``.
+        **options: The model's own, such as ``pathologies`` for ``timm/...``. For a file
+            ``trust_factory=True``: run the function that it names to build its network.
 
     Raises:
         UnknownName, NotInstalled: No such classifier here.
         AssetError: The weights cannot be fetched or verified.
         CheckpointError: The weights file cannot be read safely or does not fit.
     """
-    return cast("Classifier", _get_model(describe_classifier(name), weights, options))
+    spec = describe_classifier(name)
+    if is_model_file(name):
+        weights = file_weights(name, weights)
+    if isinstance(spec, SavedClassifierSpec):
+        options = {"base": describe_classifier, **options}
+    return cast("Classifier", remember(_get_model(spec, weights, options), spec, options))
 
 
 def get_autoencoder(name: str, weights: str | Path | None = "default", **options: Any) -> Autoencoder:

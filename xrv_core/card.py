@@ -44,6 +44,7 @@ FIELDS = {
     "licence": "licence",
     "terms": "terms",
     "obtain": "how to obtain",
+    "contact": "contact",
     "homepage": "homepage",
     "citation": "citation",
     "aliases": "aliases",
@@ -120,7 +121,7 @@ def _facts(kind: str, spec: Spec) -> Iterator[tuple[str, str]]:
         yield "file", f"{asset.name}  [{weights_state(asset)}]"
     if isinstance(spec, ModelSpec) and spec.weights_given:
         yield "file", "yours, given as weights=PATH"
-    yield "offered by", api.origin(kind, spec.name)
+    yield "offered by", getattr(spec, "origin", "") or api.origin(kind, spec.name)
 
 
 def _in_a_table(spec: Spec) -> set[str]:

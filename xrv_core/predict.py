@@ -14,6 +14,7 @@ import click
 
 from xrv_core import api
 from xrv_core.errors import ArgumentError, PathMissing, XrvError
+from xrv_core.saved import is_model_file
 from xrv_core.terminal import NOT_MEDICAL, print_table
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def predict_command(name: str, paths: Sequence[str], *, weights: str, form: str,
     """Predict and print; a file that cannot be read is reported at the end, and the exit code is then 1."""
     files = image_files(paths)
     spec = api.describe_classifier(name)
-    if spec.weights is None and weights == "default":
+    if spec.weights is None and weights == "default" and not is_model_file(name):
         raise ArgumentError(f"{name!r} has no published weights, so it cannot predict: give a file with --weights.")
     model: Any = api.get_classifier(name, weights=weights)
     note = f"{NOT_MEDICAL} {spec.warning}".strip()

@@ -9,6 +9,7 @@ from xrv_core.models.classifier import BackboneClassifier
 from xrv_core.models.inputs import InputAdapter, check_input, resize_input
 from xrv_core.models.operating_points import OperatingPoint, fit_operating_points
 from xrv_core.models.renames import renamed_keys
+from xrv_core.models.saving import save_classifier
 from xrv_core.models.segmenter import NetworkSegmenter
 from xrv_core.models.timm_networks import timm_heads, timm_keys
 
@@ -26,6 +27,7 @@ __all__ = [
     "load_state_dict",
     "renamed_keys",
     "resize_input",
+    "save_classifier",
     "timm_heads",
     "timm_keys",
     "wrapped_keys",

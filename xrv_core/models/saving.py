@@ -1,0 +1,230 @@
+"""Save a classifier with all that is known about it, in one file that anybody can open without running its code."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import threading
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
+from xrv_core.facts import checked
+from xrv_core.models.inputs import InputAdapter
+from xrv_core.models.modes import evaluating
+from xrv_core.models.saved import fill, open_saved
+from xrv_core.models.timm_networks import timm_feature_maps
+from xrv_core.protocols import Classifier, missing_members
+from xrv_core.saved import SOURCES, SUFFIX, to_metadata
+from xrv_core.specs import ClassifierSpec
+from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec
+
+__all__ = ["save_classifier"]
+
+#: What may be said about a model, and does not follow from it.
+WORDS = (
+    "name", "title", "licence", "citation", "homepage", "obtain", "description", "warning", "training_data", "task",
+    "unit", "contact",
+)  # fmt: skip
+UNSAID = "not stated"
+
+#: How far the outputs of the network that is built from the file may lie from the model's: kernels differ.
+TOLERANCE = 1e-3
+
+
+def save_classifier(
+    model: Any, path: str | os.PathLike[str], *, factory: str | None = None, **facts: Any
+) -> SavedClassifierSpec:
+    """Save a classifier: tensors, labels, operating points, and how to build the network again.
+
+    The file is written under another name first, so that there is never half a file at ``path``; one
+    that is there is replaced. Before that, the network is built anew from what will stand in the file and
+    must give the same outputs.
+
+    ``get_classifier(path)`` opens it, ``describe_classifier(path)`` tells what is in it without loading it,
+    and ``xrv publish`` puts it into a registry.
+
+    Args:
+        model: A ``BackboneClassifier`` made of a name of timm, or any classifier of ``get_classifier``, fine-tuned
+            or not.
+        path: File to write, ending in .safetensors.
+        factory: ``"package.module:function"`` for a network that neither timm nor a registered name builds.
+            ``function(spec, weights=None)`` must return a classifier of the same layers; whoever opens the file
+            needs that package, and consents by ``trust_factory=True``.
+        **facts: ``name`` (default made of the file's name), ``title``, ``licence``, ``citation``, ``homepage``,
+            ``obtain``, ``description``, ``warning``, ``training_data``, ``task``, ``unit``, ``contact``. Default: those
+            of the registered model that it was made of, else "not stated".
+
+    Returns:
+        What stands in the file.
+
+    Raises:
+        ArgumentError: The network could not be built again from the file, with what to do; a fact that cannot be;
+            another suffix; or the file cannot be written.
+        PathMissing: The folder does not exist.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() != SUFFIX:
+        raise ArgumentError(f"{path}: the name of a saved classifier ends in {SUFFIX}.")
+    if not path.parent.is_dir():
+        raise PathMissing(f"{path.parent}: no such folder. Create it first.")
+    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    lacking = missing_members(model, Classifier)
+    if lacking:
+        raise ArgumentError(f"A {type(model).__name__} is no classifier: it has no {', '.join(lacking)}.")
+    build = {"factory": factory} if factory else _recipe(model)
+    try:
+        spec = SavedClassifierSpec(**_facts(model, path, build, facts))
+        metadata = to_metadata(spec)
+    except SpecError as error:
+        raise ArgumentError(f"The classifier cannot be saved: {error}") from error
+    state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
+    _prove(model, spec, state, path)
+    _write(path, state, metadata)
+    return spec
+
+
+def _recipe(model: Any) -> dict[str, Any]:
+    """How the model was built, where that can be said in plain data."""
+    recipe = getattr(model, "recipe", None)
+    own = [
+        part
+        for part, known in (
+            ("adapt", isinstance(getattr(model, "adapt", None), InputAdapter)),
+            ("features", getattr(model, "_features", None) is None),
+            ("feature_maps", getattr(model, "_feature_maps", None) is timm_feature_maps),
+        )
+        if recipe and "timm" in recipe and not known
+    ]
+    if recipe is None or own:
+        what = f"has {own[0]}=... of your own" if own else "was not built by a name of timm or by get_classifier"
+        raise ArgumentError(
+            f"The classifier {what}, so a file cannot say how to build it again. Put a function into a package of "
+            "yours that builds it, (spec, weights=None) -> classifier, and give factory='package.module:function'."
+        )
+    options = {key: value for key, value in recipe.get("options", {}).items() if key not in SOURCES}
+    return {**recipe, "options": options} if options else {k: v for k, v in recipe.items() if k != "options"}
+
+
+def _facts(model: Any, path: Path, build: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of the spec."""
+    strange = sorted(set(given) - set(WORDS))
+    if strange:
+        raise ArgumentError(f"save_classifier takes no {strange[0]!r}; facts are: {', '.join(WORDS)}.")
+    base: ClassifierSpec | None = model.spec if _is_of(model, build) else None
+    points, adapt = model.op_threshs, getattr(model, "adapt", None)
+    adapt = adapt if isinstance(adapt, InputAdapter) else None
+    network = build.get("timm") or getattr(base, "architecture", "") or type(getattr(model, "backbone", model)).__name__
+    found: dict[str, Any] = {
+        "title": f"{network} for {_counted(len(model.pathologies))}",
+        **dict.fromkeys(("licence", "citation", "homepage", "obtain"), UNSAID),
+    }
+    if base is not None:
+        found |= {key: getattr(base, key) for key in (*WORDS[1:], "contact") if getattr(base, key, None)}
+        if base.pathologies != tuple(model.pathologies):
+            found["title"] = f"{base.title}; another classifier on top, for {_counted(len(model.pathologies))}"
+    found |= {"name": _slug(path), **checked(given)}
+    return {
+        **found,
+        "factory": SAVED_FACTORY,
+        "build": build,
+        "architecture": network,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "input_resolution": model.input_resolution,
+        "pathologies": tuple(model.pathologies),
+        "trained": tuple(map(bool, model.trained)),
+        "op_threshs": () if points is None else tuple(None if math.isnan(p) else p for p in points.tolist()),
+        "activation": getattr(model, "activation", base.activation if base else "sigmoid"),
+        "mean": tuple(adapt.mean.flatten().tolist()) if adapt else (),
+        "std": tuple(adapt.std.flatten().tolist()) if adapt else (),
+        "origin": f"the file {path}",
+    }
+
+
+def _is_of(model: Any, build: Mapping[str, Any]) -> bool:
+    """Whether the model's spec tells about these weights, and not about a whole family of networks."""
+    spec = getattr(model, "spec", None)
+    return isinstance(spec, ClassifierSpec) and (isinstance(spec, SavedClassifierSpec) or "timm" not in build)
+
+
+def _counted(count: int) -> str:
+    return f"{count} label{'s' * (count != 1)}"
+
+
+def _slug(path: Path) -> str:
+    """A registry name out of a file's name."""
+    plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-.")
+    return slug or "classifier"
+
+
+def _prove(model: Any, spec: SavedClassifierSpec, state: dict[str, torch.Tensor], path: Path) -> None:
+    """Build the network as ``get_classifier(path)`` will, and compare."""
+    base: Any = getattr(model, "spec", None)
+    registered = spec.build.get("registered")
+    if registered and (isinstance(base, SavedClassifierSpec) or getattr(base, "name", None) != registered):
+        return  # opened from a file: the plugin's spec is not at hand, and the tensors fitted when it was opened
+    try:
+        with torch.random.fork_rng(devices=[]):
+            twin = open_saved(spec, base=lambda _: base, trust_factory=True)
+        fill(twin, spec, state, path)
+        difference = _difference(model, twin)
+    except XrvError as error:
+        raise ArgumentError(
+            f"The classifier cannot be saved: what {spec.build} builds is another network. {error} {_advice()}"
+        ) from error
+    if not difference <= TOLERANCE:
+        raise ArgumentError(
+            f"The classifier cannot be saved: what {spec.build} builds gives other outputs with the same tensors (they "
+            f"differ by {difference:.3g}). {_advice()}"
+        )
+
+
+def _advice() -> str:
+    return (
+        "Was the network changed after it was built? Then put a function into a package of yours that builds it as it "
+        "is, (spec, weights=None) -> classifier, and give factory='package.module:function'."
+    )
+
+
+def _difference(model: nn.Module, twin: nn.Module) -> float:
+    """Largest difference of the outputs for one image, in units of the largest output."""
+    side: Any = getattr(model, "input_resolution", None) or 224
+    like = next(model.parameters(), torch.empty(0))
+    ramp = torch.linspace(-1000, 1000, side)
+    image = ((ramp[:, None] + ramp.flip(0)[None, :] * torch.cos(ramp / 90)[:, None]) / 2)[None, None]
+    with evaluating(model), evaluating(twin), torch.no_grad():
+        try:
+            ours = model(image.to(like.device)).cpu().double()
+        except RuntimeError as error:  # of torch, from inside a network that takes one size only
+            raise ArgumentError(
+                f"The model does not take an image of {side} x {side} pixels ({error}): set model.input_resolution."
+            ) from error
+        theirs = twin(image).double()
+    if ours.shape != theirs.shape or not torch.equal(ours.isnan(), theirs.isnan()):
+        return float("inf")
+    scale = max(1.0, float(ours.nan_to_num().abs().max()))
+    return float((ours - theirs).nan_to_num().abs().max()) / scale
+
+
+def _write(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        save_file(state, new, metadata)
+        with new.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        new.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ArgumentError(f"{path} cannot be written: {reason}.") from error
+    finally:
+        new.unlink(missing_ok=True)

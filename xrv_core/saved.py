@@ -1,0 +1,169 @@
+"""Files of saved classifiers: one safetensors file, with all that is known about the model in its header.
+
+Read here with nothing but the standard library, so that describing one loads no torch. The header of a
+safetensors file is JSON: its ``__metadata__`` maps texts to texts, and ours is one text of JSON under
+``xrv_core``: ``{"format": 1, "xrv_core": "0.1.0", "build": {...}, "spec": {...}}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xrv_core import __version__
+from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, SpecError
+from xrv_core.facts import FACTS, checked, plain
+from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec
+
+__all__ = [
+    "FORMAT",
+    "SOURCES",
+    "check_options",
+    "file_weights",
+    "is_model_file",
+    "is_saved",
+    "read_spec",
+    "to_metadata",
+]
+
+FORMAT = 1
+KEY = "xrv_core"
+SUFFIX = ".safetensors"
+
+#: Bytes of header; a network of 100,000 tensors needs 15 million.
+MAX_HEADER = 25_000_000
+
+#: Arguments that say where weights come from, not how the network is built: a file cannot give them.
+SOURCES = frozenset(
+    ["cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "sha256", "weights",
+     "weights_url"]
+)  # fmt: skip
+
+
+def is_model_file(name: object) -> bool:
+    """Whether ``name`` is a file and not a registered name: a ``Path``, or a text ending in .safetensors."""
+    return isinstance(name, os.PathLike) or (isinstance(name, str) and name.lower().endswith(SUFFIX))
+
+
+def file_weights(name: str | os.PathLike[str], weights: Any) -> Path | None:
+    """The weights of a model file: its own, or None where random ones are wanted.
+
+    Raises:
+        ArgumentError: Other weights are asked for.
+    """
+    if weights is None:
+        return None
+    if weights != "default":
+        raise ArgumentError(f"{os.fspath(name)!r} brings its own weights: leave weights={str(weights)!r} out.")
+    return Path(name).expanduser()
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a file is one of ``save_classifier``, of any version."""
+    try:
+        return KEY in _metadata(path)
+    except (CheckpointError, PathMissing):
+        return False
+
+
+def read_spec(name: str | os.PathLike[str]) -> SavedClassifierSpec:
+    """All that a saved classifier tells about itself. No tensor is read and no code of it is run.
+
+    Raises:
+        PathMissing: No such file.
+        CheckpointError: No file of ``save_classifier``, a damaged one, or one of a newer format.
+    """
+    path = Path(name).expanduser()
+    table = _table(path, _metadata(path))
+    facts = {key: value for key, value in table["spec"].items() if key in FACTS}
+    try:
+        build = plain(table["build"], "'build'")
+        found = checked(facts)
+        lacking = sorted({"name", "title", "licence", "citation", "homepage", "obtain", "pathologies"} - set(found))
+        if lacking:
+            raise SpecError(f"{lacking[0]!r} is missing.")
+        spec = SavedClassifierSpec(**found, build=build, factory=SAVED_FACTORY, origin=f"the file {path}")
+        check_options(spec.build)
+    except SpecError as error:
+        raise CheckpointError(f"Model file {path} is damaged: {error}") from error
+    return spec
+
+
+def check_options(build: Mapping[str, Any]) -> None:
+    """Refuse arguments that would fetch or open something else, with a SpecError."""
+    barred = sorted(SOURCES & set(build.get("options", {})))
+    if barred:
+        raise SpecError(f"'options' has {barred[0]!r}, which says where weights come from and not how to build.")
+
+
+def to_metadata(spec: SavedClassifierSpec) -> dict[str, str]:
+    """What goes into the header of the file.
+
+    Raises:
+        SpecError: An option of ``build`` is no plain data.
+    """
+    plain(spec.build, "'build'")
+    facts = {key: value for key in FACTS if (value := getattr(spec, key)) not in (None, "", ())}
+    table = {"format": FORMAT, "xrv_core": __version__, "build": dict(spec.build), "spec": facts}
+    return {KEY: json.dumps(table, allow_nan=False), "format": "pt"}
+
+
+def _table(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    if KEY not in metadata:
+        raise CheckpointError(
+            f"{path} holds weights, but not what model they belong to: xrv_core.models.save_classifier did not write "
+            f"it. To load it into a network that you name: get_classifier(NAME, weights={str(path)!r})."
+        )
+    try:
+        table = _json(metadata[KEY])
+        number, writer = table["format"], table["xrv_core"]
+        sound = isinstance(number, int) and number > 0 and isinstance(writer, str)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        sound = False
+    if not sound:
+        raise CheckpointError(f"Model file {path} is damaged: its description cannot be read.")
+    if number > FORMAT:
+        raise CheckpointError(
+            f"Model file {path} has format {number}, written by xrv-core {writer}; xrv-core {__version__} reads "
+            f"formats up to {FORMAT}. Install a newer one: pip install --upgrade xrv-core"
+        )
+    for key in ("build", "spec"):
+        if not isinstance(table.get(key), dict):
+            raise CheckpointError(f"Model file {path} is damaged: its {key!r} is no table.")
+    return dict(table)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """The free texts in the header of a safetensors file."""
+    if not path.is_file():
+        raise PathMissing(
+            f"{path}: no such file. Give the path of a file that save_classifier wrote, or a name of "
+            "list_classifiers()."
+        )
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            whole = 0 < length <= os.fstat(stream.fileno()).st_size - 8
+            header = _json(stream.read(length).decode()) if whole and length <= MAX_HEADER else None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError):
+        header, whole = None, False
+    if whole and length > MAX_HEADER:
+        raise CheckpointError(f"{path} has a header of {length:,} bytes; at most {MAX_HEADER:,} are read.")
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
+        raise CheckpointError(f"{path} is no sound safetensors file: it has no header of that format.")
+    return metadata
+
+
+def _json(text: Any) -> Any:
+    def no_number(name: str) -> Any:
+        raise ValueError(name)
+
+    return json.loads(text, parse_constant=no_number)
