@@ -28,7 +28,7 @@ MAX_GROWTH = 4
 SMALL = 64 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Converted:
     """A file that ``convert`` wrote, and where its tensors come from.
 
@@ -59,9 +59,8 @@ def convert(
 ) -> Converted:
     """Write the weights of a model or of a file as safetensors, running no code of them.
 
-    The tensors keep the names that they have in the file, so that the result can be given wherever
-    the file could: ``get_classifier(name, weights=result.path)``. What lies beside the weights is
-    left out. The header tells the source and its hash.
+    The tensors keep their names, so that ``get_classifier(name, weights=result.path)`` takes the
+    result. What lies beside the weights is left out. The header tells the source and its hash.
 
     Args:
         name: A registered model, whose weights are fetched, or the path of a weights file.
@@ -83,18 +82,12 @@ def convert(
     digest, state = _read(source, member)
     from xrv_core.models.writing import write_safetensors
 
-    label = f"{source.name}!{member}" if member else source.name
-    write_safetensors(path, state, {"source": label, "source_sha256": digest, "xrv_core_version": __version__})
+    inside = f"!{member}" if member else ""
+    told = {"source": f"{source.name}{inside}", "source_sha256": digest, "xrv_core_version": __version__}
+    write_safetensors(path, state, told)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Converted(
-        path=path,
-        tensors=len(state),
-        size=path.stat().st_size,
-        sha256=sha256,
-        source=f"{source}!{member}" if member else str(source),
-        source_sha256=digest,
-    )
+    return Converted(path, len(state), path.stat().st_size, sha256, f"{source}{inside}", digest)
 
 
 def convert_command(name: str, out: str | None, *, kind: str | None, member: str | None, overwrite: bool) -> None:
