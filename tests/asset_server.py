@@ -12,11 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pooch
 import pytest
 
 from xrv_core import Asset
-from xrv_core.assets import asset_path, download
+from xrv_core.assets import asset_path, download, partfile
 
 
 @dataclass(kw_only=True)
@@ -181,13 +180,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AssetServer]:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that get hashed, in order."""
     names: list[str] = []
-    real = pooch.file_hash
+    real = partfile.sha256_of
 
-    def counting(name: str) -> str:
-        names.append(Path(name).name)
-        return real(name)
+    def counting(path: Path) -> str:
+        names.append(path.name)
+        return real(path)
 
-    monkeypatch.setattr(pooch, "file_hash", counting)
+    monkeypatch.setattr(partfile, "sha256_of", counting)
     return names
 
 

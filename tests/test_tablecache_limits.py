@@ -123,7 +123,7 @@ def test_processes_at_once(bench: Bench) -> None:
     lines = {line for run in runs for line in run.communicate()[0].splitlines()}
     assert [run.returncode for run in runs] == [0, 0, 0]
     assert len(lines) == 1
-    assert [file.suffix for file in kept()] == [".arrow"]
+    assert [file.suffix for file in kept()] == [".index"]
 
 
 def test_the_oldest_files_make_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,10 +18,16 @@ from xrv_core.errors import AssetError
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Failure", "PartFile", "public", "writing"]
+__all__ = ["Failure", "PartFile", "public", "sha256_of", "writing"]
 
 _PASSING = {408, 425, 429}  # refusals that may be over in a moment, as every 5xx
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Failure(Exception):
@@ -177,10 +184,8 @@ class PartFile:
 
     def check(self) -> str:
         """The sha256 of the complete file; a wrong file is thrown away."""
-        import pooch
-
         self.close()
-        found = str(pooch.file_hash(str(self.path)))
+        found = sha256_of(self.path)
         if self._sha256 in (None, found):
             return found
         size = self.size

@@ -22,13 +22,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from xrv_core.assets import shipped
+from xrv_core.assets import partfile, shipped
 from xrv_core.assets.download import NoSource, download
 from xrv_core.assets.partfile import Failure, PartFile, public, writing
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "fetch", "offline"]
+__all__ = ["asset_path", "asset_state", "cache_dir", "fetch", "known_sha256", "offline"]
 
 
 def cache_dir() -> Path:
@@ -79,6 +79,15 @@ def asset_state(asset: Asset) -> str:
     return "cached, verified" if known else "cached, checked at next use"
 
 
+def known_sha256(path: Path) -> str | None:
+    """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is no such file."""
+    try:
+        record = _Record(**json.loads(_Record.beside(path).read_text()))
+        return record.sha256 if path.is_relative_to(cache_dir()) and record.fits(path) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def fetch(asset: Asset, *, progress: bool | None = None) -> Path:
     """The path of an asset's file, downloaded if need be, and checked.
 
@@ -123,15 +132,16 @@ class _Record:
 
     @staticmethod
     def path(asset: Asset) -> Path:
-        file = cache_dir() / asset.name
+        return _Record.beside(cache_dir() / asset.name)
+
+    @staticmethod
+    def beside(file: Path) -> Path:
         return file.with_name(f".{file.name}.json")
 
     @classmethod
     def of(cls, file: Path, sha256: str | None = None) -> _Record:
-        import pooch
-
         stat = file.stat()  # before the hashing: a change during it must not go unseen
-        return cls(sha256 or str(pooch.file_hash(str(file))), stat.st_size, stat.st_mtime_ns)
+        return cls(sha256 or partfile.sha256_of(file), stat.st_size, stat.st_mtime_ns)
 
     @classmethod
     def read(cls, asset: Asset) -> _Record | None:

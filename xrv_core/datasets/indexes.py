@@ -1,8 +1,10 @@
-"""What a dataset makes of its tables, as bytes and back: an Arrow table, and a note in JSON."""
+"""What a dataset makes of its tables, as pieces of memory with a note in JSON that says what they are, and back.
+
+The pieces are the memory of the columns as it is, so that a column can be a view of a file.
+"""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Index", "NotKept", "holds", "packed", "unpacked"]
+from xrv_core.datasets.columns import NotKept, Pieces, column_note, column_of, equal_columns, number_note, numbers_of
+
+__all__ = ["Index", "holds", "packed", "unpacked"]
 
 
 class Index(NamedTuple):
@@ -29,101 +33,63 @@ class Index(NamedTuple):
     attributes: dict[str, Any]
 
 
-class NotKept(Exception):
-    """Something cannot be told exactly, in the key or in the file."""
-
-
-def packed(index: Index) -> memoryview:
-    """``index`` as an Arrow file; NotKept where Arrow has no such thing."""
-    import pyarrow as pa
-
-    csv, order, labels = index.csv, index.order, np.ascontiguousarray(index.labels)
-    if not csv.columns.is_unique or not all(type(name) is str for name in csv.columns) or not labels.size:
+def packed(index: Index) -> tuple[Any, Pieces]:
+    """A note for ``unpacked``, and the pieces that it tells of; NotKept where something would not come back exactly."""
+    pieces = Pieces()
+    if not index.labels.size:
         raise NotKept
-    columns = {f"csv:{name}": csv[name] for name in csv.columns}
-    if order is not None:
-        columns["order"] = order
-    note = {
-        "dtypes": {name: _dtype(column) for name, column in columns.items()},
-        "paths": {name: str(value) for name, value in index.attributes.items() if isinstance(value, Path)},
-        "plain": {name: _plain(value) for name, value in index.attributes.items() if not isinstance(value, Path)},
-    }
-    arrays = {name: _arrow(column) for name, column in columns.items()}
-    arrays["labels"] = pa.FixedSizeListArray.from_arrays(pa.array(labels.ravel()), labels.shape[1])
-    table = pa.table(arrays, metadata={"xrv": json.dumps(note)})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-        writer.write_table(table)
-    return memoryview(sink.getvalue())
+    order = None if index.order is None else index.order.to_frame("order")
+    values = {"csv": index.csv, "labels": index.labels, "order": order, **_prefixed(index.attributes)}
+    return {name: _note(value, pieces) for name, value in values.items()}, pieces
 
 
-def unpacked(body: memoryview) -> Index:
-    """What ``packed`` was given."""
-    columns, labels, note = _parts(body)
-    order = columns.pop("order", None)
-    return Index(
-        csv=pd.DataFrame({name.removeprefix("csv:"): column for name, column in columns.items()}),
-        labels=labels.copy(),
-        order=None if order is None else pd.Series(order),
-        attributes={**{name: Path(text) for name, text in note["paths"].items()}, **note["plain"]},
-    )
+def unpacked(note: Any, body: Any, start: int) -> Index:
+    """What ``packed`` was given; its columns are views of ``body``, whose pieces begin at ``start``."""
+    values = {name: _value(told, body, start) for name, told in note.items()}
+    csv, labels, order = (values.pop(name) for name in ("csv", "labels", "order"))
+    attributes = {name.removeprefix("."): value for name, value in values.items()}
+    return Index(csv, labels, None if order is None else order["order"], attributes)
 
 
-def holds(body: memoryview, index: Index) -> bool:
-    """Whether ``index`` comes back from ``body`` with the same types and values."""
-    given = {f"csv:{name}": column for name, column in index.csv.items()}
-    if index.order is not None:
-        given["order"] = index.order
-    columns, labels, _ = _parts(body)
-    rows = pd.RangeIndex(len(labels))
+def holds(index: Index, given: Index) -> bool:
+    """Whether the two have the same types and values."""
+    orders = [None if i.order is None else i.order.to_frame("order") for i in (index, given)]
     return (
-        all(isinstance(column.index, pd.RangeIndex) and column.index.equals(rows) for column in given.values())
-        and columns.keys() == given.keys()
-        and _equal(labels, np.ascontiguousarray(index.labels))
-        and all(_equal(columns[name], _array(column)) for name, column in given.items())
+        _equal(index.csv, given.csv)
+        and _equal(index.labels, given.labels)
+        and _equal(*orders)
+        and index.attributes.keys() == given.attributes.keys()
+        and all(_equal(value, given.attributes[name]) for name, value in index.attributes.items())
     )
 
 
-def _parts(body: memoryview) -> tuple[dict[str, Any], NDArray[np.float32], dict[str, Any]]:
-    """Columns, labels and note of a file; what can be is a view of it."""
-    import pyarrow as pa
-
-    table = pa.ipc.open_file(pa.py_buffer(body)).read_all()
-    note = json.loads(table.schema.metadata[b"xrv"])
-    labels = table["labels"].combine_chunks()
-    columns = {name: _column(table[name], dtype) for name, dtype in note["dtypes"].items()}
-    return columns, labels.flatten().to_numpy().reshape(len(labels), -1), note
+def _prefixed(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {f".{name}": value for name, value in attributes.items()}
 
 
-def _dtype(column: pd.Series[Any]) -> str:
-    """Name of the type of ``column``; NotKept if it is none of those that come back exactly."""
-    dtype = column.dtype
-    plain = isinstance(dtype, np.dtype) and dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
-    if plain or dtype == _text() or isinstance(dtype, pd.Int64Dtype):
-        return str(dtype)
-    raise NotKept
+def _note(value: Any, pieces: Pieces) -> Any:
+    """What ``value`` is, and where it lies in ``pieces``."""
+    if isinstance(value, pd.DataFrame):
+        names = value.columns
+        plain = isinstance(value.index, pd.RangeIndex) and value.index.equals(pd.RangeIndex(len(value)))
+        if not plain or not names.is_unique or not all(type(name) is str for name in names):
+            raise NotKept
+        return {"rows": len(value), "frame": {name: column_note(column, pieces) for name, column in value.items()}}
+    if isinstance(value, np.ndarray):
+        return {"array": number_note(value, pieces)}
+    if isinstance(value, Path):
+        return {"path": str(value)}
+    return {"plain": _plain(value)}
 
 
-def _arrow(column: pd.Series[Any]) -> Any:
-    import pyarrow as pa
-
-    array = _array(column)
-    return pa.array(array, from_pandas=False) if isinstance(array, np.ndarray) else pa.array(array)  # NaN is no NA
-
-
-def _array(column: pd.Series[Any]) -> Any:
-    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-
-
-def _column(array: Any, dtype: str) -> Any:
-    if dtype == "str":
-        return _text().__from_arrow__(array)
-    whole: Any = pd.Int64Dtype()
-    return whole.__from_arrow__(array) if dtype == "Int64" else array.to_numpy()
-
-
-def _text() -> Any:
-    return pd.StringDtype("pyarrow", na_value=np.nan)
+def _value(note: Any, body: Any, start: int) -> Any:
+    """What ``_note`` was given."""
+    if "frame" in note:
+        columns = {name: column_of(told, body, start) for name, told in note["frame"].items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(note["rows"]), copy=False)
+    if "array" in note:
+        return numbers_of(note["array"], body, start)
+    return Path(note["path"]) if "path" in note else note["plain"]
 
 
 def _plain(value: Any) -> Any:
@@ -139,11 +105,8 @@ def _plain(value: Any) -> Any:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two arrays are equal in type and values, bit for bit."""
-    if a.dtype != b.dtype or a.shape != b.shape:
-        return False
-    if isinstance(a, np.ndarray):
-        return bool(np.ascontiguousarray(a).data.cast("B") == np.ascontiguousarray(b).data.cast("B"))
-    import pyarrow as pa
-
-    return bool(pa.array(a).equals(pa.array(b)))
+    if isinstance(a, pd.DataFrame) and isinstance(b, pd.DataFrame):
+        return a.columns.equals(b.columns) and all(equal_columns(a[name], b[name]) for name in a.columns)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return equal_columns(a, b)
+    return type(a) is type(b) and repr(a) == repr(b)

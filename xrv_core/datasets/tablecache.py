@@ -1,11 +1,13 @@
 """Keep what a dataset made of its tables (its *index*), so that opening it again parses nothing.
 
-A file of the cache is an Arrow table behind a hash of itself; nothing in it is ever run. Its name is a hash of all that
-the index depends on, so that a change of anything is another file:
+A file of the cache holds the columns as they are in memory, with a checksum; nothing in it is ever run. It is mapped:
+only what is looked at is read, and processes share it. Its name is a hash of all that the index depends on, so that a
+change of anything is another file:
 
 * the bytes and paths of the table, and of every file that the dataset's attributes name;
 * every attribute that the dataset has when its table is read: its options, spec and label policy;
-* the code: every file of the packages that its class and the bases come from;
+* the code: every file of the packages that its class and the bases come from, by size and times of change (on Windows,
+  which keeps no time of change that only the system sets: by content);
 * versions of Python, numpy, pandas and pyarrow, and pandas' string options.
 
 Other packages that a dataset's rows and labels depend on are not told apart: a class that uses some does not say
@@ -22,24 +24,28 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import mmap
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
-from xrv_core.datasets.indexes import Index, NotKept, holds, packed, unpacked
+from xrv_core.datasets.columns import NotKept, Pieces
+from xrv_core.datasets.indexes import Index, holds, packed, unpacked
 from xrv_core.errors import ArgumentError
 
 __all__ = ["IndexFile", "index_file"]
 
-_FORMAT = 1
-_SMALL = 200_000  # bytes of a table that is parsed as quickly as it is found in the cache
+_FORMAT = 2
+_START = 64  # bytes before the pieces
+_SMALL = 20_000  # bytes of a table that is parsed as quickly as it is found in the cache
 _ROOM = 1_000_000_000  # bytes
 # Code that was changed after it was imported is not the code that runs. Ours is imported by the plugins' own.
 _IMPORTED, _MARGIN = time.time(), 10.0  # seconds
@@ -58,23 +64,19 @@ class IndexFile:
 
         self._state = dict(state)
         self._key = _key(self._state)
-        self.path = cache_dir() / "tables" / f"{self._key}.arrow"
+        self.path = cache_dir() / "tables" / f"{self._key}.index"
 
     def read(self) -> Index | None:
         """The index; None where there is none, or none that is intact."""
         try:
-            data = memoryview(self.path.read_bytes())
-        except OSError:
+            return self._mapped(self.path)
+        except (OSError, ValueError):  # an empty file cannot be mapped
             return None
-        return unpacked(data[32:]) if data[:32] == self._seal(data[32:]) else None
 
     def write(self, index: Index) -> None:
         """Keep ``index`` where that can be done exactly; a folder that cannot be written to is no error."""
         try:
-            body = packed(index)
-            # Files or attributes that changed while the index was made may or may not be in it.
-            if not holds(body, index) or _key(self._state) != self._key:
-                return
+            note, pieces = packed(index)
         except NotKept:
             return
         with contextlib.suppress(OSError):
@@ -82,17 +84,65 @@ class IndexFile:
             part = tempfile.NamedTemporaryFile(dir=self.path.parent, suffix=".part", delete=False)  # noqa: SIM115
             try:
                 with part:
-                    part.write(self._seal(body))
-                    part.write(body)
-                Path(part.name).replace(self.path)
+                    seal = self._write(part, note, pieces)
+                os.utime(part.name, ns=(time.time_ns(), _stamp(seal)))
+                kept = self._mapped(Path(part.name))
+                # Files or attributes that changed while the index was made may or may not be in it.
+                if kept is not None and holds(kept, index) and self._unchanged():
+                    Path(part.name).replace(self.path)
+                    _make_room(self.path)
             finally:
                 Path(part.name).unlink(missing_ok=True)
-            _make_room(self.path)
 
-    def _seal(self, body: Any) -> bytes:
-        found = hashlib.sha256(self._key.encode())
-        found.update(body)
-        return found.digest()
+    def _unchanged(self) -> bool:
+        try:
+            return _key(self._state) == self._key
+        except NotKept:
+            return False
+
+    def _write(self, file: IO[bytes], note: Any, pieces: Pieces) -> bytes:
+        """Write the pieces, and before them where their note is; return the seal."""
+        file.write(bytes(_START))
+        checksum = pieces.write(file)
+        text = json.dumps({"size": pieces.size, "checksum": checksum, "index": note}).encode()
+        file.write(text)
+        file.seek(0)
+        seal = self._seal(text)
+        file.write(seal + len(text).to_bytes(8, "little"))
+        return seal
+
+    def _mapped(self, path: Path) -> Index | None:
+        """The index in a file as views of it; None where the file is not intact.
+
+        Its pages are private: what is changed in the index is changed in no file. All of the file is read where
+        anybody wrote to it after it was made, which its time of change would tell.
+        """
+        with path.open("rb") as file:
+            body = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            changed = os.fstat(file.fileno()).st_mtime_ns
+        seal, length = body[:32], int.from_bytes(body[32:40], "little")
+        if not 0 < length <= len(body) - _START or seal != self._seal(text := body[len(body) - length :]):
+            return None
+        note = json.loads(text)
+        end = _START + note["size"]
+        if end + length != len(body):
+            return None
+        if (changed != _stamp(seal) or os.name != "posix") and _checksum(body, end) != note["checksum"]:
+            return None
+        return unpacked(note["index"], body, _START)
+
+    def _seal(self, text: bytes) -> bytes:
+        return hashlib.sha256(self._key.encode() + text).digest()
+
+
+def _stamp(seal: bytes) -> int:
+    """The time of change, in ns, that a file with this seal is given: one in 2020, so that nothing else has it."""
+    return (1_577_836_800 + 2 * int.from_bytes(seal[:3], "little")) * 10**9  # every file system has even seconds
+
+
+def _checksum(body: mmap.mmap, end: int) -> int:
+    with memoryview(body) as whole:
+        return zlib.crc32(whole[_START:end])
 
 
 def index_file(state: Mapping[str, Any], classes: tuple[type, ...], table: Path) -> IndexFile | None:
@@ -120,7 +170,7 @@ def index_file(state: Mapping[str, Any], classes: tuple[type, ...], table: Path)
             "versions": versions,
             "text": [str(text), getattr(text, "storage", "")],
             "class": [f"{kind.__module__}:{kind.__qualname__}" for kind in classes],
-            "code": {name: _hash_of_package(name) for name in packages},
+            "code": {name: _state_of_package(name) for name in packages},
         }
         return IndexFile({**state, "table": table, "environment": told})
     except (ImportError, OSError, NotKept):
@@ -158,37 +208,49 @@ def _told(value: Any) -> Any:
 
 
 def _hash_of_file(path: Path) -> str:
+    from xrv_core.assets.store import known_sha256
+
     try:
+        if (known := known_sha256(path)) is not None:
+            return known
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:  # not there, or a folder, whose content would have to be told
         raise NotKept from None
 
 
-def _hash_of_package(name: str) -> str:
-    """A hash of every file of an imported package: code, and tables that come with it."""
+def _state_of_package(name: str) -> str:
+    """A hash of the state of every file of an imported package: code, and tables that come with it."""
     places = list(getattr(sys.modules.get(name), "__path__", ()))
     if not places or not all(Path(place).is_dir() for place in places):  # a notebook, a script, an archive
         raise NotKept
     found = hashlib.sha256()
     for place in places:
-        for folder, inner, files in os.walk(place):
-            inner[:] = sorted(set(inner) - {"__pycache__"})
-            if any(Path(folder, name).is_symlink() for name in inner):  # os.walk would pass it by
+        for path in _files_of(place):
+            stat = path.stat()
+            if max(stat.st_mtime, stat.st_ctime) > _IMPORTED - _MARGIN:
                 raise NotKept
-            for file in sorted(files):
-                path = Path(folder, file)
-                stat = path.stat()
-                if max(stat.st_mtime, stat.st_ctime) > _IMPORTED - _MARGIN:
-                    raise NotKept
-                found.update(f"{path.relative_to(place).as_posix()}\0{stat.st_size}\0".encode())
-                found.update(path.read_bytes())
+            times = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_dev, stat.st_ino)
+            state = times if os.name == "posix" else path.read_bytes()
+            found.update(f"{path}\0{stat.st_size}\0{state!r}\n".encode())
     return found.hexdigest()
+
+
+def _files_of(folder: str) -> Iterator[Path]:
+    """Paths of all files in a folder and below, in a fixed order; NotKept where a link would lead elsewhere."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if not entry.is_dir():
+                yield Path(entry.path)
+            elif entry.is_symlink():
+                raise NotKept
+            elif entry.name != "__pycache__":
+                yield from _files_of(entry.path)
 
 
 def _make_room(newest: Path) -> None:
     """Delete the oldest files of the cache until what is left has room."""
-    files = sorted(newest.parent.glob("*"), key=lambda file: file.stat().st_mtime, reverse=True)
+    files = sorted(newest.parent.glob("*"), key=lambda file: file.stat().st_atime, reverse=True)
     used = 0
     for file in files:
         used += file.stat().st_size

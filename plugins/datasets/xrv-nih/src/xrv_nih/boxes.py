@@ -10,12 +10,16 @@ from xrv_core import DatasetSpec
 from xrv_core.datasets import read_table
 from xrv_core.errors import TableError
 
+_PLACE = ("x", "y", "width", "height")
+_COLUMNS = {"image": "str", "label": "str", **dict.fromkeys(_PLACE, "float64")}
 _BOX = ["Bbox [x", "y", "w", "h]"]  # the official header is "Bbox [x,y,w,h]", without quotes
 
 
-def read_boxes(path: Path, spec: DatasetSpec) -> dict[str, dict[str, list[tuple[float, ...]]]]:
-    """Boxes ``(x, y, width, height)`` by image name, then by label."""
+def read_boxes(path: Path | None, spec: DatasetSpec) -> pd.DataFrame:
+    """A row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``; none where there is no file."""
     needs = ["Image Index", "Finding Label", *_BOX]
+    if path is None:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
     table = read_table(path, needs=needs, owner=spec.name, expected="BBox_List_2017.csv")[needs]
     table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
     numbers = table[_BOX].apply(pd.to_numeric, errors="coerce")
@@ -25,9 +29,14 @@ def read_boxes(path: Path, spec: DatasetSpec) -> dict[str, dict[str, list[tuple[
             f"{path}, line {line + 2}: a box needs a label of {spec.name!r}, a place and a size of at least one pixel; "
             f"this one is of {table['Finding Label'][line]!r} on {table['Image Index'][line]!r}."
         )
+    boxes = pd.concat([table[["Image Index", "Finding Label"]], numbers], axis=1)
+    return boxes.set_axis([*_COLUMNS], axis=1).astype(_COLUMNS)
+
+
+def by_image(table: pd.DataFrame) -> dict[str, dict[str, list[tuple[float, ...]]]]:
+    """Boxes ``(x, y, width, height)`` by image name, then by label."""
     boxes: dict[str, dict[str, list[tuple[float, ...]]]] = {}
-    for image, label, box in zip(
-        table["Image Index"], table["Finding Label"], numbers.to_numpy().tolist(), strict=True
-    ):
+    numbers = table[[*_PLACE]].to_numpy().tolist()
+    for image, label, box in zip(table["image"], table["label"], numbers, strict=True):
         boxes.setdefault(image, {}).setdefault(label, []).append(tuple(box))
     return boxes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels
-from xrv_nih.boxes import read_boxes
+from xrv_nih.boxes import by_image, read_boxes
 
 _GOOGLE = {
     "Lung Opacity": "Airspace opacity",
@@ -78,11 +79,20 @@ class NIHDataset(_NIHImages):
         **options: Any,
     ) -> None:
         wanted = boxes is not None or csvpath is None or options.get("pathology_masks", False)
-        self.boxes = read_boxes(self.table_path(boxes, spec.tables[1]), spec) if wanted else {}
+        self._boxes_path = self.table_path(boxes, spec.tables[1]) if wanted else None
         super().__init__(spec, imgpath, csvpath, **options)
 
+    @cached_property
+    def boxes(self) -> dict[str, dict[str, list[tuple[float, ...]]]]:
+        """Boxes ``(x, y, width, height)`` by image name, then by label."""
+        return by_image(self._boxes)
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        self._boxes = read_boxes(self._boxes_path, self.spec)
+        return table
+
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {**super().common(table), "has_masks": table["Image Index"].isin(list(self.boxes))}
+        return {**super().common(table), "has_masks": table["Image Index"].isin(self._boxes["image"])}
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
         rule = term_labels if self.label_policy == "strict" else substring_labels
@@ -99,6 +109,7 @@ class NIHDataset(_NIHImages):
 class NIHGoogleDataset(_NIHImages):
     """Google's adjudicated labels on 4,376 NIH images; arguments and errors as in ``FileDataset``."""
 
+    keeps_index = True
     needs = (*_NIHImages.needs, *_GOOGLE.values())
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:

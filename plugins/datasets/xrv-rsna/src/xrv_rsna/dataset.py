@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, age_in_years, boxes_mask, choose_extension
-from xrv_rsna.tables import boxes_by_image, read_classes, read_headers, read_mapping
+from xrv_rsna.tables import boxes_by_image, read_boxes, read_classes, read_headers, read_mapping
 
 _DRAWN_ON = (1024, 1024)
 _EXTENSIONS = (".dcm", ".jpg", ".jpeg", ".png")
@@ -61,13 +62,18 @@ class RSNADataset(FileDataset):
     ) -> None:
         self._headers = self.table_path(dicomcsvpath, spec.tables[1])
         self._classes = None if classes is None else Path(classes).expanduser()
-        self._nih = {} if mapping is None else read_mapping(Path(mapping).expanduser())
+        self._mapping = None if mapping is None else Path(mapping).expanduser()
         self._extension = extension
         super().__init__(spec, imgpath, csvpath, **options)
 
+    @cached_property
+    def boxes(self) -> dict[str, list[list[float]]]:
+        """Boxes ``[x, y, width, height]`` by image."""
+        return boxes_by_image(self._boxes)
+
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """One row an image, with its header; the source has one a box."""
-        self.boxes = boxes_by_image(table, self.csvpath)
+        self._boxes = read_boxes(table, self.csvpath)
         images = table[["patientId", "Target"]].drop_duplicates("patientId")
         images = images.join(read_headers(self._headers, self.spec.name), on="patientId")
         if self._classes is not None:
@@ -79,15 +85,20 @@ class RSNADataset(FileDataset):
         return table["patientId"] + self.extension
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        images = table["patientId"].tolist()
-        nih = [self._nih.get(image) for image in images]
+        ids = table["patientId"]
+        known: dict[str, Any] = {"source_uid": "rsna:" + ids}
+        if self._mapping is not None:
+            nih = ids.map(read_mapping(self._mapping)).astype("str")
+            known = {
+                "patientid": nih.str.partition("_")[0].str.lstrip("0"),
+                "source_uid": ("nih:" + nih).where(nih.notna(), known["source_uid"]),
+            }
         return {
-            "patientid": pd.Series([n and n.partition("_")[0].lstrip("0") for n in nih], dtype="str"),
+            **known,
             "view": table["ViewPosition"],
             "age_years": age_in_years(table["PatientAge"]),
             "sex": table["PatientSex"],
-            "has_masks": [image in self.boxes for image in images],
-            "source_uid": [f"nih:{n}" if n else f"rsna:{image}" for n, image in zip(nih, images, strict=True)],
+            "has_masks": ids.isin(self._boxes["patientId"]),
         }
 
     def order(self, table: pd.DataFrame) -> pd.Series[Any]:

@@ -16,8 +16,8 @@ _BOX = ["x", "y", "width", "height"]
 _CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
 
 
-def boxes_by_image(table: pd.DataFrame, path: Path) -> dict[str, list[list[float]]]:
-    """Boxes ``[x, y, width, height]`` of the rows of ``stage_2_train_labels.csv``, by image."""
+def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The rows of ``stage_2_train_labels.csv`` that have a box: ``patientId``, ``x``, ``y``, ``width``, ``height``."""
     boxes = table[_BOX].apply(pd.to_numeric, errors="coerce")
     is_box = (boxes >= [0, 0, 1, 1]).all(axis=1)
     ill = table[~np.where(table["Target"] == 1, is_box, (table["Target"] == 0) & table[_BOX].isna().all(axis=1))]
@@ -28,13 +28,17 @@ def boxes_by_image(table: pd.DataFrame, path: Path) -> dict[str, list[list[float
             f"{row.x}, {row.y}, {row.width}, {row.height}."
         )
     codes, distinct = pd.factorize(table["patientId"])  # far quicker to go through than the texts themselves
-    images = distinct.to_numpy(dtype=object)
     both = np.intersect1d(codes[is_box], codes[~is_box])
     if len(both):
-        raise TableError(f"{path}: the rows of {images[both[0]]!r} contradict each other: Target 1 and Target 0.")
+        raise TableError(f"{path}: the rows of {distinct[both[0]]!r} contradict each other: Target 1 and Target 0.")
+    return pd.concat([table["patientId"], boxes.astype("float64")], axis=1)[is_box].reset_index(drop=True)
+
+
+def boxes_by_image(boxes: pd.DataFrame) -> dict[str, list[list[float]]]:
+    """Boxes ``[x, y, width, height]`` by image."""
     found: dict[str, list[list[float]]] = {}
-    for code, box in zip(codes[is_box], boxes[is_box].to_numpy().tolist(), strict=True):
-        found.setdefault(images[code], []).append(box)
+    for image, box in zip(boxes["patientId"].tolist(), boxes[_BOX].to_numpy().tolist(), strict=True):
+        found.setdefault(image, []).append(box)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, age_in_years, choose_extension, dicom_headers, fit_mask, siim_rle_mask
-from xrv_siim.outlines import outlines_by_image
+from xrv_siim.outlines import outlines_by_image, read_outlines
 
 _EXTENSIONS = (".dcm", ".png", ".jpg", ".jpeg")
 
@@ -56,12 +57,18 @@ class SIIMDataset(FileDataset):
         self._extension = extension
         super().__init__(spec, imgpath, csvpath, **options)
 
+    @cached_property
+    def outlines(self) -> dict[str, list[str]]:
+        """The run-length encodings of each image that has one, by image."""
+        return outlines_by_image(self._outlines)
+
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """One row an image, with the number of its outlines; the source has one an outline."""
-        self.outlines = outlines_by_image(table, self.csvpath, self.spec.name)
+        self._outlines = read_outlines(table, self.csvpath, self.spec.name)
         images = table[["ImageId"]].drop_duplicates()
         names = images["ImageId"].tolist()
-        images["outlines"] = [len(self.outlines.get(name, ())) for name in names]
+        number = self._outlines["ImageId"].value_counts()
+        images["outlines"] = images["ImageId"].map(number).fillna(0).astype("int64")
         self.extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
         return images
 

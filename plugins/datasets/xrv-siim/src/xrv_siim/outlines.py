@@ -12,23 +12,26 @@ from xrv_core.errors import TableError
 _NONE = "-1"
 
 
-def outlines_by_image(table: pd.DataFrame, path: Path, owner: str) -> dict[str, list[str]]:
-    """The run-length encodings of each image that has one, by image."""
+def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> pd.DataFrame:
+    """The rows that have an outline: ``ImageId`` and its run-length encoding, ``rle``."""
     plain = table.rename(columns=str.strip)  # the header of stage 1 is "ImageId, EncodedPixels", with a blank
     require_columns(plain, ("ImageId", "EncodedPixels"), path, owner, "train-rle.csv")
     blank = plain.index[plain[["ImageId", "EncodedPixels"]].isna().any(axis=1)]
     if len(blank):
         raise TableError(f"{path}, line {blank[0] + 2}: a row needs an ImageId and EncodedPixels ({_NONE!r} for none).")
-    outlines: dict[str, list[str]] = {}
-    without = set()
-    for image, cell in zip(plain["ImageId"].tolist(), plain["EncodedPixels"].astype("str").tolist(), strict=True):
-        if cell.strip() == _NONE:
-            without.add(image)
-        else:
-            outlines.setdefault(image, []).append(cell.strip())
-    both = without & outlines.keys()
-    if both:
+    images, cells = plain["ImageId"], plain["EncodedPixels"].astype("str").str.strip()
+    without = cells == _NONE
+    both = images[without & images.isin(images[~without])]
+    if len(both):
         raise TableError(
-            f"{path}: the rows of {min(both)!r} contradict each other: an outline, and {_NONE!r} for none."
+            f"{path}: the rows of {both.min()!r} contradict each other: an outline, and {_NONE!r} for none."
         )
+    return pd.DataFrame({"ImageId": images[~without], "rle": cells[~without]}).reset_index(drop=True)
+
+
+def outlines_by_image(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The run-length encodings of each image that has one, by image."""
+    outlines: dict[str, list[str]] = {}
+    for image, rle in zip(table["ImageId"].tolist(), table["rle"].tolist(), strict=True):
+        outlines.setdefault(image, []).append(rle)
     return outlines

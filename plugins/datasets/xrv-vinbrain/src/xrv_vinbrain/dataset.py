@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, PixelRecipe, age_in_years, boxes_mask, choose_extension, dicom_headers
 from xrv_core.errors import ArgumentError
-from xrv_vinbrain.readings import Readings
+from xrv_vinbrain.readings import Readings, read
 from xrv_vinbrain.sizes import read_sizes
 
 _DICOM = (".dicom", ".dcm")
@@ -41,6 +41,7 @@ class VinBrainDataset(FileDataset):
 
     Attributes:
         readers: As given.
+        readings: Who found what, and where.
         extension: The one in use.
 
     Raises:
@@ -49,6 +50,7 @@ class VinBrainDataset(FileDataset):
         TableError: A row that makes no sense, or an unknown class; for the others see ``FileDataset``.
     """
 
+    keeps_index = True
     needs = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
     text = ("image_id", "rad_id", "class_name")
     unique_file_names = True
@@ -83,15 +85,23 @@ class VinBrainDataset(FileDataset):
                 "another size: pass sizes=... (a table with image_id, height, width), or leave pathology_masks out."
             )
 
+    @property
+    def readings(self) -> Readings:
+        """Who found what, and where."""
+        return Readings(self._images, self._votes, self._shown, self._means)
+
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """One row an image, with its findings and readers; the source has one a box and reader."""
         exact = self.label_policy == "strict"
-        found = self.readings = Readings(table, self.csvpath, self.spec.pathologies, exact=exact)
-        self.extension = choose_extension(self.source, found.images, _EXTENSIONS, self._extension)
+        self._images, self._votes, self._shown, self._means = read(
+            table, self.csvpath, self.spec.pathologies, exact=exact
+        )
+        names = self._images["image_id"].tolist()
+        self.extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
         resized = self.extension not in _DICOM
         self._placed = not resized or self._sizes is not None
-        self._drawn_on = read_sizes(self._sizes, found.images, self.spec.name) if resized and self._sizes else {}
-        return pd.DataFrame({"image_id": found.images, "class_name": found.classes, "rad_id": found.readers})
+        self._drawn_on = read_sizes(self._sizes, names, self.spec.name) if resized and self._sizes else {}
+        return self._images.drop(columns="count")
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
         return table["image_id"] + self.extension
@@ -109,8 +119,9 @@ class VinBrainDataset(FileDataset):
         return known
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        at = self.readings.positions(table["image_id"])
-        votes, count = self.readings.votes[at], self.readings.count[at][:, None]
+        readings = self.readings
+        at = readings.positions(table["image_id"])
+        votes, count = readings.votes[at], readings.count[at][:, None]
         needed: Any = {"any": 1, "majority": count // 2 + 1, "all": count}[self.readers]
         return (votes >= needed).astype(np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,55 @@ _NO_LABEL = (
     *("Mediastinal shift", "Rib fracture", "COPD", "Lung tumor", "Pneumonia", "Tuberculosis"),
     *("Other disease", "Other diseases"),
 )
+_PLACE = ["x", "y", "width", "height"]
 _BOX = ["x_min", "y_min", "x_max", "y_max"]
 
 
-class Readings:
+class Readings(NamedTuple):
     """The readings of N images, in the order in which the table names them first.
+
+    Attributes:
+        images: A row an image: ``image_id``; ``class_name``, its findings by any reader, such as
+            ``"Cardiomegaly|ILD"``; ``rad_id``, who read it, such as ``"R10|R8|R9"``; ``count``, how many did.
+        votes: ``[N, P]`` how many found the label.
+        shown: A row for each box that shows a label: ``image``, ascending, the number of its image; ``rad_id``; ``x``,
+            ``y``, ``width``, ``height``.
+        means: bool ``[boxes, P]``, the labels that a box shows.
+    """
+
+    images: pd.DataFrame
+    votes: NDArray[np.int64]
+    shown: pd.DataFrame
+    means: NDArray[np.bool_]
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """``[N]`` how many read an image."""
+        return self.images["count"].to_numpy()
+
+    def positions(self, images: pd.Series[Any]) -> NDArray[np.intp]:
+        """Where ``images`` are in the arrays of this object."""
+        known = self.images["image_id"]
+        if len(images) == 1:  # no index for that
+            return np.flatnonzero(known == images.iloc[0])
+        return np.arange(len(known)) if images.equals(known) else pd.Index(known).get_indexer(images)
+
+    def boxes(self, image: str, column: int) -> list[tuple[float, ...]]:
+        """Boxes ``(x, y, width, height)`` of a label on an image, by all readers."""
+        return [tuple(box) for box in self._shown(image, column)[_PLACE].to_numpy().tolist()]
+
+    def who(self, image: str, column: int) -> list[str]:
+        """The readers who found a label on an image."""
+        return sorted(set(self._shown(image, column)["rad_id"]))
+
+    def _shown(self, image: str, column: int) -> pd.DataFrame:
+        at = self.positions(pd.Series([image]))
+        first, last = np.searchsorted(self.shown["image"].to_numpy(), [at[0], at[0] + 1]) if len(at) else (0, 0)
+        return self.shown.iloc[first:last][self.means[first:last, column]]
+
+
+def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool) -> Readings:
+    """The readings that a table tells of.
 
     Args:
         table: A row for each box of each reader, and one for each reader who found nothing; without the column
@@ -37,55 +81,36 @@ class Readings:
         labels: The P labels.
         exact: Terms are the source's names; else parts of them in lower case, as torchxrayvision 1.5.7 has it.
 
-    Attributes:
-        images: N image ids.
-        classes: For each image its findings by any reader, such as ``"Cardiomegaly|ILD"``.
-        readers: For each image who read it, such as ``"R10|R8|R9"``.
-        count: ``[N]`` how many read it.
-        votes: ``[N, P]`` how many found the label.
-
     Raises:
         TableError: A row without image, class or reader, with an unknown class, or whose box is none.
     """
-
-    def __init__(self, table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool) -> None:
-        if "rad_id" not in table:
-            table = table.assign(rad_id="consensus")
-        _refuse_blanks(table, path)
-        image, self._index = pd.factorize(table["image_id"])
-        self.images: list[str] = self._index.tolist()
-        reader, reader_names = pd.factorize(table["rad_id"], sort=True)
-        kind, kinds = pd.factorize(table["class_name"], sort=True)
-        reads = _pairs(image, reader)
-        self.count = np.bincount(reads[:, 0], minlength=len(self.images))
-        self.readers = _joined(reads, reader_names, len(self.images))
-        self.classes = _joined(_pairs(image, kind), kinds, len(self.images))
-        means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
-        self.votes = np.zeros((len(self.images), len(labels)), dtype=np.int64)
-        for column in range(len(labels)):
-            found = _pairs(image[means[:, column]], reader[means[:, column]])
-            self.votes[:, column] = np.bincount(found[:, 0], minlength=len(self.images))
-        shown = np.flatnonzero(means.any(axis=1))
-        shown = shown[np.argsort(image[shown], kind="stable")]
-        corners = _corners(table.iloc[shown], path)
-        self._boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-        self._means, self._reader = means[shown], reader_names.to_numpy(dtype=object)[reader[shown]]
-        edges = np.searchsorted(image[shown], np.arange(len(self.images) + 1))
-        self._at = {n: slice(a, b) for n, a, b in zip(self.images, edges[:-1], edges[1:], strict=True) if a < b}
-
-    def positions(self, images: pd.Series[Any]) -> NDArray[np.intp]:
-        """Where ``images`` are in the arrays of this object."""
-        return self._index.get_indexer(images)
-
-    def boxes(self, image: str, column: int) -> list[tuple[float, ...]]:
-        """Boxes ``(x, y, width, height)`` of a label on an image, by all readers."""
-        at = self._at.get(image, slice(0))
-        return [tuple(box) for box in self._boxes[at][self._means[at, column]].tolist()]
-
-    def who(self, image: str, column: int) -> list[str]:
-        """The readers who found a label on an image."""
-        at = self._at.get(image, slice(0))
-        return sorted(set(self._reader[at][self._means[at, column]]))
+    if "rad_id" not in table:
+        table = table.assign(rad_id="consensus")
+    _refuse_blanks(table, path)
+    image, ids = pd.factorize(table["image_id"])
+    reader, names = pd.factorize(table["rad_id"], sort=True)
+    kind, kinds = pd.factorize(table["class_name"], sort=True)
+    reads = _pairs(image, reader)
+    images = pd.DataFrame(
+        {
+            "image_id": ids,
+            "class_name": pd.Series(_joined(_pairs(image, kind), kinds, len(ids)), dtype="str"),
+            "rad_id": pd.Series(_joined(reads, names, len(ids)), dtype="str"),
+            "count": np.bincount(reads[:, 0], minlength=len(ids)),
+        }
+    )
+    means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
+    votes = np.zeros((len(ids), len(labels)), dtype=np.int64)
+    for column in range(len(labels)):
+        found = _pairs(image[means[:, column]], reader[means[:, column]])
+        votes[:, column] = np.bincount(found[:, 0], minlength=len(ids))
+    rows = np.flatnonzero(means.any(axis=1))
+    rows = rows[np.argsort(image[rows], kind="stable")]
+    corners = _corners(table.iloc[rows], path)
+    shown = pd.DataFrame(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]), columns=_PLACE)
+    shown.insert(0, "image", image[rows].astype(np.int64))
+    shown.insert(1, "rad_id", pd.Series(names[reader[rows]], dtype="str"))
+    return Readings(images, votes, shown, means[rows])
 
 
 def _refuse_blanks(table: pd.DataFrame, path: Path) -> None:
