@@ -74,6 +74,11 @@ def test_published_outputs_name_the_columns():
     assert [name for name, spec in SPECS.items() if not spec.reference_outputs] == ["view"]
 
 
+def test_published_outputs_tell_the_network_from_any_other_that_is_sure():
+    references = [r for spec in SPECS.values() for r in spec.reference_outputs]
+    assert all(reference.tolerance < min(reference.outputs.values()) for reference in references)
+
+
 def test_the_front_door_leads_here():
     assert set(SPECS) <= set(xrv.list_classifiers())
     assert xrv.describe_classifier("race") == SPECS["race"]

@@ -29,6 +29,8 @@ MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (
 class AdaptiveConcatPool2d(torch.nn.Module):
     """Maximum, then mean."""
 
+    __module__ = "fastai.layers"  # TorchScript writes it down, and refuses the hyphens of this folder
+
     def __init__(self) -> None:
         super().__init__()
         self.ap = torch.nn.AdaptiveAvgPool2d(1)
