@@ -43,11 +43,15 @@ def input_gradient_faults(name: str, out: torch.Tensor, x: torch.Tensor) -> Iter
 def training(subject: ModelSubject) -> Iterator[str]:
     """In training mode the outputs are finite, and gradients reach the weights."""
     subject.outputs  # noqa: B018
-    model = subject.copy().train()
+    model = subject.copy()
+    model.train()
     out = subject.run(model, subject.batch.clone())
     for name, tensor in out.items():
         if not tensor.isfinite().all():
             yield f"in training mode {name!r} is not finite"
+    if not any(tensor.requires_grad for tensor in out.values()):
+        yield "in training mode no output has a gradient"
+        return
     sum((tensor.float().square().mean() for tensor in out.values()), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
     yield from trained_faults(model)
 

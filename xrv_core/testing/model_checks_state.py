@@ -102,7 +102,8 @@ def copies(subject: ModelSubject) -> Iterator[str]:
     twin = copy.deepcopy(model)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     with torch.no_grad():
-        for parameter in twin.parameters():
+        parameters = list(twin.parameters())
+        for parameter in parameters[: (len(parameters) + 1) // 2]:  # the last layer alone would hide the others
             parameter.zero_()
     if any(not torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items()):
         yield "zeros in a deep copy are zeros in the model: they share weights"
@@ -111,10 +112,11 @@ def copies(subject: ModelSubject) -> Iterator[str]:
         expected = one_image(subject.outputs, 0)
     except NotRun:
         return  # told by `forward`
+    twin.eval()
     with torch.no_grad():
-        found = subject.run(twin.eval(), subject.batch[:1].clone())
+        found = subject.run(twin, subject.batch[:1].clone())
     if not any(differences(found, expected, 0)):
-        yield "a deep copy with zeros for weights gives what the model gives: it computes with the model's weights"
+        yield "a deep copy with zeros for half of its weights gives what the model gives: it computes with the model's weights"
 
 
 def pickling(subject: ModelSubject) -> Iterator[str]:

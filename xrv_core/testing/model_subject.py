@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, redirect_stdout, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,9 +102,11 @@ class ModelSubject:
             raise NotApplicable("it came without a spec")
         return self.told
 
-    def sandbox(self) -> AbstractContextManager[None]:
-        """See ``xrv_core.testing.sandbox``."""
-        return sandbox(self.folder / "cache", self.network)
+    @contextmanager
+    def sandbox(self) -> Iterator[None]:
+        """See ``xrv_core.testing.sandbox``; what is printed is kept."""
+        with sandbox(self.folder / "cache", self.network), redirect_stdout(self.printed):
+            yield
 
     # -- building
 
@@ -139,8 +141,7 @@ class ModelSubject:
             raise NotApplicable("a model was given: there is nothing to build it from")
         # the sandbox puts the state back; seeding by name is what this project never does
         torch.set_rng_state(torch.Generator().manual_seed(seed).get_state())
-        with redirect_stdout(self.printed):
-            return load_factory(self.spec)(self.spec, weights=weights or self.weights, **self.options)
+        return load_factory(self.spec)(self.spec, weights=weights or self.weights, **self.options)
 
     @once
     def rebuilt(self) -> Rebuilt:
@@ -164,7 +165,8 @@ class ModelSubject:
             for tensor in model.state_dict().values():
                 if tensor.is_floating_point():
                     tensor.zero_()
-        return model.eval()
+        model.eval()
+        return model
 
     @property
     def model(self) -> Any:
@@ -186,7 +188,7 @@ class ModelSubject:
         model.eval()
         if self.weights is None and self._given is None:
             with suppress(Exception):  # what the forward pass raises is told by the check `forward`
-                settle(model, self.batch)
+                settle(model, self.batch.clone())
         return model
 
     def copy(self) -> Any:
@@ -218,8 +220,7 @@ class ModelSubject:
 
     def run(self, model: Any, x: torch.Tensor) -> Tensors:
         """What a model gives, as tensors by name."""
-        with redirect_stdout(self.printed):
-            out = model(x)
+        out = model(x)
         return dict(out) if isinstance(out, Mapping) else {"out": out}
 
     @once
@@ -250,8 +251,7 @@ class ModelSubject:
         with torch.no_grad():
             self.run(self.model, self.batch[:1].clone())
         if hasattr(self.model, "predict"):
-            with redirect_stdout(self.printed):
-                self.model.predict(self.batch[0].clone())
+            self.model.predict(self.batch[0].clone())
         after = global_state()
         return changed | {name for name in before if before[name] != after[name]}
 

@@ -31,11 +31,12 @@ def name_faults(subject: ModelSubject, attribute: str) -> Iterator[str]:
 
 
 def left_by_predict(subject: ModelSubject) -> Iterator[str]:
-    """Sentences on what ``predict`` changes in a model that is being trained, with its first layers frozen."""
+    """Sentences on what ``predict`` changes in a model that is being trained, with its first layer frozen."""
     subject.outputs  # noqa: B018
-    model = subject.copy().train()
-    for child in list(model.children())[:1]:
-        child.eval()
+    model = subject.copy()
+    model.train()
+    frozen = next(module for module in model.modules() if not list(module.children()))
+    frozen.eval()
     modules = dict(model.named_modules())
     modes = {name: module.training for name, module in modules.items()}
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}

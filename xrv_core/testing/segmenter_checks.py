@@ -72,7 +72,7 @@ def _map_faults(subject: ModelSubject, found: Any, size: list[int]) -> Iterator[
 
 def activation(subject: ModelSubject) -> Iterator[str]:
     """``predict`` applies the activation of the spec to the logits."""
-    told = getattr(subject.model, "activation", None) or subject.spec.activation
+    told = getattr(subject.told or subject.model, "activation", "sigmoid")
     out = subject.outputs["out"][:1]
     if list(out.shape[2:]) != [subject.side] * 2:
         raise NotApplicable("its logits have another size than the image, and are resized")
