@@ -1,4 +1,17 @@
-"""Bring the labels of several datasets to common names, and tell how."""
+"""Bring the labels of several datasets to common names, and tell how.
+
+A label is taken from the column of that name or a synonym. What is unknown then is filled in, as far as ``infer`` says;
+a known value is never overruled:
+
+* "none": nothing is filled in.
+* "exact": from unions. Nodule/Mass is Nodule or Mass: it is known where both are, and both are absent where it is.
+* "positives": also, a case of it is present, so it is present (a nodule is a lung lesion). A collection may then give
+  positives only, which a network can use as a shortcut: look at the report.
+* "all": also, something of which it is a case is absent, so it is absent. True only where all collections mean the
+  same by the broader label.
+
+Columns with other values than 1, 0 and NaN (severity scores) are not used.
+"""
 
 from __future__ import annotations
 
@@ -108,18 +121,11 @@ def harmonize(
 ) -> Harmonized:
     """Bring the labels of datasets to the names ``pathologies``, by a reviewed vocabulary (``labels.toml``).
 
-    A label is taken from the column of that name or a synonym. What is unknown then is filled in as ``infer``
-    allows; a known value is never overruled. Columns with other values than 1, 0 and NaN (severity scores) are
-    not used.
-
     Args:
         datasets: One dataset or several; they stay as they are.
         pathologies: The labels wanted, by canonical name or synonym; default ``default_pathologies``.
-        infer: "none": nothing. "exact": from unions (Nodule/Mass is Nodule or Mass: it is known where both are, and
-            both are absent where it is). "positives": also, a case of it is present, so it is present (a nodule is a
-            lung lesion); a collection may then give positives only, which a network can use as a shortcut: look at
-            the report. "all": also, something of which it is a case is absent, so it is absent: true only where all
-            collections mean the same by the broader label.
+        infer: What may be filled in by relations between labels: "none", "exact", "positives" or "all", as explained
+            at the top of this module.
         vocabulary: A ``Vocabulary`` or a TOML file of one's own instead of the packaged one.
 
     Returns:
