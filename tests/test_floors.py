@@ -13,7 +13,7 @@ CORE = ROOT / "xrv_core"
 
 CELLAR = {"errors", "specs", "protocols", "known"}
 GROUND = {"hooks", "registry", "assets", "torchvision_guard", "factories", "facts", "saved"}
-LIVING = {"discovery", "session", "api", "terminal", "terms", "card", "verify", "predict", "convert", "cli"}
+LIVING = {"discovery", "session", "api", "terminal", "terms", "card", "verify", "predict", "segment", "convert", "cli"}
 WORKSHOP = {"datasets", "models"}
 ATTIC = {"testing"}
 

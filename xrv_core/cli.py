@@ -151,6 +151,23 @@ def predict(name: str, files: tuple[str, ...], weights: str, form: str, batch_si
 
 @main.command()
 @click.argument("name")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--out", required=True, type=click.Path(), help="Folder to write to, as OUT/NAME/IMAGE/STRUCTURE.png.")
+@click.option("--structures", multiple=True, help="Wanted structures, with commas between; default: all.")
+@click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of the probability.")
+@click.option("--masks", type=click.Choice(["png", "npz"]), default="png", show_default=True)
+@click.option("--overlay", is_flag=True, help="Draw the outlines on the image, too: OUT/NAME/IMAGE/overlay.png.")
+@click.option("--weights", default="default", help="A weights file instead of the published one.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def segment(name: str, files: tuple[str, ...], **options: Any) -> None:
+    """Write the masks of image FILES (or folders of them), at their own size, with the segmenter NAME."""
+    from xrv_core.segment import segment_command
+
+    sys.exit(segment_command(name, files, **options))
+
+
+@main.command()
+@click.argument("name")
 @_KIND_OPTION
 @click.option("--images", type=click.Path(), help="Folder with copies of the reference images; default: fetch them.")
 @click.option("--weights", default="default", help="A weights file instead of the published one.")

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from xrv_core.specs import ClassifierSpec
 
-__all__ = ["image_files", "predict_command"]
+__all__ = [
+    "image_files",
+    "named_images",
+    "open_model",
+    "predict_command",
+    "print_values",
+    "progress",
+    "report_failures",
+    "short_path",
+]
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"])
 
@@ -35,38 +44,74 @@ def image_files(paths: Sequence[str]) -> list[Path]:
         PathMissing: A path that does not exist.
         ArgumentError: A folder without any image.
     """
-    files: list[Path] = []
+    return [file for file, _ in named_images(paths)]
+
+
+def named_images(paths: Sequence[str], *, except_below: Path | None = None) -> list[tuple[Path, Path]]:
+    """What ``image_files`` gives, each file with its path inside the folder that was named (a file: its name).
+
+    Args:
+        paths: Files and folders.
+        except_below: A folder whose images are passed over inside the others, such as the one written to.
+    """
+    found: list[tuple[Path, Path]] = []
     for path in map(Path, paths):
         if not path.exists():
             raise PathMissing(f"{path}: no such file or folder.")
         if not path.is_dir():
-            files.append(path)
+            found.append((path, Path(path.name)))
             continue
         below = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
         images = sorted(f for f in below if f.suffix.lower() in SUFFIXES)
+        if except_below is not None:
+            images = [f for f in images if not f.resolve().is_relative_to(except_below.resolve())]
         if not images:
             raise ArgumentError(f"{path}: no image in this folder (looked for {', '.join(sorted(SUFFIXES))}).")
-        files += images
-    return files
+        found += [(file, file.relative_to(path)) for file in images]
+    return found
 
 
 def predict_command(name: str, paths: Sequence[str], *, weights: str, form: str, batch_size: int) -> int:
     """Predict and print; a file that cannot be read is reported at the end, and the exit code is then 1."""
     files = image_files(paths)
     spec = api.describe_classifier(name)
-    if spec.weights is None and weights == "default" and not is_model_file(name):
-        raise ArgumentError(f"{name!r} has no published weights, so it cannot predict: give a file with --weights.")
-    model: Any = api.get_classifier(name, weights=weights)
-    note = f"{NOT_MEDICAL} {spec.warning}".strip()
-    click.echo(f"{spec.name}: {note}", err=True)
+    model, note = open_model("classifier", name, weights)
     failures: list[XrvError] = []
     rows = list(_predictions(model, files, batch_size, failures))
-    _print(form, spec, note, rows)
+    about = {"model": spec.name, "task": spec.task, "unit": spec.unit, "note": note}
+    print_values(form, about, rows, heads=_heads(spec), unit=spec.unit)
+    return report_failures(failures, len(files))
+
+
+def open_model(kind: str, name: str, weights: str) -> tuple[Any, str]:
+    """A model that can predict, and the note that stands beside all that it predicts; it is printed to stderr.
+
+    Raises:
+        ArgumentError: There are no weights.
+    """
+    spec: Any = api.describe(kind, name)
+    if spec.weights is None and weights == "default" and not is_model_file(name):
+        raise ArgumentError(f"{name!r} has no published weights, so it cannot predict: give a file with --weights.")
+    model: Any = getattr(api, f"get_{kind}")(name, weights=weights)
+    note = f"{NOT_MEDICAL} {spec.warning}".strip()
+    click.echo(f"{spec.name}: {note}", err=True)
+    return model, note
+
+
+def report_failures(failures: Sequence[XrvError], files: int) -> int:
+    """Print what went wrong with some of the files; the exit code: 1 if anything did."""
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
     if failures:
-        click.echo(f"{len(failures)} of {len(files)} files could not be read.", err=True)
+        click.echo(f"{len(failures)} of {files} files could not be read.", err=True)
     return int(bool(failures))
+
+
+def progress(files: Sequence[Any]) -> Any:
+    """A bar on stderr that counts images, where stderr is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(total=len(files), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
 
 
 def _predictions(
@@ -74,9 +119,8 @@ def _predictions(
 ) -> Iterator[tuple[Path, dict[str, float]]]:
     """Each readable file with its predictions, in order."""
     import numpy as np
-    from tqdm import tqdm
 
-    with tqdm(total=len(files), unit="image", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+    with progress(files) as bar:
         for start in range(0, len(files), batch_size):
             batch: list[tuple[Path, NDArray[np.float32]]] = []
             for file in files[start : start + batch_size]:
@@ -109,26 +153,43 @@ def _heads(spec: ClassifierSpec) -> tuple[str, str]:
     return ("finding" if spec.task == "findings" else spec.task).upper(), value.upper()
 
 
-def _print(form: str, spec: ClassifierSpec, note: str, rows: list[tuple[Path, dict[str, float]]]) -> None:
+def print_values(
+    form: str,
+    about: Mapping[str, str],
+    rows: list[tuple[Path, dict[str, float]]],
+    *,
+    heads: tuple[str, str],
+    unit: str = "",
+    key: str = "predictions",
+) -> None:
+    """Print numbers by name for each file.
+
+    Args:
+        form: "json", "csv" or "table".
+        about: "model", "note", and what else JSON says once for all files.
+        rows: Files and their numbers.
+        heads: Titles of names and numbers in the table of a single file.
+        unit: Of the numbers, for the table of several files.
+        key: What the numbers are called in JSON.
+    """
     names = list(rows[0][1]) if rows else []
     if form == "json":
-        found = [{"file": str(file), "predictions": values} for file, values in rows]
-        head = {"model": spec.name, "task": spec.task, "unit": spec.unit, "note": note}
-        click.echo(json.dumps({**head, "files": found}, indent=2))
+        found = [{"file": str(file), key: values} for file, values in rows]
+        click.echo(json.dumps({**about, "files": found}, indent=2))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", *names, "model", "note"])
-        writer.writerows([file, *(f"{values[n]:.6f}" for n in names), spec.name, note] for file, values in rows)
+        last = [about["model"], about["note"]]
+        writer.writerows([file, *(f"{values[n]:.6f}" for n in names), *last] for file, values in rows)
     elif len(rows) == 1:
         ranked = sorted(rows[0][1].items(), key=lambda item: -item[1])
-        print_table(_heads(spec), [(n, f"{p:.3f}") for n, p in ranked], right=(1,))
+        print_table(heads, [(n, f"{p:.3f}") for n, p in ranked], right=(1,))
     elif rows:
-        cells = [(_short(file), *(f"{values[n]:.3f}" for n in names)) for file, values in rows]
-        unit = f" ({spec.unit})" if spec.unit else ""
-        print_table(("FILE", *(f"{n}{unit}" for n in names)), cells, right=range(1, len(names) + 1))
+        cells = [(short_path(file), *(f"{values[n]:.3f}" for n in names)) for file, values in rows]
+        print_table(("FILE", *(f"{n} ({unit})" if unit else n for n in names)), cells, right=range(1, len(names) + 1))
 
 
-def _short(file: Path, width: int = 40) -> str:
+def short_path(file: Path, width: int = 40) -> str:
     """The end of a long path: that is the part that tells files apart."""
     text = str(file)
     return text if len(text) <= width else "…" + text[1 - width :]
