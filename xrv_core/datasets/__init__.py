@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.chexpert import ChexpertLabelled, chexpert_labels
     from xrv_core.datasets.covariate import CovariateDataset
     from xrv_core.datasets.days import days_from_first
+    from xrv_core.datasets.description import Description, describe
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
     from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
@@ -37,6 +38,7 @@ _HOME = {
     "chexpert": "ChexpertLabelled chexpert_labels",
     "covariate": "CovariateDataset",
     "days": "days_from_first",
+    "description": "Description describe",
     "dicom_files": "age_in_years dicom_headers write_dicom",
     "extensions": "choose_extension",
     "files": "FileDataset",
@@ -86,6 +88,7 @@ default_pathologies = [
 __all__ = [
     "ChexpertLabelled",
     "CovariateDataset",
+    "Description",
     "FileDataset",
     "FilterDataset",
     "Harmonized",
@@ -112,6 +115,7 @@ __all__ = [
     "days_from_first",
     "decode_image",
     "default_pathologies",
+    "describe",
     "dicom_headers",
     "fit_mask",
     "harmonize",

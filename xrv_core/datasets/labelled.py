@@ -16,6 +16,7 @@ from xrv_core.errors import ArgumentError, IndexOutOfRange
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xrv_core.datasets.description import Description
     from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.merge import MergeDataset
     from xrv_core.datasets.relabel import RelabelledDataset
@@ -81,6 +82,18 @@ class Labelled:
         from xrv_core.datasets.relabel import RelabelledDataset
 
         return RelabelledDataset(self, pathologies, **options)
+
+    def describe(self: Dataset, thumbnails: int = 0) -> Description:
+        """What is in the dataset, in numbers, for a terminal or a notebook: see ``xrv_core.datasets.describe``."""
+        from xrv_core.datasets.description import describe
+
+        return describe(self, thumbnails)
+
+    def _repr_html_(self: Dataset) -> str:
+        """What a notebook shows; no image is opened for it."""
+        from xrv_core.datasets.description import describe
+
+        return describe(self)._repr_html_()
 
     def summary(self) -> str:
         """One line: class, number of items, views."""

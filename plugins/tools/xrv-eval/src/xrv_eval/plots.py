@@ -1,8 +1,7 @@
-"""Curves as inline SVG that takes its colours and its fonts from the page, and examples as PNG."""
+"""Curves as inline SVG that takes its colours and its fonts from the page."""
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from xrv_eval.metrics import Reliability, reliability
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["calibration_svg", "png_uri", "roc_svg"]
+__all__ = ["calibration_svg", "roc_svg"]
 
 # Colours that stand for the page's own ones: replaced in the SVG, so that light and dark pages both fit.
 _ACCENT, _INK, _FAINT = "#010101", "#020202", "#030303"
@@ -60,17 +59,6 @@ def calibration_svg(positive: NDArray[np.bool_], scores: NDArray[np.float32]) ->
         axes.set_ylabel("observed share")
 
     return _svg(draw, "Calibration curve")
-
-
-def png_uri(image: NDArray[np.float32], side: int = 224) -> str:
-    """An image ``[H, W]`` in [-1024, 1024] as a data URI, at most ``side`` pixels wide."""
-    from PIL import Image
-
-    grey = Image.fromarray(np.clip((image + 1024) * (255 / 2048) + 0.5, 0, 255).astype(np.uint8))
-    grey.thumbnail((side, side))
-    buffer = io.BytesIO()
-    grey.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _svg(draw: object, title: str) -> str:

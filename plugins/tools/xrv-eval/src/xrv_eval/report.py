@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from xrv_core.datasets.thumbnails import png_uri
 from xrv_eval.metrics import SCORED
-from xrv_eval.plots import calibration_svg, png_uri, roc_svg
+from xrv_eval.plots import calibration_svg, roc_svg
 from xrv_eval.table import number, summary_line, with_interval
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def render(results: Results) -> str:
         run=run,
         summary=summary_line(run),
         mean=_mean(run),
-        warnings=[run[part]["warning"] for part in ("classifier", "dataset") if run[part]["warning"]],
+        warnings=[
+            *(f"Tested on patients of the training data. {text}." for text in run["leakage"]),
+            *(run[part]["warning"] for part in ("classifier", "dataset") if run[part]["warning"]),
+        ],
         rows=_rows(results.metrics),
         scale=_scale(results.metrics),
         chance=_percent(0.5, _scale(results.metrics)),
