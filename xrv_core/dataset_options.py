@@ -1,0 +1,117 @@
+"""The options with which a command opens a dataset: ``--imgpath``, ``--csvpath``, ``-o KEY=VALUE``, ``--views``, ...
+
+For the commands of tool plugins, so that all of them understand the same words.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from xrv_core import api
+
+__all__ = ["dataset_options", "open_dataset", "parse_options"]
+
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+_RESERVED = {"imgpath": "--imgpath", "csvpath": "--csvpath", "views": "--views", "transform": "--size"}
+
+
+def dataset_options(size: str) -> list[click.Parameter]:
+    """The options; ``open_dataset`` takes their values.
+
+    Args:
+        size: What the command does without ``--size``, for the help, such as "as they are".
+    """
+    return [
+        click.Option(["--imgpath"], metavar="PATH", help="Folder, .zip or .tar of the images."),
+        click.Option(["--csvpath"], metavar="PATH", help="Metadata table; default: the dataset's published one."),
+        click.Option(
+            ["-o", "--option", "options"],
+            multiple=True,
+            callback=lambda _context, _option, pairs: parse_options(pairs),
+            metavar="KEY=VALUE",
+            help="Another argument of the dataset, such as -o split=test or -o n=500. May be repeated.",
+        ),
+        click.Option(["--views"], metavar="A,B", help="Only these views, such as PA,AP."),
+        click.Option(["--limit"], type=click.IntRange(1), metavar="N", help="Only the first N items."),
+        click.Option(
+            ["--size"],
+            type=click.IntRange(1),
+            metavar="PIXELS",
+            help=f"Centre-crop and resize to this; default: {size}.",
+        ),
+    ]
+
+
+def open_dataset(name: str, options: Mapping[str, Any], size: int | None = None, **defaults: Any) -> Any:
+    """Open the dataset ``name`` as the command line says.
+
+    Args:
+        name: A name of ``xrv_core.list_datasets()``.
+        options: Values of ``dataset_options`` by name; what else is in it is not looked at.
+        size: Centre-crop and resize to it; None leaves the images as they are. (``--size`` is the command's to read.)
+        **defaults: Arguments of the dataset where no ``-o`` says otherwise.
+
+    Raises:
+        XrvError: What ``get_dataset`` raises.
+    """
+    arguments = {**defaults, **options["options"]}
+    arguments |= {key: options[key] for key in ("imgpath", "csvpath") if options[key] is not None}
+    if options["views"]:
+        arguments["views"] = [view.strip() for view in options["views"].split(",")]
+    if size is not None:
+        arguments["transform"] = _square(size)
+    data = api.get_dataset(name, **arguments)
+    limit = options["limit"]
+    if limit is None or limit >= len(data):
+        return data
+    from xrv_core.datasets import SubsetDataset
+
+    return SubsetDataset(data, range(limit))
+
+
+def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` texts as arguments; values are TOML or JSON literals, bare words are strings.
+
+    Raises:
+        click.BadParameter: No ``=``, no name, a name given twice or one that has its own option, or a value
+            that begins like a literal and is none.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = (part.strip() for part in pair.partition("="))
+        if not equals or not key.isidentifier():
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE, such as -o n=500.")
+        if key in _RESERVED:
+            raise click.BadParameter(f"{key} has an option of its own: use {_RESERVED[key]}.")
+        if key in found:
+            raise click.BadParameter(f"{key} is given twice.")
+        found[key] = _literal(key, text)
+    return found
+
+
+def _literal(key: str, text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for read in (json.loads, lambda t: tomllib.loads(f"value = {t}")["value"]):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    if not text or text[0] in "[{\"'":
+        raise click.BadParameter(f"the value of {key}, {text!r}, is no TOML or JSON literal.")
+    return text
+
+
+def _square(size: int) -> Any:
+    from xrv_core.datasets import XRayCenterCrop, XRayResizer
+    from xrv_core.torchvision_guard import import_torchvision
+
+    import_torchvision()
+    from torchvision.transforms.v2 import Compose
+
+    return Compose([XRayCenterCrop(), XRayResizer(size)])
