@@ -21,6 +21,7 @@ __all__ = [
     "ImagePathError",
     "IndexOutOfRange",
     "InputError",
+    "LeakageError",
     "MissingColumns",
     "MissingDependency",
     "NotInstalled",
@@ -68,6 +69,10 @@ class MissingDependency(XrvError, ImportError):
 
 class ConformanceError(XrvError, AssertionError):
     """Something that a plugin offers does not keep its contract; the message lists every check that failed."""
+
+
+class LeakageError(XrvError, ValueError):
+    """A test set shows patients or images that a model has seen, or may have; the message tells how to go on."""
 
 
 # -- arguments and tensors

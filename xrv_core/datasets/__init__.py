@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.labels import substring_labels, term_labels
     from xrv_core.datasets.layout import release_folder
+    from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
     from xrv_core.datasets.masks import boxes_mask, fit_mask
     from xrv_core.datasets.merge import MergeDataset
+    from xrv_core.datasets.overlaps import training_overlaps
     from xrv_core.datasets.pixels import PixelRecipe
     from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
@@ -45,10 +47,12 @@ _HOME = {
     "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
     "images": "decode_image load_image",
+    "overlaps": "training_overlaps",
     "pixels": "PixelRecipe",
     "index": "XrayDataset",
     "labels": "substring_labels term_labels",
     "layout": "release_folder",
+    "leakage": "LeakageReport check_leakage read_id_map",
     "masks": "boxes_mask fit_mask",
     "merge": "MergeDataset",
     "relabel": "RelabelledDataset Relabelling relabel_dataset",
@@ -93,6 +97,7 @@ __all__ = [
     "FilterDataset",
     "Harmonized",
     "ImageSource",
+    "LeakageReport",
     "MergeDataset",
     "PixelRecipe",
     "RelabelledDataset",
@@ -106,6 +111,7 @@ __all__ = [
     "age_in_years",
     "apply_transform",
     "boxes_mask",
+    "check_leakage",
     "check_shape",
     "chexpert_labels",
     "choose_extension",
@@ -120,6 +126,7 @@ __all__ = [
     "fit_mask",
     "harmonize",
     "load_image",
+    "read_id_map",
     "read_table",
     "relabel_dataset",
     "release_folder",
@@ -129,6 +136,7 @@ __all__ = [
     "split",
     "substring_labels",
     "term_labels",
+    "training_overlaps",
     "write_dicom",
 ]
 

@@ -52,7 +52,7 @@ class ModelSpec(Spec):
         architecture: Network, such as ``"densenet121"``.
         parameters: Number of trainable numbers, None where not counted.
         input_resolution: Height and width in pixels that the network wants, None for any.
-        training_data: Registry names of the datasets it was trained on.
+        training_data: Registry names of the datasets it was trained on; ``name:split`` where it was one split only.
         weights: The weights file, None where there is none to fetch.
         weights_given: True where there are weights but only the user can get them: the path must be given.
         reference_outputs: Published outputs for published images.
@@ -122,9 +122,11 @@ class AutoencoderSpec(ModelSpec):
 
     Attributes:
         code_shape: Shape of the code of one image, without the batch dimension.
+        codebook: Number of entries of the codebook, None where codes are not quantised.
     """
 
     code_shape: tuple[int, ...] = ()
+    codebook: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

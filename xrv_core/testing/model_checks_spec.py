@@ -85,10 +85,10 @@ def spec_weights(subject: ModelSubject) -> Iterator[str]:
 
 
 def spec_training_data(subject: ModelSubject) -> Iterator[str]:
-    """``training_data`` names registered datasets."""
+    """``training_data`` names registered datasets, as ``name`` or ``name:split``."""
     known = {*list_datasets(), *KNOWN["dataset"]}
     for name in subject.spec.training_data:
-        if name not in known:
+        if name.partition(":")[0] not in known:
             yield f"training_data names {name!r}, which is no registered dataset: put others into words, in description"
 
 

@@ -19,7 +19,7 @@ _ABOUT: dict[str, Any] = {
     "homepage": "plugins/models/xrv-phantom-net in the repository of xrv-core",
     "obtain": "The weights come with the package; train.py in its source folder makes them again.",
     "warning": _WARNING,
-    "training_data": ("phantom",),
+    "training_data": ("phantom:train",),
     "input_resolution": 128,
 }
 

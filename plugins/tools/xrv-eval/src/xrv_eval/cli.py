@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_PASSED_ON = ("out", "overwrite", "batch_size", "num_workers", "device", "bootstrap", "seed")
+_PASSED_ON = ("out", "overwrite", "batch_size", "num_workers", "device", "bootstrap", "seed", "acknowledge_leakage")
 
 
 def command(spec: CommandSpec) -> click.Command:
@@ -50,6 +50,9 @@ def _run_options() -> list[click.Parameter]:
         click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda."),
         click.Option(["--bootstrap"], type=click.IntRange(0), default=1000, show_default=True),
         click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True),
+        click.Option(
+            ["--acknowledge-leakage"], is_flag=True, help="Test although the training data is known to overlap."
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print JSON instead of the table."),
     ]
 

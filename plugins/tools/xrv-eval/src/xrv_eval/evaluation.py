@@ -15,6 +15,7 @@ import pandas as pd
 from xrv_core.errors import ArgumentError
 from xrv_eval.alignment import Alignment, align, check_classifier, check_dataset
 from xrv_eval.bootstrap import cluster_codes
+from xrv_eval.leaks import check_training_data
 from xrv_eval.metrics import SCORED, Scores, metrics_table
 from xrv_eval.output import Results, check_folder, write_folder
 from xrv_eval.record import run_record
@@ -71,6 +72,7 @@ def evaluate(
     seed: int = 0,
     examples: int = 12,
     overwrite: bool = False,
+    acknowledge_leakage: bool = False,
     progress: bool | None = None,
 ) -> Evaluation:
     """Compare a classifier's predictions with a dataset's labels, matched by name. Not for medical use.
@@ -86,11 +88,13 @@ def evaluate(
         seed: Of the resampling and of the choice of examples.
         examples: Images shown in the report, drawn at random.
         overwrite: Replace an earlier evaluation in ``out``.
+        acknowledge_leakage: Go on although the classifier was, or may have been, trained on these patients.
         progress: Show bars on stderr; default: only on a terminal.
 
     Raises:
         ArgumentError: Arguments that cannot be used, or no pathology in common.
         InputError: An image or an output that does not fit, naming the item.
+        LeakageError: The classifier's training data and the dataset are known to overlap.
     """
     return _evaluate(classifier, dataset, dict(locals()))
 
@@ -106,13 +110,14 @@ def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluatio
     check_classifier(classifier)
     check_dataset(dataset)
     alignment = align(classifier, dataset)
+    leaks = check_training_data(classifier, dataset, given["acknowledge_leakage"])
     out = None if given["out"] is None else check_folder(given["out"], given["overwrite"])
     shown = _draw(len(dataset), arguments["examples"] if out else 0, arguments["seed"])
     predicted = infer(classifier, dataset, alignment, shown, loading)
     frame = _frame(dataset, alignment, predicted)
     scores = _score(dataset, alignment, predicted, arguments, given["progress"])
     run = run_record(classifier, dataset, alignment, arguments, scores)
-    run |= {"image_size": list(predicted.shape), "started": started.isoformat(timespec="seconds")}
+    run |= {"leakage": leaks, "image_size": list(predicted.shape), "started": started.isoformat(timespec="seconds")}
     run["seconds"] = round(time.perf_counter() - clock, 2)
     report = None
     if out is not None:

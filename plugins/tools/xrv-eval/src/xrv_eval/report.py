@@ -40,7 +40,10 @@ def render(results: Results) -> str:
         run=run,
         summary=summary_line(run),
         mean=_mean(run),
-        warnings=[run[part]["warning"] for part in ("classifier", "dataset") if run[part]["warning"]],
+        warnings=[
+            *(f"Tested on patients of the training data. {text}." for text in run["leakage"]),
+            *(run[part]["warning"] for part in ("classifier", "dataset") if run[part]["warning"]),
+        ],
         rows=_rows(results.metrics),
         scale=_scale(results.metrics),
         chance=_percent(0.5, _scale(results.metrics)),

@@ -57,6 +57,7 @@ def notes(run: dict[str, Any]) -> list[str]:
     lines = [f"left out: {name} ({why})" for name, why in run["labels"]["left_out"].items()]
     if not run["classifier"]["calibrated"]:
         lines.append(run["classifier"]["output"])
+    lines += [f"Warning: tested on patients of the training data. {text}." for text in run["leakage"]]
     lines += [f"Warning: {run[part]['warning']}" for part in ("classifier", "dataset") if run[part]["warning"]]
     return [*lines, run["notice"]]
 

@@ -1,0 +1,62 @@
+"""Images that look alike, found by a perceptual hash of their pixels."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.errors import MissingDependency
+from xrv_core.protocols import Dataset
+
+__all__ = ["image_hashes", "near_duplicate_pairs"]
+
+#: Edge of the hash: 16 x 16 = 256 bits. The usual 64 are too few for pictures that are all of one kind.
+SIDE = 16
+_ROWS = 2048  # of a block of the comparison: 2048 x 2048 distances take 4 MB
+
+
+def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint8]:
+    """The perceptual hash (pHash of ImageHash) of every image.
+
+    Args:
+        dataset: Anything that keeps the ``Dataset`` contract. Open it without augmentation: its transform is applied.
+        progress: Draw a progress bar on stderr.
+
+    Returns:
+        uint8 ``[N, 32]``: 256 bits an image.
+
+    Raises:
+        MissingDependency: ImageHash is not installed.
+    """
+    try:
+        import imagehash
+    except ImportError as error:
+        raise MissingDependency("Near duplicates are found by ImageHash: pip install imagehash") from error
+    from PIL import Image
+    from tqdm import tqdm
+
+    hashes = np.zeros((len(dataset), SIDE * SIDE // 8), dtype=np.uint8)
+    for i in tqdm(range(len(dataset)), unit="image", file=sys.stderr, disable=not progress):
+        pixels: Any = dataset[i]["img"]
+        grey = ((np.asarray(pixels)[0] + 1024) * (255 / 2048)).round().clip(0, 255).astype(np.uint8)
+        hashes[i] = np.packbits(imagehash.phash(Image.fromarray(grey), hash_size=SIDE).hash)
+    return hashes
+
+
+def near_duplicate_pairs(train: Dataset, test: Dataset, *, max_distance: float, progress: bool = False) -> pd.DataFrame:
+    """``train``, ``test``, ``distance`` of items whose hashes differ in at most ``max_distance`` of their bits."""
+    one, other = image_hashes(train, progress=progress), image_hashes(test, progress=progress)
+    found = []
+    for start in range(0, len(one), _ROWS):
+        for begin in range(0, len(other), _ROWS):
+            differing = one[start : start + _ROWS, None, :] ^ other[None, begin : begin + _ROWS, :]
+            distance = np.bitwise_count(differing).sum(axis=2, dtype=np.uint16)
+            rows, columns = np.nonzero(distance <= max_distance * SIDE * SIDE)
+            found.append(np.column_stack([rows + start, columns + begin, distance[rows, columns]]))
+    pairs = np.concatenate(found) if found else np.zeros((0, 3), dtype=np.int64)
+    table = pd.DataFrame({"train": pairs[:, 0], "test": pairs[:, 1], "distance": pairs[:, 2] / (SIDE * SIDE)})
+    return table.sort_values(["distance", "train", "test"], ignore_index=True)

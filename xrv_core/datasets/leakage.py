@@ -1,0 +1,207 @@
+"""Does a test set show patients or images of the training set?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xrv_core.datasets.overlaps import Overlap, between, leaves
+from xrv_core.datasets.tables import read_table
+from xrv_core.errors import ArgumentError, LeakageError
+from xrv_core.protocols import Dataset
+
+__all__ = ["KINDS", "LeakageReport", "check_leakage", "read_id_map"]
+
+KINDS = ("images", "patients", "collections", "near_duplicates")
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """What ``check_leakage`` found. True where anything was found.
+
+    Attributes:
+        images: Images that are on both sides: ``source_uid``, and the first item of each side (``train``, ``test``).
+        patients: Patients that are on both sides: ``patient`` as ``collection/patientid``, and number of items.
+        collections: Collections that are known to show the same patients, without a way to tell which.
+        near_duplicates: Pairs of items whose pixels look alike: ``train``, ``test``, ``distance`` (0 to 1); only where
+            it was asked for.
+        unknown_patients: Number of items of train and of test whose patient is not known: nobody can be sure of them.
+    """
+
+    images: pd.DataFrame
+    patients: pd.DataFrame
+    collections: list[Overlap]
+    near_duplicates: pd.DataFrame
+    unknown_patients: tuple[int, int] = field(default=(0, 0))
+
+    def found(self) -> list[str]:
+        """The kinds of leaks that were found, of ``KINDS``."""
+        return [kind for kind in KINDS if len(getattr(self, kind))]
+
+    def __bool__(self) -> bool:
+        return bool(self.found())
+
+    def __str__(self) -> str:
+        lines = [
+            f"{len(self.images):,} images and {len(self.patients):,} patients are on both sides.",
+            *(
+                f"{overlap}." + (f" To tell: {overlap.remedy}." if overlap.remedy else "")
+                for overlap in self.collections
+            ),
+        ]
+        if len(self.near_duplicates):
+            lines.append(f"{len(self.near_duplicates):,} pairs of images look alike.")
+        if any(self.unknown_patients):
+            train, test = self.unknown_patients
+            lines.append(f"The patient is unknown of {train:,} items of train and {test:,} of test.")
+        return "\n".join(lines)
+
+    def raise_for_leakage(self, acknowledge: Iterable[str] = ()) -> None:
+        """Raise LeakageError if anything was found that is not acknowledged.
+
+        Args:
+            acknowledge: Kinds of ``KINDS`` that are known and accepted.
+
+        Raises:
+            LeakageError: The message is the report.
+            ArgumentError: ``acknowledge`` names something else.
+        """
+        known = [acknowledge] if isinstance(acknowledge, str) else list(acknowledge)
+        strange = [kind for kind in known if kind not in KINDS]
+        if strange:
+            raise ArgumentError(f"acknowledge names {strange[0]!r}; the kinds are: {', '.join(KINDS)}.")
+        left = [kind for kind in self.found() if kind not in known]
+        if left:
+            raise LeakageError(f"{self}\nTo go on all the same, acknowledge {', '.join(map(repr, left))}.")
+
+
+def check_leakage(
+    train: Dataset,
+    test: Dataset,
+    *,
+    id_map: pd.DataFrame | None = None,
+    near_duplicates: bool = False,
+    max_distance: float = 0.05,
+    progress: bool = False,
+) -> LeakageReport:
+    """Look for images and patients that are both in ``train`` and in ``test``.
+
+    Images are compared by ``source_uid``, patients by ``patientid`` within a collection. Where two collections are
+    known to overlap under different names, that is reported; ``id_map`` tells which images are the same.
+
+    Args:
+        train: Anything that keeps the ``Dataset`` contract.
+        test: The same.
+        id_map: ``source_uid`` and ``same_as``: names of one image in two collections; and, where known, ``patientid``
+            in the collection of ``same_as``. ``read_id_map`` reads such a table.
+        near_duplicates: Also compare the pixels, by a perceptual hash; opens every image. Needs ImageHash.
+        max_distance: Share of the bits of the hash that may differ.
+        progress: Draw a progress bar on stderr while images are opened.
+
+    Returns:
+        The report; ``report.raise_for_leakage()`` makes an error of it.
+
+    Raises:
+        ArgumentError: ``id_map`` lacks a column.
+        MissingDependency: ImageHash is not installed.
+    """
+    sides = [_identities(dataset, id_map) for dataset in (train, test)]
+    images = _shared([side.dropna(subset="uid") for side in sides], "uid").rename(columns={"uid": "source_uid"})
+    patients = _shared([side.dropna(subset="patient") for side in sides], "patient", count=True)
+    alike = pd.DataFrame({"train": [], "test": [], "distance": []})
+    if near_duplicates:
+        from xrv_core.datasets.duplicates import near_duplicate_pairs
+
+        alike = near_duplicate_pairs(train, test, max_distance=max_distance, progress=progress)
+    unknown = tuple(int(dataset.csv["patientid"].isna().sum()) for dataset in (train, test))
+    return LeakageReport(images, patients, _collections(train, test, sides), alike, (unknown[0], unknown[1]))
+
+
+def read_id_map(
+    path: str | Path, source: tuple[str, str], same_as: tuple[str, str], *, patient_pattern: str | None = None
+) -> pd.DataFrame:
+    r"""Read a table that names one image in two collections, for ``check_leakage(id_map=...)``.
+
+    Args:
+        path: CSV file.
+        source: Collection and column of the one name, such as ``("rsna", "patientId")``.
+        same_as: The same of the other, such as ``("nih", "cxr_match")``; a file ending is taken off.
+        patient_pattern: Regular expression whose first group is the patient in the other name: for NIH
+            ``r"0*(\d+)_"``, since 00000150_002.png shows patient 150. None where names do not tell.
+
+    Raises:
+        PathMissing, TableError, MissingColumns: The table cannot be used.
+    """
+    columns = [source[1], same_as[1]]
+    table = read_table(path, needs=columns, text=columns, owner=source[0]).dropna(subset=columns)
+    names = table[same_as[1]].str.replace(r"\.(?:png|jpe?g|dcm|dicom)$", "", regex=True, case=False)
+    found = pd.DataFrame({"source_uid": f"{source[0]}:" + table[source[1]], "same_as": f"{same_as[0]}:" + names})
+    if patient_pattern is not None:
+        found["patientid"] = names.str.extract(patient_pattern, expand=False)
+    return found.drop_duplicates().reset_index(drop=True)
+
+
+def _identities(dataset: Dataset, id_map: pd.DataFrame | None) -> pd.DataFrame:
+    """Every name of every image, and every name of its patient: ``item``, ``uid``, ``collection``, ``patient``."""
+    csv = dataset.csv
+    uid = csv["source_uid"].astype("str").reset_index(drop=True)
+    own = pd.DataFrame({"item": np.arange(len(csv)), "uid": uid, "patientid": csv["patientid"].to_numpy()})
+    frames = [own]
+    if id_map is not None:
+        missing = [name for name in ("source_uid", "same_as") if name not in id_map.columns]
+        if missing:
+            raise ArgumentError(f"id_map needs the columns source_uid and same_as; it lacks {missing[0]!r}.")
+        there = id_map if "patientid" in id_map.columns else id_map.assign(patientid=None)
+        frames += [
+            own[["item", "uid"]].merge(there, left_on="uid", right_on="source_uid")
+            [["item", "same_as", "patientid"]].rename(columns={"same_as": "uid"})
+        ]  # fmt: skip
+    names = pd.concat(frames, ignore_index=True)
+    names["collection"] = names["uid"].str.partition(":")[0]
+    patient = names["collection"] + "/" + names["patientid"].astype("str")
+    names["patient"] = patient.where(names["patientid"].notna())
+    return names
+
+
+def _shared(sides: Sequence[pd.DataFrame], key: str, *, count: bool = False) -> pd.DataFrame:
+    """Values of ``key`` that both sides have, with the first item of each side, or their number."""
+    grouped = [side.groupby(key, sort=True)["item"] for side in sides]
+    columns = [g.nunique() if count else g.first() for g in grouped]
+    return pd.concat(columns, axis=1, join="inner", keys=["train", "test"]).rename_axis(key).reset_index()
+
+
+def _collections(train: Dataset, test: Dataset, sides: Sequence[pd.DataFrame]) -> list[Overlap]:
+    """Pairs of collections that are known to overlap, less those whose images the map names on both sides."""
+    found: dict[frozenset[str], Overlap] = {}
+    known = [side.groupby("item")["collection"].agg(frozenset).value_counts() for side in sides]
+    for here in known[0].index:
+        for there in known[1].index:
+            pairs = [(a, b) for a in here for b in there]
+            if any(a == b for a, b in pairs):
+                continue  # both are named in one collection: compared image by image
+            for a, b in pairs:
+                overlap = between(a, b)
+                if overlap is not None:
+                    found.setdefault(frozenset((a, b)), overlap)
+    for one, other in _declared(train, test):
+        found.setdefault(frozenset((one, other)), Overlap(one, other, f"{one} says that it shows patients of {other}"))
+    return list(found.values())
+
+
+def _declared(train: Dataset, test: Dataset) -> list[tuple[str, str]]:
+    """What specs of strangers say of each other; our own say nothing that the facts do not say better."""
+    from xrv_core.datasets.overlaps import collection_of
+
+    pairs = []
+    for a in leaves(train):
+        for b in leaves(test):
+            one, other = getattr(a, "spec", None), getattr(b, "spec", None)
+            if one is None or other is None or collection_of(one.name) == collection_of(other.name):
+                continue
+            if between(collection_of(one.name), collection_of(other.name)) is None:
+                pairs += [(x.name, y.name) for x, y in ((one, other), (other, one)) if y.name in x.overlaps][:1]
+    return pairs
