@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +181,8 @@ class ChangesPath(ToyNet):
 
 class PhonesHome(ToyNet):
     def prepare(self) -> None:
-        try:
+        with suppress(OSError):
             socket.create_connection(("203.0.113.7", 443), timeout=1).close()
-        except OSError:
-            pass
 
 
 class Prints(ToyNet):

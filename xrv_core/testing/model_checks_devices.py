@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from xrv_core.testing.results import Check, NotApplicable, described
-from xrv_core.testing.tensors import differences, one_image
+from xrv_core.testing.tensors import differences
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS"]
 
 #: What rounding may change, as a share of the largest output: bfloat16 has 8 bits of precision, float16 has 11.
-_ROUNDING = {torch.bfloat16: 0.05, torch.float16: 0.01}
+#: 154 layers with random weights make 10 % of it in bfloat16; what overflows or cancels makes far more.
+_ROUNDING = {torch.bfloat16: 0.2, torch.float16: 0.025}
 _EXPORTED = 1e-3
 _DEVICE = 1e-2  # TF32 and other orders of summation
 
@@ -47,7 +48,7 @@ def accelerator(subject: ModelSubject) -> Iterator[str]:
     device = next((name for name in ("cuda", "mps") if getattr(torch, name).is_available()), None)
     if device is None:
         raise NotApplicable("this machine has no accelerator")
-    expected = one_image(subject.outputs, 0)
+    expected = subject.alone
     model = subject.copy().to(device)
     with torch.no_grad():
         found = subject.run(model, subject.batch[:1].to(device))
@@ -55,27 +56,25 @@ def accelerator(subject: ModelSubject) -> Iterator[str]:
 
 
 def bfloat16(subject: ModelSubject) -> Iterator[str]:
-    """In bfloat16, on the CPU, outputs are finite and differ by at most 5 % of the largest."""
+    """In bfloat16, on the CPU, outputs are finite and differ by at most 20 % of the largest."""
     yield from _in_precision(subject, torch.bfloat16)
 
 
 def float16(subject: ModelSubject) -> Iterator[str]:
-    """In float16, on the CPU, outputs are finite and differ by at most 1 % of the largest."""
+    """In float16, on the CPU, outputs are finite and differ by at most 2.5 % of the largest."""
     yield from _in_precision(subject, torch.float16)
 
 
 def _in_precision(subject: ModelSubject, dtype: torch.dtype) -> Iterator[str]:
-    subject.outputs  # noqa: B018
-    x = subject.batch[:1].to(dtype)
+    expected = subject.alone
     with torch.no_grad():
-        expected = subject.run(subject.model, x.float())
-        found = subject.run(subject.copy().to(dtype), x)
+        found = subject.run(subject.copy().to(dtype), subject.batch[:1].to(dtype))
     yield from differences(found, expected, _ROUNDING[dtype])
 
 
 def export(subject: ModelSubject) -> Iterator[str]:
     """``torch.export`` takes it, and the exported program gives the same."""
-    expected, x = one_image(subject.outputs, 0), subject.batch[:1].clone()
+    expected, x = subject.alone, subject.batch[:1].clone()
     try:
         program = torch.export.export(subject.model, (x,), strict=False)
     except Exception as error:

@@ -36,9 +36,10 @@ def sees_the_image(subject: ModelSubject) -> Iterator[str]:
 def batch_of_one(subject: ModelSubject) -> Iterator[str]:
     """An image alone gives what it gives in a batch, every time: evaluation mode mixes no images and draws nothing."""
     expected = one_image(subject.outputs, 0)
+    apart = [*differences(subject.alone, expected, ROUNDING)]
     with torch.no_grad():
-        found = subject.run(subject.model, subject.batch[:1].clone())
-    apart = differences(found, expected, ROUNDING)
+        again = subject.run(subject.model, subject.batch[:1].clone())
+    apart += differences(again, subject.alone, ROUNDING)
     yield from (f"an image alone, against the same in a batch of 3: {d}" for d in apart)
 
 

@@ -243,6 +243,13 @@ class ModelSubject:
         return tensors
 
     @once
+    def alone(self) -> Tensors:
+        """What it gives for the first image of ``batch`` alone, without gradients; not to be changed."""
+        self.outputs  # noqa: B018
+        with torch.no_grad():
+            return self.run(self.model, self.batch[:1].clone())
+
+    @once
     def left_changed(self) -> set[str]:
         """Which of ``global_state`` building it and using it leave changed."""
         self.outputs  # noqa: B018

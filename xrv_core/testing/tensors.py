@@ -14,9 +14,12 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 def xray_like(count: int, side: int, seed: int) -> torch.Tensor:
-    """``[count, 1, side, side]``: smooth random images in [-1024, 1024], the same ones for each seed."""
+    """``[count, 1, side, side]``: smooth random images in [-1024, 1024], the same ones for each seed.
+
+    Pixels have 8 bits of precision, so that they are the same in float32, float16 and bfloat16.
+    """
     coarse = torch.rand(count, 1, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2048 - 1024
-    return F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=True)
+    return F.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=True).bfloat16().float()
 
 
 def one_image(tensors: Tensors, index: int) -> Tensors:
