@@ -8,7 +8,10 @@ from typing import Any
 
 from xrv_core.errors import SpecError
 
-__all__ = ["FACTS", "checked", "plain"]
+__all__ = ["FACTS", "UNSAID", "checked", "plain"]
+
+#: Stands where a mandatory fact was not told.
+UNSAID = "not stated"
 
 MAX_DEPTH = 20
 

@@ -56,14 +56,8 @@ def fit_operating_points(
     the operating point. Labels without an operating point get NaN, and then so are their outputs: look
     at ``reason``. Points that the model had before are replaced.
 
-    Outputs and labels are matched by name as written. Labels that are NaN (unknown) are left out. Images
-    of equal output cannot be told apart by any threshold and are counted together. Between maxima that
-    are equal as float64 numbers the highest threshold is taken, the one with the fewest positives: that
-    is the choice of ``numpy.argmax(tpr - fpr)`` over scikit-learn's ``roc_curve``. Where no threshold
-    does better than chance (TPR - FPR > 0), there is none.
-
-    The model runs where it is, without gradients and in evaluation mode; the modes of all submodules
-    are as before afterwards.
+    Outputs and labels are matched by name as written; ``youden`` tells which of several thresholds is taken.
+    The model runs where it is, without gradients; the modes of all submodules are as before afterwards.
 
     Args:
         model: A classifier with the activation "sigmoid".
@@ -76,21 +70,17 @@ def fit_operating_points(
         The operating point of each pathology of the model, in its order.
 
     Raises:
-        ArgumentError: The model has no sigmoid outputs, no label of the dataset can be fitted, or a label is
-            neither 0, 1 nor NaN. The model is as before then.
+        ArgumentError: No sigmoid outputs, no label that can be fitted, or one that is neither 0, 1 nor NaN.
         InputError: An image that the model does not take, or an output that is NaN; the message names the item.
-        XrvError: What the dataset says about its files.
     """
     columns = _columns(model, dataset)
     scores, labels = _scores(model, dataset, columns, (batch_size, num_workers, progress))
-    found: dict[str, OperatingPoint] = {}
-    for name, trained in zip(model.pathologies, model.trained, strict=True):
-        if name in columns:
-            place = list(columns).index(name)
-            found[name] = youden(name, scores[:, place], labels[:, place])
-        else:
-            reason = "the dataset has no such label" if trained else "this head was never trained"
-            found[name] = OperatingPoint(pathology=name, reason=reason)
+    fitted = {name: youden(name, scores[:, i], labels[:, i]) for i, name in enumerate(columns)}
+    absent = {True: "the dataset has no such label", False: "this head was never trained"}
+    found = {
+        name: fitted.get(name, OperatingPoint(pathology=name, reason=absent[bool(trained)]))
+        for name, trained in zip(model.pathologies, model.trained, strict=True)
+    }
     if not any(point.threshold > 0 for point in found.values()):
         reasons = "; ".join(f"{name!r}: {point.reason}" for name, point in found.items())
         raise ArgumentError(f"No operating point can be fitted on this dataset of {len(labels)} images. {reasons}.")
@@ -99,7 +89,12 @@ def fit_operating_points(
 
 
 def youden(pathology: str, scores: NDArray[np.floating[Any]], labels: NDArray[np.floating[Any]]) -> OperatingPoint:
-    """The threshold that maximises TPR - FPR; ties and choices as in ``fit_operating_points``.
+    """The threshold that maximises TPR - FPR.
+
+    Labels that are NaN (unknown) are left out. Images of equal score cannot be told apart by any threshold and
+    are counted together. Between maxima that are equal as float64 numbers the highest threshold is taken, the
+    one with the fewest positives: that is the choice of ``numpy.argmax(tpr - fpr)`` over scikit-learn's
+    ``roc_curve``. Where no threshold does better than chance (TPR - FPR > 0), there is none.
 
     Args:
         pathology: The label.

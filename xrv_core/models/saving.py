@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
-from xrv_core.facts import checked
+from xrv_core.facts import UNSAID, checked
 from xrv_core.models.inputs import InputAdapter
 from xrv_core.models.modes import evaluating
 from xrv_core.models.saved import fill, open_saved
@@ -32,7 +32,6 @@ WORDS = (
     "name", "title", "licence", "citation", "homepage", "obtain", "description", "warning", "training_data", "task",
     "unit", "contact",
 )  # fmt: skip
-UNSAID = "not stated"
 
 #: How far the outputs of the network that is built from the file may lie from the model's: kernels differ.
 TOLERANCE = 1e-3
@@ -43,12 +42,8 @@ def save_classifier(
 ) -> SavedClassifierSpec:
     """Save a classifier: tensors, labels, operating points, and how to build the network again.
 
-    The file is written under another name first, so that there is never half a file at ``path``; one
-    that is there is replaced. Before that, the network is built anew from what will stand in the file and
-    must give the same outputs.
-
-    ``get_classifier(path)`` opens it, ``describe_classifier(path)`` tells what is in it without loading it,
-    and ``xrv publish`` puts it into a registry.
+    A file that is there is replaced, in one step. Before that, the network is built anew from what will stand
+    in the file and must give the same outputs. ``get_classifier(path)`` opens the file.
 
     Args:
         model: A ``BackboneClassifier`` made of a name of timm, or any classifier of ``get_classifier``, fine-tuned
@@ -57,9 +52,9 @@ def save_classifier(
         factory: ``"package.module:function"`` for a network that neither timm nor a registered name builds.
             ``function(spec, weights=None)`` must return a classifier of the same layers; whoever opens the file
             needs that package, and consents by ``trust_factory=True``.
-        **facts: ``name`` (default made of the file's name), ``title``, ``licence``, ``citation``, ``homepage``,
-            ``obtain``, ``description``, ``warning``, ``training_data``, ``task``, ``unit``, ``contact``. Default: those
-            of the registered model that it was made of, else "not stated".
+        **facts: ``name``, ``title``, ``licence``, ``citation``, ``homepage``, ``obtain``, ``description``, ``warning``,
+            ``training_data``, ``task``, ``unit``, ``contact``. Default: a name made of the file's; what the registered
+            model says that this one was made of; else "not stated".
 
     Returns:
         What stands in the file.
@@ -70,14 +65,8 @@ def save_classifier(
         PathMissing: The folder does not exist.
     """
     path = Path(path).expanduser()
-    if path.suffix.lower() != SUFFIX:
-        raise ArgumentError(f"{path}: the name of a saved classifier ends in {SUFFIX}.")
-    if not path.parent.is_dir():
-        raise PathMissing(f"{path.parent}: no such folder. Create it first.")
     model = getattr(model, "_orig_mod", model)  # of torch.compile
-    lacking = missing_members(model, Classifier)
-    if lacking:
-        raise ArgumentError(f"A {type(model).__name__} is no classifier: it has no {', '.join(lacking)}.")
+    _check(model, path)
     build = {"factory": factory} if factory else _recipe(model)
     try:
         spec = SavedClassifierSpec(**_facts(model, path, build, facts))
@@ -88,6 +77,16 @@ def save_classifier(
     _prove(model, spec, state, path)
     _write(path, state, metadata)
     return spec
+
+
+def _check(model: Any, path: Path) -> None:
+    if path.suffix.lower() != SUFFIX:
+        raise ArgumentError(f"{path}: the name of a saved classifier ends in {SUFFIX}.")
+    if not path.parent.is_dir():
+        raise PathMissing(f"{path.parent}: no such folder. Create it first.")
+    lacking = missing_members(model, Classifier)
+    if lacking:
+        raise ArgumentError(f"A {type(model).__name__} is no classifier: it has no {', '.join(lacking)}.")
 
 
 def _recipe(model: Any) -> dict[str, Any]:
