@@ -193,6 +193,22 @@ def convert(name: str, out: str | None, overwrite: bool, member: str | None, kin
 
 
 @main.command()
+@click.argument("model")
+@click.argument("registry")
+@click.option("--name", help="Name of the entry; default: the model's own.")
+@click.option("--replace", is_flag=True, help="Replace an entry of that name.")
+@click.option("--prefix", help="What names of a new registry begin with, such as lab.")
+@click.option("--title", help="Of a new registry.")
+@click.option("--contact", help="Of a new registry.")
+@click.option("--licence", help="Of a new registry: of entries that state none.")
+def publish(model: str, registry: str, **options: Any) -> None:
+    """Put MODEL (a file of save_classifier, or a name) into the lab's REGISTRY, a .toml file; its weights go beside."""
+    from xrv_core.labs.publishing import publish as put
+
+    click.echo(f"{put(model, registry, **options)} is in {registry}. Who lists that in XRV_REGISTRIES, has it.")
+
+
+@main.command()
 def doctor() -> None:
     """Tell versions, folders and what works on this machine."""
     import importlib.metadata

@@ -32,12 +32,12 @@ _HOOKS = {f"xrv_{kind}s": kind for kind in KINDS}
 
 @dataclass
 class Plugin:
-    """What became of one installed plugin.
+    """What became of one installed plugin, or of one registry of a lab.
 
     Attributes:
-        name: Name of its entry point.
-        distribution: The package that brings it, with version: ``"xrv-nih 0.1.0"``.
-        module: What was imported.
+        name: Name of its entry point; of a registry, its prefix.
+        distribution: The package that brings it, with version: ``"xrv-nih 0.1.0"``; of a registry, its place.
+        module: What was imported; of a registry, what was read.
         offers: Names by kind.
         problems: What is wrong with it, each a sentence; empty for a sound plugin.
         enabled: False where ``XRV_PLUGINS`` switched it off.

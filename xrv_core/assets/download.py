@@ -15,8 +15,9 @@ from urllib.request import url2pathname
 
 from xrv_core.assets.partfile import Failure, PartFile, public
 from xrv_core.errors import AssetError
+from xrv_core.registries import bearer
 
-__all__ = ["NoSource", "download"]
+__all__ = ["NoSource", "download", "words"]
 
 CHUNK = 1 << 18  # bytes; with pooch's own 1024 the copying, not the network, sets the speed
 TIMEOUT = (10.0, 60.0)  # seconds to connect, seconds without a byte
@@ -89,7 +90,11 @@ def _ask_server(part: PartFile, url: str) -> None:
     import requests
 
     fetch = pooch.HTTPDownloader(
-        chunk_size=CHUNK, timeout=TIMEOUT, headers=part.headers(url), hooks={"response": part.begin}
+        chunk_size=CHUNK,
+        timeout=TIMEOUT,
+        headers=part.headers(url),
+        hooks={"response": part.begin},
+        auth=bearer(url),  # None: .netrc, as always
     )
     try:
         fetch(url, part, None)
@@ -100,9 +105,9 @@ def _ask_server(part: PartFile, url: str) -> None:
             raise Failure(f"could not be reached within {TIMEOUT[0]:g} s") from error
         if isinstance(error, requests.ReadTimeout):
             raise Failure(f"gave no answer within {TIMEOUT[1]:g} s", again=True) from error
-        raise Failure(f"could not be reached: {_words(error)}", again=True) from error
+        raise Failure(f"could not be reached: {words(error)}", again=True) from error
     except requests.RequestException as error:
-        raise Failure(f"cannot be used: {_words(error)}") from error
+        raise Failure(f"cannot be used: {words(error)}") from error
 
 
 def _copy(part: PartFile, url: str) -> None:
@@ -120,7 +125,7 @@ def _copy(part: PartFile, url: str) -> None:
         raise Failure(f"cannot be read: {error.strerror or error}") from error
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """The system's own words, such as "Connection refused", from inside several layers of wrapping."""
     link: BaseException | None = error
     while link is not None:

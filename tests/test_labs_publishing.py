@@ -1,0 +1,254 @@
+"""xrv publish: into a registry file, without a line of it lost, whoever else writes."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lab_registry import HEAD, entry, lab, saved  # noqa: F401 -- a fixture
+
+import xrv_core as xrv
+from xrv_core.cli import main
+from xrv_core.errors import ArgumentError, CheckpointError, DuplicateName, PathMissing, UnknownName, XrvError
+from xrv_core.labs import toml
+from xrv_core.labs.entries import parse
+from xrv_core.labs.publishing import publish
+from xrv_core.models import BackboneClassifier, save_classifier
+
+
+def said(kind: type[XrvError], *arguments: object, **options: object) -> str:
+    with pytest.raises(kind) as error:
+        publish(*arguments, **options)  # type: ignore[arg-type]
+    assert type(error.value) is kind
+    return str(error.value)
+
+
+# -- from one machine to the other
+
+
+def test_published_listed_and_used_by_a_colleague(tmp_path, lab):  # noqa: F811
+    model = BackboneClassifier(
+        "resnet10t", ["Größe", 'a "quoted" \\ name'], input_resolution=64, op_threshs=[0.1, None]
+    )
+    save_classifier(model, tmp_path / "mine.safetensors", description="Two\nlines\x7f", warning="Careful.")
+    place = tmp_path / "share" / "registry.toml"
+    place.parent.mkdir()
+    options = ["--prefix", "lab", "--title", "Our lab", "--contact", "lab@example.org", "--licence", "CC0-1.0"]
+    done = CliRunner().invoke(main, ["publish", str(tmp_path / "mine.safetensors"), str(place), *options])
+    assert done.output == f"lab/mine is in {place}. Who lists that in XRV_REGISTRIES, has it.\n"
+    (weights,) = (place.parent / "weights").iterdir()
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert weights.name == f"mine-{sha256[:8]}.safetensors"
+    assert weights.read_bytes() == (tmp_path / "mine.safetensors").read_bytes()
+    (tmp_path / "mine.safetensors").unlink()
+    (row,) = lab(place)
+    assert (row.state, row.offers) == ("ok", {"classifier": ["lab/mine"]})
+    spec = xrv.describe_classifier("lab/mine")
+    assert (spec.licence, spec.contact, spec.description, spec.warning) == (
+        "CC0-1.0", "lab@example.org", "Two\nlines\x7f", "Careful."
+    )  # fmt: skip
+    twin = xrv.get_classifier("lab/mine")
+    x = torch.linspace(-1000, 1000, 64 * 64).view(1, 1, 64, 64)
+    model.eval()
+    assert repr(twin.predict(x)) == repr(model.predict(x))
+    assert torch.equal(twin.features(x), model.features(x))
+    assert sorted(p.name for p in place.parent.iterdir()) == [".registry.toml.lock", "registry.toml", "weights"]
+
+
+def test_a_registered_classifier_under_another_name(tmp_path, lab):  # noqa: F811
+    place = tmp_path / "registry.toml"
+    assert publish("phantom-net", place, prefix="lab", name="net") == "lab/net"
+    lab(place)
+    spec, public = xrv.describe_classifier("lab/net"), xrv.describe_classifier("phantom-net")
+    assert (spec.licence, spec.citation, spec.warning) == (public.licence, public.citation, public.warning)
+    x = torch.linspace(-1000, 1000, 128 * 128).view(1, 128, 128)
+    assert xrv.get_classifier("lab/net").predict(x) == xrv.get_classifier("phantom-net").predict(x)
+    assert publish("lab/net", place, name="again") == "lab/again", "what is listed can be published elsewhere, too"
+
+
+def test_a_factory_of_ones_own_is_run_on_the_word_of_the_registry(tmp_path, lab):  # noqa: F811
+    place = tmp_path / "registry.toml"
+    publish(str(saved(tmp_path)), place, prefix="lab", licence="CC0-1.0")
+    lab(place)
+    assert xrv.get_classifier("lab/mine").spec.build == {"factory": "own_networks:tiny"}
+
+
+# -- what stands there stays
+
+
+ODD = (
+    "# our models\r\nprefix = 'lab'   # short\r\nlicence = \"CC0-1.0\"\r\n\r\n# the first\r\n[[classifier]] # one\r\n"
+    "name='old'\r\nbackbone = \"resnet18\"\r\npathologies = [\r\n  'a', # mass\r\n]\r\nweights = 'w'\r\nsha256 = '"
+    + "1" * 64
+    + "'\r\n[classifier.options]\r\nin_chans = 1\r\n# end of the first\r\n\r\n# the second\r\n"
+)
+
+
+def test_everything_else_stays_byte_by_byte(tmp_path):
+    place, file = tmp_path / "registry.toml", saved(tmp_path)
+    place.write_bytes(ODD.encode())
+    place.chmod(0o664)
+    publish(str(file), place, name="new")
+    text = place.read_bytes().decode()
+    assert text.startswith(ODD)
+    assert "\n" not in text.replace("\r\n", "")
+    assert place.stat().st_mode & 0o777 == 0o664
+    publish(str(file), place, name="newer")
+    assert place.read_bytes().decode().startswith(text)
+    assert [e["name"] for e in tomllib.loads(place.read_text())["classifier"]] == ["old", "new", "newer"]
+
+
+def test_a_taken_name_is_refused_unless_it_is_replaced_in_its_place(tmp_path):
+    place, file = tmp_path / "registry.toml", saved(tmp_path)
+    place.write_text(ODD + entry("x", name='"last"'))
+    before = place.read_text()
+    assert said(DuplicateName, str(file), place, name="old") == (
+        f"The registry {place} has a classifier 'old' already: give --name, or --replace it."
+    )
+    assert place.read_text() == before
+    publish(str(file), place, name="old", replace=True)
+    text = place.read_text()
+    head, tail = before.index("[[classifier]]"), before.index("# end of the first")
+    assert text.startswith(before[:head])
+    assert text.endswith(before[tail:])
+    found = {e["name"]: e for e in tomllib.loads(text)["classifier"]}
+    assert list(found) == ["old", "last"]
+    assert found["old"]["factory"] == "own_networks:tiny"
+    assert "options" not in found["old"]
+
+
+plain = st.recursive(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab \"\\\né", max_size=3), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(["a", "b-c", "d_e"]), plain, max_size=3))
+def test_what_is_written_is_what_is_read(values):
+    (found,) = tomllib.loads(toml.block(values))["classifier"]
+    assert repr(found) == repr(values)
+
+
+def test_many_publish_at_once_and_readers_see_whole_files(tmp_path):
+    place, file = tmp_path / "registry.toml", saved(tmp_path)
+    publish(str(file), place, prefix="lab", licence="CC0-1.0", name="first")
+    code = (
+        "import sys; from xrv_core.labs.publishing import publish\n"
+        "for i in range(4): publish(sys.argv[1], sys.argv[2], name=f'{sys.argv[3]}{i}')"
+    )
+    command = [sys.executable, "-c", code, str(file), str(place)]
+    running = [subprocess.Popen([*command, who]) for who in ("a", "b", "c")]
+    seen = 0
+    while any(p.poll() is None for p in running):
+        registry = parse(place.read_text(), str(place))
+        assert registry.problems == []
+        assert len(registry.specs) >= seen
+        seen = len(registry.specs)
+    assert [p.returncode for p in running] == [0, 0, 0]
+    assert len(parse(place.read_text(), str(place)).specs) == 13
+    assert {p.name for p in tmp_path.iterdir()} == {
+        ".registry.toml.lock",
+        "mine.safetensors",
+        "registry.toml",
+        "weights",
+    }
+
+
+# -- what cannot be
+
+
+def test_errors(tmp_path):
+    place, file = tmp_path / "registry.toml", str(saved(tmp_path))
+    assert said(ArgumentError, file, "https://example.org/registry.toml") == (
+        "https://example.org/registry.toml is an address, which can only be read: publish to the file behind the "
+        "server."
+    )
+    assert said(ArgumentError, file, place) == (
+        f"{place} does not exist. To make it, say with --prefix what its names begin with."
+    )
+    assert said(ArgumentError, file, place, prefix="Our Lab").startswith(
+        "prefix='Our Lab' cannot be: a registry needs a line such as prefix"
+    )
+    assert said(ArgumentError, file, tmp_path / "weights.txt", prefix="lab") == (
+        f"{tmp_path / 'weights.txt'}: a registry is a file whose name ends in .toml."
+    )
+    assert said(PathMissing, file, tmp_path / "no" / "r.toml", prefix="lab") == (
+        f"{tmp_path / 'no'}: no such folder. Create it first."
+    )
+    assert said(ArgumentError, file, place, prefix="lab", name="Mine") == (
+        "'Mine' cannot be a name: use lower case letters, digits, '.', '_' and '-'."
+    )
+    assert said(PathMissing, str(tmp_path / "absent.safetensors"), place, prefix="lab").startswith(
+        f"{tmp_path / 'absent.safetensors'}: no such file."
+    )
+    assert said(ArgumentError, "timm/resnet18", place, prefix="lab") == (
+        "'timm/resnet18' has no weights that could be published. Train it, save it with "
+        "xrv_core.models.save_classifier, and publish that file."
+    )
+    assert said(UnknownName, "phantom-nett", place, prefix="lab").startswith("No classifier named 'phantom-nett'.")
+    (tmp_path / "other.safetensors").write_bytes(b"x" * 20)
+    assert said(CheckpointError, str(tmp_path / "other.safetensors"), place, prefix="lab").endswith(
+        "is no sound safetensors file: it has no header of that format."
+    )
+    assert not place.exists()
+    assert not (tmp_path / "weights").exists()
+
+
+def test_errors_of_the_registry(tmp_path):
+    place, file = tmp_path / "registry.toml", str(saved(tmp_path))
+    place.write_text("prefix = lab")
+    assert said(ArgumentError, file, place) == (
+        f"The registry {place} is no sound TOML: Invalid value (at line 1, column 10). Mend it first."
+    )
+    place.write_text(HEAD)
+    assert said(ArgumentError, file, place, prefix="other") == (
+        f"The registry {place} has the prefix 'lab', not 'other': leave --prefix out."
+    )
+    assert said(ArgumentError, file, place, contact="me") == (
+        f"The registry {place} is there already: --contact is for a new one. Edit the file."
+    )
+    place.write_text(HEAD + 'classifier = [{ name = "inline" }]\n')
+    assert said(ArgumentError, file, place).startswith(
+        f"The registry {place} would not be sound any more: it is no sound"
+    )
+    assert place.read_text() == HEAD + 'classifier = [{ name = "inline" }]\n'
+    place.write_text(HEAD + entry("x", description="'''\n[[classifier]]\nname = \"mine\"\n'''"))
+    assert said(ArgumentError, file, place, replace=True) == (
+        "The entry 'mine' cannot be told from the text around it: take it out of the registry by hand."
+    )
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    place, file = tmp_path / "registry.toml", str(saved(tmp_path))
+    place.write_text(HEAD)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "weights"))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    assert said(ArgumentError, file, place) == f"{tmp_path / 'weights'} cannot be written: No space left on device."
+    assert place.read_text() == HEAD
+
+
+def test_somebody_holds_the_lock(tmp_path, monkeypatch):
+    from filelock import FileLock
+
+    place, file = tmp_path / "registry.toml", str(saved(tmp_path))
+    place.write_text(HEAD)
+    monkeypatch.setattr("xrv_core.labs.publishing.PATIENCE", 0.1)
+    with FileLock(tmp_path / ".registry.toml.lock"):
+        assert (
+            said(ArgumentError, file, place) == f"{place} is locked by somebody who publishes since 0.1 s. Try again."
+        )

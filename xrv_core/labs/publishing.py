@@ -1,0 +1,230 @@
+"""``xrv publish``: a saved or registered classifier into a lab's registry file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from xrv_core import api
+from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
+from xrv_core.facts import FACTS, UNSAID
+from xrv_core.labs import toml
+from xrv_core.labs.entries import BUILD_KEYS, NAME, TOP_KEYS, parse
+from xrv_core.registries import is_address
+from xrv_core.saved import is_model_file, read_spec
+from xrv_core.specs.saved import SavedClassifierSpec
+
+__all__ = ["publish"]
+
+#: Seconds to wait for another publisher.
+PATIENCE = 120
+
+
+def publish(
+    model: str,
+    registry: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    replace: bool = False,
+    prefix: str | None = None,
+    **about: str | None,
+) -> str:
+    """Copy the weights of a classifier beside a registry file and write its entry.
+
+    What stands in the file already stays as it is, comments included. Two that publish at the same time wait for each
+    other; whoever reads meanwhile sees the file before or after.
+
+    Args:
+        model: A file of ``save_classifier``, or the name of a classifier with weights.
+        registry: The registry file; made if it is not there, which takes a ``prefix``.
+        name: Name of the entry, default the model's own.
+        replace: Replace an entry of that name. Its old weights stay, for those who are loading them.
+        prefix: What names of a new registry begin with.
+        **about: ``title``, ``contact`` and ``licence`` of a new registry.
+
+    Returns:
+        The whole name, such as ``lab/mine``.
+
+    Raises:
+        DuplicateName: The name is taken.
+        PathMissing: No such model file, or no folder for the registry.
+        ArgumentError: The registry is an address, or is not sound; the model has no weights; a name that cannot be.
+        UnknownName: No such classifier.
+    """
+    path = _registry_path(os.fspath(registry))
+    with tempfile.TemporaryDirectory() as folder:
+        file, spec = _model(model, Path(folder))
+        called = name or spec.name.rpartition("/")[2]
+        if not NAME.fullmatch(called):
+            raise ArgumentError(f"{called!r} cannot be a name: use lower case letters, digits, '.', '_' and '-'.")
+        with _alone(path):
+            return _put(path, _text(path, prefix, about), called, (file, spec), replace=replace)
+
+
+def _registry_path(registry: str) -> Path:
+    if is_address(registry):
+        raise ArgumentError(f"{registry} is an address, which can only be read: publish to the file behind the server.")
+    path = Path(registry).expanduser().absolute()
+    if path.suffix != ".toml":
+        raise ArgumentError(f"{path}: a registry is a file whose name ends in .toml.")
+    if not path.parent.is_dir():
+        raise PathMissing(f"{path.parent}: no such folder. Create it first.")
+    return path
+
+
+def _put(path: Path, text: str, name: str, model: tuple[Path, SavedClassifierSpec], *, replace: bool) -> str:
+    """Add the entry to ``text``, the registry as it is, and write both files. The whole name."""
+    file, spec = model
+    weights, told = _weights(path, name, file)
+    entry = {**_entry(name, spec, tomllib.loads(text)), **told}
+    before, after = _around(text, name, path, replace)
+    new = f"{before}{toml.block(entry).replace(chr(10), _line_end(text))}{after}"
+    full = _prove(text, new, entry, path)
+    _copy(file, weights)
+    _write(path, new)
+    return full
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+            yield
+    except XrvError:  # some of them are OSErrors
+        raise
+    except Timeout as error:
+        raise ArgumentError(f"{path} is locked by somebody who publishes since {PATIENCE} s. Try again.") from error
+    except OSError as error:
+        raise ArgumentError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
+
+
+def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> str:
+    """The registry as it is, else the head of a new one."""
+    if path.exists():
+        try:
+            text = path.read_bytes().decode()  # with its line ends
+            found = parse(text, str(path)).prefix
+        except (UnicodeDecodeError, SpecError) as error:
+            raise ArgumentError(f"The registry {path} {error}. Mend it first.") from error
+        if prefix not in (None, found):
+            raise ArgumentError(f"The registry {path} has the prefix {found!r}, not {prefix!r}: leave --prefix out.")
+        given = [key for key, value in about.items() if value]
+        if given:
+            raise ArgumentError(f"The registry {path} is there already: --{given[0]} is for a new one. Edit the file.")
+        return text
+    if prefix is None:
+        raise ArgumentError(f"{path} does not exist. To make it, say with --prefix what its names begin with.")
+    head = {"prefix": prefix, **{key: value for key, value in about.items() if value}}
+    text = "".join(f"{key} = {toml.value(head[key])}\n" for key in TOP_KEYS if key in head)
+    try:
+        parse(text, str(path))
+    except SpecError as error:
+        raise ArgumentError(f"prefix={prefix!r} cannot be: a registry {error}.") from error
+    return text
+
+
+def _model(model: str, folder: Path) -> tuple[Path, SavedClassifierSpec]:
+    """A file of ``save_classifier``, written now where the model is a registered one."""
+    if is_model_file(model):
+        return Path(model).expanduser(), read_spec(model)
+    spec = api.describe_classifier(model)
+    if spec.weights is None:
+        raise ArgumentError(
+            f"{model!r} has no weights that could be published. Train it, save it with "
+            "xrv_core.models.save_classifier, and publish that file."
+        )
+    from xrv_core.models import save_classifier
+
+    file = folder / "model.safetensors"
+    return file, save_classifier(api.get_classifier(model), file, name=spec.name.rpartition("/")[2])
+
+
+def _around(text: str, name: str, path: Path, replace: bool) -> tuple[str, str]:
+    """What stands before and after the new entry."""
+    taken = any(entry.get("name") == name for entry in tomllib.loads(text).get("classifier", []))
+    if taken and not replace:
+        raise DuplicateName(f"The registry {path} has a classifier {name!r} already: give --name, or --replace it.")
+    if taken:
+        return toml.without(text, name)
+    end = _line_end(text)
+    return f"{text}{end if text.endswith(end) else end * 2}", ""
+
+
+def _weights(path: Path, name: str, file: Path) -> tuple[Path, dict[str, Any]]:
+    """Where the weights go, and what the entry says about them."""
+    with file.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    inner = f"weights/{name}-{sha256[:8]}.safetensors"
+    return path.parent / inner, {"weights": inner, "sha256": sha256, "size": file.stat().st_size}
+
+
+def _entry(name: str, spec: SavedClassifierSpec, registry: Mapping[str, Any]) -> dict[str, Any]:
+    """What the entry says about the model. What nobody stated is left to the registry, which has a default."""
+    facts = {key: getattr(spec, key) for key in FACTS if key != "name"}
+    unsaid = [key for key, fact in facts.items() if fact == UNSAID and (key != "licence" or "licence" in registry)]
+    told = {key: fact for key, fact in facts.items() if fact not in (None, "", ()) and key not in unsaid}
+    entry = {"name": name, **told}
+    entry |= {key: spec.build[way] for key, way in BUILD_KEYS.items() if way in spec.build}
+    if spec.build.get("options"):
+        entry["options"] = spec.build["options"]
+    if spec.op_threshs:
+        entry["op_threshs"] = [float("nan") if point is None else point for point in spec.op_threshs]
+    return entry
+
+
+def _prove(old: str, new: str, entry: Mapping[str, Any], path: Path) -> str:
+    """The new text must say what the old one said, and the new entry. Its whole name."""
+    try:
+        before, after = tomllib.loads(old), parse(new, str(path))
+    except SpecError as error:
+        raise ArgumentError(
+            f"The registry {path} would not be sound any more: it {error}. Nothing was written."
+        ) from error
+    rest = [e for e in before.pop("classifier", []) if e.get("name") != entry["name"]]
+    others = [e for e in after.table.get("classifier", []) if e.get("name") != entry["name"]]
+    same = {k: v for k, v in after.table.items() if k != "classifier"} == before and repr(others) == repr(rest)
+    found = [spec for spec in after.specs if spec.name == f"{after.prefix}/{entry['name']}"]
+    if not same or len(found) != 1:
+        why = "; ".join(after.problems) or "other entries would change"
+        raise ArgumentError(f"The registry {path} cannot be added to: {why}. Nothing was written.")
+    return found[0].name
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Put the weights in place, whole or not at all."""
+    if target.is_file() and target.stat().st_size == file.stat().st_size:
+        return  # the name holds the hash
+    target.parent.mkdir(exist_ok=True)
+    new = target.with_name(f".{target.name}.new")
+    try:
+        shutil.copyfile(file, new)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
