@@ -12,7 +12,17 @@ ROOT = Path(__file__).parent.parent
 CORE = ROOT / "xrv_core"
 
 CELLAR = {"errors", "specs", "protocols", "known"}
-GROUND = {"hooks", "registry", "assets", "torchvision_guard", "factories", "facts", "saved", "registries"}
+GROUND = {
+    "hooks",
+    "registry",
+    "assets",
+    "torchvision_guard",
+    "factories",
+    "facts",
+    "saved",
+    "registries",
+    "result_folder",
+}
 LIVING = {
     "discovery", "labs", "session", "api", "terminal", "terms", "card", "verify", "predict", "segment", "convert",
     "cli", "dataset_options",
@@ -29,7 +39,7 @@ FLOORS = {
     "attic": (ATTIC, CELLAR | GROUND | LIVING | WORKSHOP | ATTIC, {"numpy", "pandas", "torch", "pytest"}),
 }
 #: Modules whose very purpose is a torch class.
-TORCH_ROOMS = {"models", "datasets.transforms"}
+TORCH_ROOMS = {"models", "datasets.transforms", "datasets.samplers"}
 
 HEAVY = {
     "torch",
@@ -120,6 +130,7 @@ def test_a_plugin_stays_in_its_own_rooms(path: Path) -> None:
         "torchvision_guard",
         "assets",
         "dataset_options",
+        "result_folder",
     }
     if path.stem in ("plugin", "__init__"):
         assert libraries_of(imports(tree, everywhere=False)) - {path.parent.name} == set(), (

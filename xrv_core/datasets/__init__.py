@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from xrv_core.datasets.pixels import PixelRecipe
     from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
+    from xrv_core.datasets.samplers import ClassBalancedSampler, DomainBalancedSampler, PatientSampler
     from xrv_core.datasets.shapes import check_shape, shapes_mask
     from xrv_core.datasets.sources import ImageSource
-    from xrv_core.datasets.splits import split
+    from xrv_core.datasets.splits import official_split, split, split_report
     from xrv_core.datasets.tables import common_columns, read_table
     from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
     from xrv_core.datasets.views import SubsetDataset, View
@@ -57,9 +58,10 @@ _HOME = {
     "merge": "MergeDataset",
     "relabel": "RelabelledDataset Relabelling relabel_dataset",
     "rle": "coco_rle coco_rle_mask siim_rle siim_rle_mask",
+    "samplers": "ClassBalancedSampler DomainBalancedSampler PatientSampler",
     "shapes": "check_shape shapes_mask",
     "sources": "ImageSource",
-    "splits": "split",
+    "splits": "official_split split split_report",
     "tables": "common_columns read_table",
     "transforms": "XRayCenterCrop XRayResizer",
     "views": "SubsetDataset View",
@@ -91,14 +93,17 @@ default_pathologies = [
 
 __all__ = [
     "ChexpertLabelled",
+    "ClassBalancedSampler",
     "CovariateDataset",
     "Description",
+    "DomainBalancedSampler",
     "FileDataset",
     "FilterDataset",
     "Harmonized",
     "ImageSource",
     "LeakageReport",
     "MergeDataset",
+    "PatientSampler",
     "PixelRecipe",
     "RelabelledDataset",
     "Relabelling",
@@ -126,6 +131,7 @@ __all__ = [
     "fit_mask",
     "harmonize",
     "load_image",
+    "official_split",
     "read_id_map",
     "read_table",
     "relabel_dataset",
@@ -134,6 +140,7 @@ __all__ = [
     "siim_rle",
     "siim_rle_mask",
     "split",
+    "split_report",
     "substring_labels",
     "term_labels",
     "training_overlaps",

@@ -27,8 +27,8 @@ class MergeDataset(View):
         pathologies: The label columns. None: the datasets must have the same labels, whose order in the first
             one is taken. "union" or "intersection" of their labels, or a list of names: what a dataset does not
             have is NaN. Labels are matched by name alone: ``harmonize`` brings synonyms together first.
-        columns: "common": ``csv`` has the columns that every dataset has by contract. "all": those of the
-            sources as well, which takes time and memory, since most are NA in the other datasets' rows.
+        columns: "common": ``csv`` has the columns that every dataset has by contract, and ``split``. "all": those
+            of the sources as well, which takes time and memory, since most are NA in the other datasets' rows.
         transform: Applied after those of the datasets.
 
     Attributes:
@@ -127,7 +127,7 @@ def _csv(datasets: Sequence[Dataset], lengths: list[int], columns: str) -> pd.Da
 def _columns(csv: pd.DataFrame, columns: str) -> pd.DataFrame:
     """The table of one dataset, its common columns in their types, also where a stranger left some out."""
     have = [name for name in COMMON_COLUMNS if name in csv.columns]
-    table = csv[[] if columns == "common" else [c for c in csv.columns if c not in COMMON_COLUMNS]]
+    table = csv[[c for c in csv.columns if c == "split" or (columns == "all" and c not in COMMON_COLUMNS)]]
     return common_columns(table, {name: csv[name] for name in have})
 
 
