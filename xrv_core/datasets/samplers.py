@@ -71,7 +71,8 @@ class _GroupSampler(_SharedSampler):
         within = (rng.random(self.num_samples) * sizes[group]).astype(np.int64)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         items: NDArray[np.int64] = np.concatenate(self.groups).astype(np.int64)
-        return items[starts[group] + within]
+        drawn: NDArray[np.int64] = items[starts[group] + within]
+        return drawn
 
 
 class ClassBalancedSampler(_GroupSampler):
