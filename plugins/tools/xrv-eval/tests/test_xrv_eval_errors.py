@@ -147,7 +147,7 @@ def test_images_that_are_no_tensors(
 def test_labels_that_contradict_the_matrix(usual: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     items(monkeypatch, usual.dataset, lab=1 - usual.dataset.labels[3])
     assert told(InputError, usual.classifier, usual.dataset) == (
-        "Item 3 ('fake:3'): its 'lab' is not row 3 of dataset.labels, so predictions would be compared with the wrong "
+        "Item 3 ('fake:3'): its 'lab' is not row 3 of dataset.labels, so its output would stand beside the wrong "
         "labels. Mend the dataset."
     )
 

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xrv_core.errors import ArgumentError, MissingColumns
+from xrv_core.errors import ArgumentError
 
-__all__ = ["Alignment", "align", "check_classifier", "check_dataset"]
-
-_NEEDED = ("patientid", "view", "source_uid")
+__all__ = ["Alignment", "align", "check_classifier"]
 
 
 @dataclass(frozen=True)
@@ -73,30 +71,6 @@ def check_classifier(classifier: Any) -> None:
     heads, flags = len(list(classifier.pathologies)), len(list(classifier.trained))
     if heads != flags:
         raise ArgumentError(f"The classifier has {heads} pathologies but {flags} values in trained: give one for each.")
-
-
-def check_dataset(dataset: Any) -> None:
-    """Raise an XrvError unless ``dataset`` keeps the part of the Dataset contract that an evaluation needs."""
-    missing = [n for n in ("pathologies", "labels", "csv", "__len__", "__getitem__") if not hasattr(dataset, n)]
-    if missing:
-        raise ArgumentError(
-            f"The dataset ({type(dataset).__name__}) has no {_names(missing)}. "
-            "It must keep the contract of xrv_core.Dataset; load one by name with xrv_core.get_dataset(name, ...)."
-        )
-    items = len(dataset)
-    if items == 0:
-        raise ArgumentError("The dataset has no items, so there is nothing to evaluate.")
-    rows, shape, wanted = len(dataset.csv), tuple(dataset.labels.shape), (items, len(dataset.pathologies))
-    if rows != items or shape != wanted:
-        raise ArgumentError(
-            f"The dataset contradicts itself: {items} items and {wanted[1]} pathologies, but {rows} rows in csv "
-            f"and labels of shape {shape}. Row i of both must belong to item i."
-        )
-    absent = [column for column in _NEEDED if column not in dataset.csv.columns]
-    if absent:
-        raise MissingColumns(
-            f"dataset.csv has no column {_names(absent)}. Every dataset has {_names(_NEEDED)}; NA where unknown."
-        )
 
 
 def _where(name: str, classifier: Any) -> int:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from xrv_core.datasets.contract import check_dataset
 from xrv_core.errors import ArgumentError
-from xrv_eval.alignment import Alignment, align, check_classifier, check_dataset
+from xrv_eval.alignment import Alignment, align, check_classifier
 from xrv_eval.bootstrap import cluster_codes
 from xrv_eval.leaks import check_training_data
 from xrv_eval.metrics import SCORED, Scores, metrics_table
-from xrv_eval.output import Results, check_folder, write_folder
+from xrv_eval.output import Results, result_folder, write_results
 from xrv_eval.record import run_record
 from xrv_eval.table import notes, summary_line, table_lines
 
@@ -100,7 +101,8 @@ def evaluate(
 
 
 def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluation:
-    from xrv_eval.inference import Loading, check_device, infer
+    from xrv_core.models.inference import Loading, check_device
+    from xrv_eval.inference import infer
 
     started, clock = datetime.now(UTC), time.perf_counter()
     arguments = _arguments(given)
@@ -108,10 +110,10 @@ def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluatio
         arguments["batch_size"], arguments["num_workers"], check_device(given["device"]), given["progress"]
     )
     check_classifier(classifier)
-    check_dataset(dataset)
+    check_dataset(dataset, "evaluate")
     alignment = align(classifier, dataset)
     leaks = check_training_data(classifier, dataset, given["acknowledge_leakage"])
-    out = None if given["out"] is None else check_folder(given["out"], given["overwrite"])
+    out = None if given["out"] is None else result_folder(given["out"], given["overwrite"])
     shown = _draw(len(dataset), arguments["examples"] if out else 0, arguments["seed"])
     predicted = infer(classifier, dataset, alignment, shown, loading)
     frame = _frame(dataset, alignment, predicted)
@@ -121,7 +123,7 @@ def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluatio
     run["seconds"] = round(time.perf_counter() - clock, 2)
     report = None
     if out is not None:
-        report = write_folder(out, Results(scores.table, frame, run, predicted.images), given["overwrite"])
+        report = write_results(out, Results(scores.table, frame, run, predicted.images))
     return Evaluation(scores.table, frame, run, report)
 
 
