@@ -51,10 +51,9 @@ def fit_operating_points(
     """Fit the operating points of a classifier on data it was not trained on, and attach them.
 
     For each label the threshold on the sigmoid output that maximises TPR - FPR (Youden's index), as in
-    section 2.5 of Cohen et al., TorchXRayVision, arXiv:2111.00595. They are assigned to
-    ``model.op_threshs``, so that ``forward`` and ``predict`` give calibrated probabilities, in which 0.5 is
-    the operating point. Labels without an operating point get NaN, and then so are their outputs: look
-    at ``reason``. Points that the model had before are replaced.
+    section 2.5 of Cohen et al., TorchXRayVision, arXiv:2111.00595. They replace ``model.op_threshs``, so that
+    ``forward`` and ``predict`` give calibrated probabilities, in which 0.5 is the operating point. Labels
+    without an operating point get NaN, and then so are their outputs: look at ``reason``.
 
     Outputs and labels are matched by name as written; ``youden`` tells which of several thresholds is taken.
     The model runs where it is, without gradients; the modes of all submodules are as before afterwards.
