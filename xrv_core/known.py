@@ -35,6 +35,7 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "classifier": {
         **dict.fromkeys(["age", "race", "sex", "view"], "xrv-attributes"),
+        "chexpert-ensemble": "xrv-chexpert-ensemble",
         **{f"densenet121-res224-{name}": "xrv-densenet" for name in _DENSENET},
         **dict.fromkeys(_DENSENET, "xrv-densenet"),
         "jfhealthcare": "xrv-jfhealthcare",

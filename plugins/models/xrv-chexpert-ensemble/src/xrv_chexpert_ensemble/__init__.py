@@ -1,0 +1,1 @@
+"""The ensemble of the CheXpert authors, for xrv-core."""
