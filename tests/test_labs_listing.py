@@ -16,6 +16,7 @@ from lab_registry import HEAD, entry, lab, saved  # noqa: F401 -- a fixture
 import xrv_core as xrv
 from xrv_core.cli import main
 from xrv_core.errors import CheckpointError, HashMismatch
+from xrv_core.models import save_classifier
 from xrv_core.registries import registry_places, user_registry
 
 
@@ -80,13 +81,25 @@ def test_other_networks_and_plain_weights(tmp_path, lab, how):  # noqa: F811
 
 
 def test_a_factory_of_the_lab_reads_weights_in_a_format_of_its_own(tmp_path, lab, monkeypatch):  # noqa: F811
-    (tmp_path / "lab_code.py").write_text(
-        "def build(spec, weights=None):\n    return spec.name, weights.read_bytes()\n"
+    code = "\n".join(
+        [
+            "from own_networks import tiny",
+            "def build(spec, weights=None):",
+            "    model = tiny(spec)",
+            "    if weights is not None:",
+            "        model.classifier.bias.data[:] = float(weights.read_bytes())",
+            "    return model",
+        ]
     )
+    (tmp_path / "lab_code.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "w.bin").write_bytes(b"numbers")
+    (tmp_path / "w.bin").write_bytes(b"0.125")
     lab(written(tmp_path / "r.toml", HEAD + entry("w.bin", tmp_path / "w.bin", factory='"lab_code:build"')))
-    assert xrv.get_classifier("lab/mine") == ("lab/mine", b"numbers")
+    model = xrv.get_classifier("lab/mine")
+    assert model.classifier.bias.tolist() == [0.125, 0.125]
+    assert save_classifier(model, tmp_path / "copy.safetensors").build == {"factory": "lab_code:build"}
+    copy = xrv.get_classifier(tmp_path / "copy.safetensors", trust_factory=True)
+    assert copy.classifier.bias.tolist() == [0.125, 0.125]
 
 
 def test_changed_weights_are_refused(tmp_path, lab):  # noqa: F811

@@ -138,6 +138,13 @@ def test_places_that_are_not_asked(lab, place):  # noqa: F811
     assert row.problems == ["is not asked: give an https:// address or a path (http:// is for this machine only)"]
 
 
+@pytest.mark.parametrize("weights", ["file:///etc/passwd", "ftp://example.org/w", "//example.org/w", "https://[x"])
+def test_a_server_leads_to_protected_addresses_only(filled, lab, weights):  # noqa: F811
+    filled.files["/r/registry.toml"] = (HEAD + entry(weights)).encode()
+    (problem,) = only(lab(filled.url("/r/registry.toml"))).problems
+    assert problem.startswith(("classifier 'mine': 'weights' lead to ", "classifier 'mine': 'weights' is no address"))
+
+
 def test_changed_weights_are_refused(filled, lab):  # noqa: F811
     lab(filled.url("/r/registry.toml"))
     filled.files["/r/weights/mine.safetensors"] = b"other"

@@ -55,7 +55,10 @@ def open_saved(
         return _built(spec, base, trust_factory)
     if "factory" in spec.build and not is_saved(weights):
         _check_trust(spec, trust_factory)  # weights in a format of the lab's own: its function reads them
-        return load_factory(spec, spec.build["factory"])(spec, weights=weights)
+        model = load_factory(spec, spec.build["factory"])(spec, weights=weights)
+        if hasattr(model, "state_dict"):
+            model.recipe = dict(spec.build)
+        return model
     with torch.random.fork_rng(devices=[]):  # the random numbers are overwritten, nobody should miss them
         model = _built(spec, base, trust_factory)
     state = load_state_dict(weights)
