@@ -58,7 +58,7 @@ WRONG: dict[str, dict[str, str]] = {
     },
     "classifier wrong_models_places": {
         "Blind": "known_gradients fine_tuning sees_the_image gradient copies",
-        "SharesABatch": "untrained predict batch_of_one other_sizes state_dict",
+        "SharesABatch": "untrained predict batch_of_one other_sizes",
         "NearestPixel": "other_sizes",
         "ChangesItsInput": "input_untouched",
         "DividesByDeviation": "constant_image",
