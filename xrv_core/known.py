@@ -45,6 +45,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "autoencoder": {
         "phantom-ae": "xrv-phantom-net",
         **dict.fromkeys(["resnet101-elastic", "101-elastic"], "xrv-resnet-ae"),
+        **{f"{alias}vqgan-768-{name}": "xrv-vqgan" for alias in ("", "cxr2-") for name in ("sd", "msdd")},
     },
     "segmenter": {"chestx-det": "xrv-chestx-det", "cxas": "xrv-cxas"},
     "command": {"check": "xrv-check", "evaluate": "xrv-eval"},

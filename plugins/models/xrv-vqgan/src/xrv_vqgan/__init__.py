@@ -1,0 +1,1 @@
+"""The VQGAN autoencoders of TorchXRayVision, for xrv-core."""
