@@ -17,6 +17,7 @@ import torch
 
 import xrv_core as xrv
 from xrv_chexpert.plugin import CHEXLOCALIZE, CHEXPERT, xrv_datasets
+from xrv_core.datasets import official_split
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, PathMissing, TableError
 
 NAN = float("nan")
@@ -42,6 +43,12 @@ def named(d: Any, row: int) -> dict[str, float]:
 
 
 # -- CheXpert
+
+
+def test_the_path_tells_the_official_split(mini: dict[str, Any], local: dict[str, Any]) -> None:
+    whole_release = xrv.get_dataset("chexpert", **mini)
+    assert {name: len(part) for name, part in official_split(whole_release).items()} == {"train": len(whole_release)}
+    assert set(xrv.get_dataset("chexlocalize", **local).csv["split"]) == {"valid"}, "CheXlocalize calls it val"
 
 
 def test_the_hook_offers_both() -> None:

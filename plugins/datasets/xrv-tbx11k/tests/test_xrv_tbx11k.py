@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import xrv_core as xrv
+from xrv_core.datasets import official_split
 from xrv_core.errors import ArgumentError, ImageMissing, PathMissing, TableError
 from xrv_tbx11k.plugin import TBX11K, xrv_datasets
 
@@ -45,6 +46,13 @@ def edit(mini: dict[str, Any], **changes: Any) -> Path:
 
 
 # -- the miniature
+
+
+def test_the_file_tells_the_official_split(mini: dict[str, Any]) -> None:
+    train, val, both = (xrv.get_dataset("tbx11k", **mini, split=split) for split in ("train", "val", "trainval"))
+    parts = official_split(train.merge(val))
+    assert {name: len(part) for name, part in parts.items()} == {"train": 5, "val": 2}
+    assert "split" not in both.csv
 
 
 def test_the_hook_offers_it() -> None:

@@ -29,9 +29,10 @@ class CheXpertImages(ChexpertLabelled):
                 f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, not the path of an image of "
                 f"{self.spec.name!r}, such as {_EXAMPLE!r}."
             )
-        patients, studies, files = [], [], []
+        tops, patients, studies, files = [], [], [], []
         for path in paths.tolist():
-            _, one, two, three = path.rsplit("/", 3)
+            top, one, two, three = path.rsplit("/", 3)
+            tops.append(top)
             patients.append(one)
             studies.append(two)
             files.append(three)
@@ -44,6 +45,7 @@ class CheXpertImages(ChexpertLabelled):
             study=study.str.removeprefix("study").astype(int),
             source_uid="chexpert:" + patient + "_" + study + "_" + view,
             view=frontal.mask(lateral, "L"),
+            split=_splits(tops),
         )
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
@@ -73,6 +75,13 @@ class CheXpertImages(ChexpertLabelled):
         names = (split, "val") if split == "valid" else (split,)  # CheXlocalize calls the folder val
         places = [f"{place}/{name}".lstrip("/") for place in ("", release, *_RELEASES) for name in names]
         return release_folder(self.source, *places) or f"{split}/"
+
+
+def _splits(tops: list[str]) -> pd.Series[Any]:
+    """``train``, ``valid`` or ``test``, of paths like ``CheXpert-v1.0/train``; CheXlocalize says ``val``."""
+    names = {top: top.rpartition("/")[2] for top in set(tops)}
+    names = {top: "valid" if name == "val" else name for top, name in names.items()}
+    return pd.Series([names[top] for top in tops], dtype="str")
 
 
 class CheXpertDataset(CheXpertImages):

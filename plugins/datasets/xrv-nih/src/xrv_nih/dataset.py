@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels
+from xrv_core.errors import TableError
 from xrv_nih.boxes import by_image, read_boxes
+from xrv_nih.lists import read_list
 
 _GOOGLE = {
     "Lung Opacity": "Airspace opacity",
@@ -57,12 +59,15 @@ class NIHDataset(_NIHImages):
         spec: The spec of ``nih``.
         imgpath: Folder or archive of the PNGs, in any sub-folders; None opens labels and table only.
         csvpath: ``Data_Entry_2017_v2020.csv`` or an older one; None fetches it.
+        test_list: The official ``test_list.txt``, one file name a line: ``csv`` then has ``split``, "train_val" or
+            "test".
         boxes: ``BBox_List_2017.csv``. None fetches it if ``pathology_masks`` are asked for or ``csvpath``
             is None; else no box is known and ``has_masks`` is False everywhere.
         **options: See ``FileDataset``.
 
     Raises:
-        TableError: ``boxes`` has a row that is no box of a label; for the others see ``FileDataset``.
+        TableError: ``boxes`` has a row that is no box of a label, or ``test_list`` names no image of the table; for the
+            others see ``FileDataset``.
     """
 
     keeps_index = True
@@ -76,8 +81,10 @@ class NIHDataset(_NIHImages):
         csvpath: str | Path | None = None,
         *,
         boxes: str | Path | None = None,
+        test_list: str | Path | None = None,
         **options: Any,
     ) -> None:
+        self._test_list = None if test_list is None else self.table_path(test_list, None)
         wanted = boxes is not None or csvpath is None or options.get("pathology_masks", False)
         self._boxes_path = self.table_path(boxes, spec.tables[1]) if wanted else None
         super().__init__(spec, imgpath, csvpath, **options)
@@ -89,7 +96,12 @@ class NIHDataset(_NIHImages):
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         self._boxes = read_boxes(self._boxes_path, self.spec)
-        return table
+        if self._test_list is None:
+            return table
+        tested = table["Image Index"].isin(read_list(self._test_list, self.spec.name))
+        if not tested.any():
+            raise TableError(f"{self._test_list}: names no image of {self.csvpath}. Give the official test_list.txt.")
+        return table.assign(split=tested.map({True: "test", False: "train_val"}).astype("str"))
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         return {**super().common(table), "has_masks": table["Image Index"].isin(self._boxes["image"])}

@@ -15,6 +15,7 @@ from xrv_core.errors import ArgumentError, ImageMissing, PathMissing
 from xrv_tbx11k.coco import read_coco
 
 _SPLITS = ("train", "val", "trainval")
+_OFFICIAL = ("train", "val")
 _ALL = "Tuberculosis"  # of any kind
 _FOLDER = "tb/"  # of the images of patients with tuberculosis
 
@@ -26,7 +27,8 @@ class TBX11KDataset(FileDataset):
         spec: The spec of ``tbx11k``.
         imgpath: The folder (or archive) TBX11K, with ``imgs/`` and ``annotations/`` in it.
         csvpath: A JSON file of annotations; None takes ``annotations/json/TBX11K_<split>.json`` of ``imgpath``.
-        split: "train", "val" or "trainval"; has no say where ``csvpath`` is given.
+        split: "train", "val" or "trainval"; has no say where ``csvpath`` is given. ``csv`` has the column ``split``,
+            unless it is a file of both: merge the two instead.
         **options: See ``FileDataset``.
 
     Raises:
@@ -65,7 +67,8 @@ class TBX11KDataset(FileDataset):
                 raise PathMissing(f"{self.csvpath}: no such file. Give the path of TBX11K_{self.split}.json.")
             data = self.csvpath.read_bytes()
         table, self.boxes = read_coco(data, self.csvpath, self.spec.name, self.spec.pathologies)
-        return table
+        split = self.csvpath.stem.removeprefix("TBX11K_")
+        return table.assign(split=split) if split in _OFFICIAL else table
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
         return "imgs/" + table["file_name"]
