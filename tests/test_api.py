@@ -56,7 +56,8 @@ def test_a_name_like_no_other_lists_what_there_is() -> None:
     with pytest.raises(UnknownName) as caught:
         xrv_core.describe_autoencoder("zzzzzz")
     assert str(caught.value) == (
-        "No autoencoder named 'zzzzzz'. There are: phantom-ae. xrv_core.list_autoencoders() lists them."
+        f"No autoencoder named 'zzzzzz'. There are: {', '.join(xrv_core.list_autoencoders())}. "
+        "xrv_core.list_autoencoders() lists them."
     )
 
 
