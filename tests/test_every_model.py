@@ -54,9 +54,14 @@ TRIALS: dict[tuple[str, str], Trial] = {
     ("classifier", "sex"): Trial(changes=SMALL),
     ("classifier", "race"): Trial(changes=SMALL, like="sex"),
     ("classifier", "age"): Trial(changes=SMALL, slow=True),
+    ("classifier", "chexpert-ensemble"): Trial(changes=SMALL, slow=True),
     ("classifier", "timm/resnet18"): Trial(options={**TWO, **SMALL}),
     ("classifier", "timm/vit_tiny_patch16_224"): Trial(options=TWO),
     ("autoencoder", "resnet101-elastic"): Trial(slow=True, exempt={"float16": _OVERFLOW}),
+    ("autoencoder", "vqgan-768-sd"): Trial(changes={"input_resolution": 64, "code_shape": (64, 2, 2)}, slow=True),
+    ("autoencoder", "vqgan-768-msdd"): Trial(
+        changes={"input_resolution": 128, "code_shape": (128, 2, 2)}, like="vqgan-768-sd"
+    ),
     ("segmenter", "chestx-det"): Trial(changes=SMALL, slow=True),
     ("segmenter", "cxas"): Trial(changes=SMALL, slow=True),
 }

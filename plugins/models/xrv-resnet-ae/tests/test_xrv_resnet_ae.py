@@ -68,7 +68,7 @@ def release(tmp_path_factory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         phantoms = xrv.get_dataset("phantom", n=2, size=224)  # near enough to real images for the statistics
-        x = torch.cat([xrays(2, 1, 224, 224), *(phantoms[i]["img"][None] for i in range(2))])
+        x = torch.cat([xrays(1, 1, 224, 224), *(phantoms[i]["img"][None] for i in range(2))])
         network = settle(peer.ResNetAE101(), x)
         with torch.no_grad():
             network.conv1_1.weight *= 600 / network(x)["out"].std()
@@ -82,16 +82,18 @@ def theirs(release) -> torch.nn.Module:
     return pytest.importorskip("torchxrayvision.autoencoders").ResNetAE("101-elastic", cache_dir=str(release))
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["zip", "stream"])
-def ours(request, release, tmp_path_factory) -> xrv.Autoencoder:
-    """The same file by the whole way: server, cache, safe reading."""
-    (file,) = release.glob("*.pt")
-    folder = tmp_path_factory.mktemp("served")
-    torch.save(torch.load(file), folder / file.name, _use_new_zipfile_serialization=request.param)
-    with pytest.MonkeyPatch.context() as patch, served(folder) as address:
-        patch.setenv("XRV_CACHE_DIR", str(folder / "cache"))
-        with xrv.register(published(RESNET101_ELASTIC, folder / file.name, address)):
+def fetched(file: Path) -> xrv.Autoencoder:
+    """Our model of a file by the whole way: server, cache, safe reading."""
+    with pytest.MonkeyPatch.context() as patch, served(file.parent) as address:
+        patch.setenv("XRV_CACHE_DIR", str(file.parent / "cache"))
+        with xrv.register(published(RESNET101_ELASTIC, file, address)):
             return xrv.get_autoencoder("proof")
+
+
+@pytest.fixture(scope="module")
+def ours(release) -> xrv.Autoencoder:
+    (file,) = release.glob("*.pt")
+    return fetched(file)
 
 
 def same(ours: xrv.Autoencoder, theirs: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -132,6 +134,14 @@ def test_other_sizes_are_resized_where_torchxrayvision_refuses_them(theirs, ours
     resized = torch.nn.functional.interpolate(x, size=(224, 224), mode="bilinear", antialias=True)
     with torch.no_grad():
         torch.testing.assert_close(ours.encode(x), theirs.encode(resized), **TOLERANCE)
+
+
+def test_the_format_before_torch_1_6_gives_the_same(ours, release, tmp_path):
+    (file,) = release.glob("*.pt")
+    torch.save(torch.load(file), tmp_path / file.name, _use_new_zipfile_serialization=False)
+    state = fetched(tmp_path / file.name).state_dict()
+    assert state.keys() == ours.state_dict().keys()
+    assert all(torch.equal(tensor, state[key]) for key, tensor in ours.state_dict().items())
 
 
 def test_a_loaded_model_is_ready_and_differentiable(ours):
