@@ -9,10 +9,12 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from table_bench import ROWS, Bench, bench, kept, spec
 
 from xrv_core.datasets import FileDataset, tablecache
+from xrv_core.datasets.columns import Pieces, column_note, column_of, equal_columns
 from xrv_core.errors import ImageMissing
 
 __all__ = ["bench"]  # the fixture
@@ -23,6 +25,15 @@ def test_what_cannot_be_told_or_kept_exactly_is_built_each_time(bench: Bench, ki
     assert bench.open(kind)[1]
     assert bench.open(kind)[1]
     assert not kept()
+
+
+@pytest.mark.parametrize("texts", [[], [None, None], [""]])
+def test_columns_without_a_letter_come_back(texts: list[str | None]) -> None:
+    column, pieces = pd.Series(texts, dtype="str"), Pieces()
+    note = column_note(column, pieces)
+    assert pieces.size < 128
+    body = np.concatenate([*pieces._parts, np.zeros(0, np.uint8)])
+    assert equal_columns(pd.Series(column_of(note, body, 0)), column)
 
 
 def test_odd_arguments_are_built_each_time(bench: Bench, tmp_path: Path) -> None:
