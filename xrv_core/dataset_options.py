@@ -74,8 +74,12 @@ def open_dataset(name: str, options: Mapping[str, Any], size: int | None = None,
     return SubsetDataset(data, range(limit))
 
 
-def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
+def parse_options(pairs: Iterable[str], reserved: Mapping[str, str] = _RESERVED) -> dict[str, Any]:
     """``KEY=VALUE`` texts as arguments; values are TOML or JSON literals, bare words are strings.
+
+    Args:
+        pairs: The texts.
+        reserved: Keys that have an option of their own, and that option.
 
     Raises:
         click.BadParameter: No ``=``, no name, a name given twice or one that has its own option, or a value
@@ -86,8 +90,8 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
         key, equals, text = (part.strip() for part in pair.partition("="))
         if not equals or not key.isidentifier():
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE, such as -o n=500.")
-        if key in _RESERVED:
-            raise click.BadParameter(f"{key} has an option of its own: use {_RESERVED[key]}.")
+        if key in reserved:
+            raise click.BadParameter(f"{key} has an option of its own: use {reserved[key]}.")
         if key in found:
             raise click.BadParameter(f"{key} is given twice.")
         found[key] = _literal(key, text)

@@ -1,13 +1,14 @@
-"""Does an object keep what a run over a whole dataset relies on?"""
+"""What a run over a whole dataset relies on: checks of the dataset and of numbers that say how."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from xrv_core.errors import ArgumentError, MissingColumns
 
-__all__ = ["NEEDED", "check_dataset"]
+__all__ = ["NEEDED", "check_dataset", "whole_number"]
 
 #: Columns that a run writes beside its results.
 NEEDED = ("patientid", "view", "source_uid")
@@ -44,6 +45,21 @@ def check_dataset(dataset: Any, verb: str) -> None:
         raise MissingColumns(
             f"dataset.csv has no column {_names(absent)}. Every dataset has {_names(NEEDED)}; NA where unknown."
         )
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """``value`` as an int.
+
+    Raises:
+        ArgumentError: It is no integer, or less than ``least``; the message calls it ``name``.
+    """
+    try:
+        found = least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ArgumentError(f"{name} must be an integer, {least} or more, got {value!r}.")
+    return found
 
 
 def _names(names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.contract import check_dataset
-from xrv_core.errors import ArgumentError
+from xrv_core.datasets.contract import check_dataset, whole_number
 from xrv_eval.alignment import Alignment, align, check_classifier
 from xrv_eval.bootstrap import cluster_codes
 from xrv_eval.leaks import check_training_data
@@ -130,15 +128,7 @@ def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluatio
 def _arguments(given: dict[str, Any]) -> dict[str, Any]:
     """The arguments that shape the result, checked, as plain data for the record."""
     least = {"batch_size": 1, "num_workers": 0, "bootstrap": 0, "seed": 0, "examples": 0}
-    checked: dict[str, Any] = {}
-    for name, low in least.items():
-        value = given[name]
-        try:
-            checked[name] = operator.index(value)
-        except TypeError:
-            checked[name] = low - 1
-        if isinstance(value, bool) or checked[name] < low:
-            raise ArgumentError(f"{name} must be an integer, {low} or more, got {value!r}.")
+    checked = {name: whole_number(name, given[name], low) for name, low in least.items()}
     return checked | {"device": None if given["device"] is None else str(given["device"])}
 
 
