@@ -40,6 +40,7 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/make_catalogue.py
+	$(BIN)/python docs/make_figures.py
 	XRV_CACHE_DIR=$$(mktemp -d) $(BIN)/python docs/make_paper_tables.py
 	XRV_CACHE_DIR=$$(mktemp -d) $(BIN)/python docs/make_label_differences.py
 
