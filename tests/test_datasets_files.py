@@ -163,6 +163,15 @@ def test_a_missing_image_is_named_and_counted(data: Path) -> None:
     assert d[0]["img"].shape == (1, 6, 5)
 
 
+def test_a_missing_image_can_wait_until_its_item_is_asked_for(data: Path) -> None:
+    write(data, "a/1.png,1,Mass", "c/1.png,1,")
+    d = files(data, on_error="defer")
+    assert (len(d), d.skipped) == (2, [])
+    assert d[0]["img"].shape == (1, 6, 5)
+    with pytest.raises(ImageMissing, match=whole(f"{data / 'images'}: no file 'c/1.png'. Check imgpath.")):
+        d[1]
+
+
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 def test_no_image_at_all_is_always_an_error(data: Path, on_error: str) -> None:
     path = write(data, "x.png,1,Mass")
@@ -244,7 +253,7 @@ def test_messages_name_the_official_table(data: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"on_error": "ignore"}, "on_error='ignore' is not a policy. Choose one of: raise, skip."),
+        ({"on_error": "ignore"}, "on_error='ignore' is not a policy. Choose one of: raise, skip, defer."),
         ({"labels": "loose"}, "labels='loose' is not a label policy. Choose one of: strict, torchxrayvision."),
     ],
 )

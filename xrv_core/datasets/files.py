@@ -26,6 +26,9 @@ __all__ = ["FileDataset"]
 
 _log = logging.getLogger(__name__)
 
+#: What may be done about rows whose image is not there.
+ON_ERROR = ("raise", "skip", "defer")
+
 
 class FileDataset(XrayDataset):
     """A dataset of image files.
@@ -48,7 +51,7 @@ class FileDataset(XrayDataset):
         csvpath: The metadata table; None fetches the hashed asset ``spec.tables[0]``.
         labels: "strict", or "torchxrayvision" for the labels of torchxrayvision 1.5.7.
         on_error: "raise" stops where rows name images that are not there; "skip" leaves such rows
-            out (``skipped`` tells which).
+            out (``skipped`` tells which); "defer" looks for an image when its item is asked for, not before.
         recipe: How pixels are read (DICOM look-up tables).
         **options: ``views``, ``unique_patients``, ``transform``, ``pathology_masks``,
             ``semantic_masks``: see ``XrayDataset``.
@@ -83,8 +86,8 @@ class FileDataset(XrayDataset):
         recipe: PixelRecipe | None = None,
         **options: Any,
     ) -> None:
-        if on_error not in ("raise", "skip"):
-            raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: raise, skip.")
+        if on_error not in ON_ERROR:
+            raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: {', '.join(ON_ERROR)}.")
         self.spec = spec
         self.label_policy = check_label_policy(labels)
         self.recipe = recipe or PixelRecipe()
@@ -216,8 +219,8 @@ class FileDataset(XrayDataset):
         return names.astype("str")
 
     def _rows_with_image(self, names: pd.Series[Any], on_error: str) -> NDArray[np.intp]:
-        """Positions of the rows whose image is there; a path outside ``imgpath`` is always an error."""
-        if self._source is None:
+        """Positions of the rows to keep, by whether their image is there; a path outside ``imgpath`` is an error."""
+        if self._source is None or on_error == "defer":
             return np.arange(len(names))
         absent = self._source.missing(names.tolist())
         if not absent:

@@ -233,7 +233,7 @@ def test_all_none_and_some() -> None:
             {"pathologies": ["Mass"], "prevalence": {"Nodule": 0.5}},
             "prevalence names 'Nodule', which is not drawn. Choose from: Mass.",
         ),
-        ({"on_error": "ignore"}, "on_error='ignore' is not a policy. Choose one of: raise, skip."),
+        ({"on_error": "ignore"}, "on_error='ignore' is not a policy. Choose one of: raise, skip, defer."),
         ({"imgpath": "images"}, "'phantom' draws its images and needs no files: leave imgpath out."),
         ({"csvpath": "a.csv"}, "'phantom' draws its images and needs no files: leave csvpath out."),
     ],

@@ -41,7 +41,7 @@ class PhantomDataset(XrayDataset):
         sites: The hospitals, out of "A", "B" and "C", which differ in exposure, contrast, noise, border and
             marker; None means all. A patient's hospital does not depend on the findings.
         labels: "strict" or "torchxrayvision": the same here, phantoms have one truth.
-        on_error: "raise" or "skip": the same here, no file can be missing.
+        on_error: "raise", "skip" or "defer": the same here, no file can be missing.
         **options: ``views``, ``unique_patients``, ``transform``, ``pathology_masks``, ``semantic_masks``: see
             ``XrayDataset``.
 
@@ -143,8 +143,8 @@ def _no_files(imgpath: object, csvpath: object, on_error: str) -> None:
     for name, path in (("imgpath", imgpath), ("csvpath", csvpath)):
         if path is not None:
             raise ArgumentError(f"'phantom' draws its images and needs no files: leave {name} out.")
-    if on_error not in ("raise", "skip"):
-        raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: raise, skip.")
+    if on_error not in ("raise", "skip", "defer"):
+        raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: raise, skip, defer.")
 
 
 def _whole(name: str, value: object, low: int, high: int | None) -> int:
