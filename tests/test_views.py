@@ -122,6 +122,11 @@ def test_a_merge_is_one_dataset_after_the_other() -> None:
     assert (m.why(5, "Mass"), m.why(8, "Mass")) == ({"Mass": 1.0}, {})
 
 
+def test_a_merge_calls_a_view_by_the_name_of_its_dataset() -> None:
+    merge = MergeDataset([toy("a").subset([0]).relabel(["Mass"]), toy("b")], pathologies=["Mass"])
+    assert merge.csv["source_name"].tolist() == ["a"] + ["b"] * 4
+
+
 def test_the_tree_is_that_of_the_paper() -> None:
     inner = toy("a").subset([0, 1])
     assert repr(MergeDataset([MergeDataset([inner, Stranger()]), toy("b")])) == "\n".join(

@@ -96,7 +96,8 @@ def _pathologies(datasets: Sequence[Dataset], wanted: str | Iterable[str] | None
             less = [name for name in names[0] if name not in own]
             more = [name for name in own if name not in names[0]]
             raise ArgumentError(
-                f"The labels of dataset {number} are not those of dataset 0: it lacks {less} and has {more} besides. "
+                f"MergeDataset: incorrect pathology alignment: dataset {number} lacks {less} of dataset 0's labels and "
+                f"has {more} besides. "
                 'Relabel or harmonize them first, or pass pathologies="union", "intersection" or a list of names.'
             )
     return names[0]
@@ -132,5 +133,8 @@ def _columns(csv: pd.DataFrame, columns: str) -> pd.DataFrame:
 
 
 def _name(dataset: Dataset) -> str:
-    spec = getattr(dataset, "spec", None)
-    return str(getattr(spec, "name", type(dataset).__name__))
+    """Registry name of a dataset or of the one that a view is of, else its class."""
+    inner: Any = dataset
+    while getattr(inner, "spec", None) is None and hasattr(inner, "dataset"):
+        inner = inner.dataset
+    return str(getattr(getattr(inner, "spec", None), "name", type(dataset).__name__))
