@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xrv_chexpert.paths import PATH, split_paths, swap_tops
 from xrv_core.datasets import ChexpertLabelled, release_folder
 from xrv_core.errors import TableError
 
-_PATH = r".+/patient\d+/study\d+/view\d+_(frontal|lateral)\.jpg"
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
 _RELEASES = ("CheXpert-v1.0", "CheXpert-v1.0-small", "CheXpert")
 _SEX = {"Male": "M", "Female": "F"}
@@ -24,36 +24,25 @@ class CheXpertImages(ChexpertLabelled):
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows with what their paths tell: common columns, and the number of the study."""
         paths = table["Path"].astype("str")
-        for row in np.flatnonzero(~paths.str.fullmatch(_PATH, na=False))[:1]:
+        found = split_paths(paths)
+        if found is None:
+            row = np.flatnonzero(~paths.str.fullmatch(PATH, na=False))[0]
             raise TableError(
                 f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, not the path of an image of "
                 f"{self.spec.name!r}, such as {_EXAMPLE!r}."
             )
-        tops, patients, studies, files = [], [], [], []
-        for path in paths.tolist():
-            top, one, two, three = path.rsplit("/", 3)
-            tops.append(top)
-            patients.append(one)
-            studies.append(two)
-            files.append(three)
-        patient, study, file = (pd.Series(names, dtype="str") for names in (patients, studies, files))
-        view = file.str.removesuffix(".jpg")
-        lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else view.str.endswith("lateral")
+        lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else found.lateral
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
         return table.assign(
-            patientid=patient.str.removeprefix("patient"),
-            study=study.str.removeprefix("study").astype(int),
-            source_uid="chexpert:" + patient + "_" + study + "_" + view,
+            patientid=found.patient,
+            study=found.study,
+            source_uid="chexpert:" + found.uid,
             view=frontal.mask(lateral, "L"),
-            split=_splits(tops),
+            split=found.folder.replace("val", "valid"),  # CheXlocalize says val
         )
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        paths = table["Path"].tolist()
-        tops = [path.rpartition("/patient")[0] for path in paths]
-        folders = {top: self._folder(top) for top in set(tops)}
-        names = [folders[top] + path[len(top) + 1 :] for top, path in zip(tops, paths, strict=True)]
-        return pd.Series(names, dtype="str")
+        return swap_tops(table["Path"], self._folder)
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         age = table.get("Age")
@@ -75,13 +64,6 @@ class CheXpertImages(ChexpertLabelled):
         names = (split, "val") if split == "valid" else (split,)  # CheXlocalize calls the folder val
         places = [f"{place}/{name}".lstrip("/") for place in ("", release, *_RELEASES) for name in names]
         return release_folder(self.source, *places) or f"{split}/"
-
-
-def _splits(tops: list[str]) -> pd.Series[Any]:
-    """``train``, ``valid`` or ``test``, of paths like ``CheXpert-v1.0/train``; CheXlocalize says ``val``."""
-    names = {top: top.rpartition("/")[2] for top in set(tops)}
-    names = {top: "valid" if name == "val" else name for top, name in names.items()}
-    return pd.Series([names[top] for top in tops], dtype="str")
 
 
 class CheXpertDataset(CheXpertImages):
