@@ -74,14 +74,19 @@ def chexpert_labels(
     Raises:
         TableError: A cell is something else than 1, 0, -1 or blank.
     """
-    values = np.column_stack([_numbers(table[_COLUMN_OF.get(name, name)], where) for name in pathologies])
+    values = np.empty((len(table), len(pathologies)), dtype=np.float32)
+    for column, name in enumerate(pathologies):
+        values[:, column] = _numbers(table[_COLUMN_OF.get(name, name)], where)
     if _NO_FINDING in table.columns:
-        healthy = (_numbers(table[_NO_FINDING], where) == 1)[:, np.newaxis]
-        absent = healthy & np.array([clears_devices or name != _DEVICES for name in pathologies])
-        values[absent & np.isnan(values) if policy == "strict" else absent] = 0
-    values[np.isnan(values)] = _MEANING[blank]
+        healthy = np.flatnonzero(_numbers(table[_NO_FINDING], where) == 1)
+        absent = np.array([clears_devices or name != _DEVICES for name in pathologies])
+        cells = values[healthy]
+        cells[absent & np.isnan(cells) if policy == "strict" else np.broadcast_to(absent, cells.shape)] = 0
+        values[healthy] = cells
+    if blank != "nan":
+        values[np.isnan(values)] = _MEANING[blank]
     values[values == -1] = _MEANING[uncertain]
-    return values.astype(np.float32)
+    return values
 
 
 class ChexpertLabelled(FileDataset):
@@ -153,10 +158,11 @@ def _checked(argument: str, value: str, peer: bool) -> str:
 def _numbers(cells: pd.Series[Any], where: object) -> NDArray[np.float64]:
     """1, 0, -1 and NaN."""
     numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.flatnonzero(cells.notna().to_numpy() & ~np.isin(numbers, (-1, 0, 1)))
-    if len(wrong):
-        raise TableError(
-            f"{where}: {len(wrong)} of {len(cells)} cells of {cells.name!r} are not 1, 0, -1 or blank; "
-            f"the first is {str(cells.iloc[wrong[0]])!r}. Compare the file with its source."
-        )
-    return numbers
+    known = (numbers == 0) | (np.abs(numbers) == 1)
+    if known.all() or (known | cells.isna().to_numpy()).all():
+        return numbers
+    wrong = np.flatnonzero(~known & cells.notna().to_numpy())
+    raise TableError(
+        f"{where}: {len(wrong)} of {len(cells)} cells of {cells.name!r} are not 1, 0, -1 or blank; "
+        f"the first is {str(cells.iloc[wrong[0]])!r}. Compare the file with its source."
+    )

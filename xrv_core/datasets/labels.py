@@ -44,16 +44,17 @@ def term_labels(
     for column, names in enumerate(terms.values()):
         for name in names:
             column_of.setdefault(name, []).append(column)
-    matrix = np.zeros((len(distinct), len(terms)), dtype=np.float32)
-    rows, columns = [], []
-    for row, cell in enumerate(distinct.tolist()):
-        if not cell.strip():
-            matrix[row] = np.nan
-        for term in cell.split(separator):
-            for column in column_of.get(term.strip(), ()):
-                rows.append(row)
-                columns.append(column)
-    matrix[rows, columns] = 1  # at once: single assignments take most of the time
+    cells_of = distinct.tolist()
+    matrix = np.zeros((len(cells_of), len(terms)), dtype=np.float32)
+    matrix[[not cell.strip() for cell in cells_of]] = np.nan
+    # and of those, each distinct term once
+    rows = np.repeat(np.arange(len(cells_of)), [cell.count(separator) + 1 for cell in cells_of])
+    term, found = pd.factorize(np.array(separator.join(cells_of).split(separator), dtype=object))
+    means = np.zeros((len(found), len(terms)), dtype=bool)
+    for i, name in enumerate(found):
+        means[i, column_of.get(name.strip(), [])] = True
+    at, columns = np.nonzero(means[term])
+    matrix[rows[at], columns] = 1
     return matrix[codes]
 
 

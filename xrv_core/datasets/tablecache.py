@@ -49,6 +49,7 @@ _SMALL = 20_000  # bytes of a table that is parsed as quickly as it is found in 
 _ROOM = 1_000_000_000  # bytes
 # Code that was changed after it was imported is not the code that runs. Ours is imported by the plugins' own.
 _IMPORTED, _MARGIN = time.time(), 10.0  # seconds
+_STAMPED = os.name == "posix"  # elsewhere a crash may leave a file of full size that was not wholly written
 _LIBRARIES = ("numpy", "pandas", "pyarrow")
 
 
@@ -127,7 +128,7 @@ class IndexFile:
         end = _START + note["size"]
         if end + length != len(body):
             return None
-        if (changed != _stamp(seal) or os.name != "posix") and _checksum(body, end) != note["checksum"]:
+        if not (_STAMPED and changed == _stamp(seal)) and _checksum(body, end) != note["checksum"]:
             return None
         return unpacked(note["index"], body, _START)
 

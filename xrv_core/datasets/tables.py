@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xrv_core.datasets.arrowcsv import read_with_arrow
 from xrv_core.datasets.labelled import COMMON_COLUMNS
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
@@ -109,7 +110,10 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFra
 
 
 def _read_csv(path: Path, text: Iterable[str], options: Mapping[str, Any]) -> pd.DataFrame:
-    table: pd.DataFrame = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False, **options)
+    text = tuple(text)
+    table = None if options else read_with_arrow(path, text)
+    if table is None:
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False, **options)
     return table
 
 

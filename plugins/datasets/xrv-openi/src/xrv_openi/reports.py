@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pandas as pd
 from xrv_core.errors import PathMissing, TableError
 
 _SECTIONS = {"COMPARISON": "comparison", "INDICATION": "indication", "FINDINGS": "findings", "IMPRESSION": "impression"}
+_BLOCK = 512  # bytes, of a tar archive
 _AGAIN = "Download it again, and compare sizes or checksums with the source."
 
 
@@ -45,6 +47,10 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
         for file in sorted(path.rglob("*.xml")):
             yield file.relative_to(path).as_posix(), file.read_bytes()
         return
+    quick = _plain_files(path)
+    if quick is not None:
+        yield from ((name, data) for name, data in quick if name.endswith(".xml"))
+        return
     try:
         with tarfile.open(path) as archive:
             for member in archive:
@@ -53,6 +59,31 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.name, file.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise TableError(f"{path}: damaged archive ({error}). {_AGAIN}") from error
+
+
+def _plain_files(path: Path) -> list[tuple[str, bytes]] | None:
+    """Names and bytes of the files of a .tar.gz whose entries are all plain, as the published one's are.
+
+    That is what tarfile gives in four times the time; None where an archive has anything else in it, or is damaged.
+    """
+    try:
+        with gzip.open(path) as file:
+            data = file.read()
+        files, at = [], 0
+        while (head := data[at : at + _BLOCK]).strip(b"\0"):
+            size = int(head[124:136].strip(b"\0 "), 8)
+            checksum = int(head[148:156].strip(b"\0 "), 8)
+            at += _BLOCK
+            plain = head[156:157] in (b"0", b"5", b"\0") and not head[345:500].strip(b"\0")
+            intact = checksum == sum(head[:148]) + sum(b" " * 8) + sum(head[156:])
+            if not plain or not intact or not 0 <= size <= len(data) - at:
+                return None
+            if head[156:157] != b"5":
+                files.append((head[:100].rstrip(b"\0").decode("ascii"), data[at : at + size]))
+            at += -(-size // _BLOCK) * _BLOCK
+    except (ValueError, OSError, EOFError, zlib.error):
+        return None
+    return files or None
 
 
 def _parse(data: bytes, name: str) -> ElementTree.Element:

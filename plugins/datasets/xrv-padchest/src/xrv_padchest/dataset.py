@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets import FileDataset, days_from_first, substring_labels, term_labels
+from xrv_core.datasets.parts import select_rows
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 
@@ -39,7 +40,7 @@ class PadChestDataset(FileDataset):
         keep = ~table["ImageID"].isin(list(broken_files()))
         if self.label_policy == "torchxrayvision":
             keep &= table["Labels"].notna() & (2019 - table["PatientBirth"] > 10)
-        return table[keep]
+        return select_rows(table, keep)
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
         return table["ImageID"]
@@ -60,7 +61,7 @@ class PadChestDataset(FileDataset):
         of_label, telling, silent = terms()
         codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # a sixth of them are different
         lists = pd.Series(cells).str.strip("[]").str.replace("'", "")
-        there = {term.strip() for cell in lists.dropna().tolist() for term in cell.split(",")}
+        there = set(map(str.strip, ",".join(lists.dropna()).split(",")))
         for term in sorted(there.difference(telling, silent))[:1]:
             raise TableError(
                 f"{self.csvpath}: {term!r} in 'Labels' is no term of {self.spec.name!r}, so that it is not known which "

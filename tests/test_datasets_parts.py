@@ -1,0 +1,57 @@
+"""Big tables and their texts, taken apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xrv_core.datasets import parts
+from xrv_core.datasets.parts import coded_parts, select_rows
+
+STORAGE = [pd.StringDtype(storage, na_value=np.nan) for storage in ("pyarrow", "python")]
+TEXTS = st.lists(st.lists(st.sampled_from(["", "a", "b", "é"]), min_size=2, max_size=2).map("/".join), min_size=1)
+
+
+@pytest.mark.parametrize("dtype", STORAGE, ids=["pyarrow", "python"])
+@given(texts=TEXTS)
+def test_parts_are_what_split_gives(dtype: Any, texts: list[str]) -> None:
+    found = coded_parts(pd.Series(texts, dtype=dtype), "/")
+    assert found is not None
+    codes, names = found
+    assert [[names[i] for i in row] for row in codes.tolist()] == [text.split("/") for text in texts]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("dtype", STORAGE, ids=["pyarrow", "python"])
+@pytest.mark.parametrize("texts", [["a/b", "a"], ["a", None], []])
+def test_texts_of_different_depth_have_no_parts_in_common(dtype: Any, texts: list[Any]) -> None:
+    assert coded_parts(pd.Series(texts, dtype=dtype), "/") is None
+
+
+def test_a_part_of_a_column_is_split_alone() -> None:
+    whole = pd.Series(["x", "a/b", "c/d", "y"], dtype=STORAGE[0])
+    codes, names = coded_parts(whole.iloc[1:3], "/") or (None, None)
+    assert names == ["a", "b", "c", "d"]
+    np.testing.assert_array_equal(codes, [[0, 1], [2, 3]])
+
+
+@settings(max_examples=60)
+@given(keep=st.lists(st.booleans(), min_size=1, max_size=12), runs=st.sampled_from([0, 200]), twice=st.booleans())
+def test_rows_are_those_that_pandas_selects(keep: list[bool], runs: int, twice: bool) -> None:
+    table = pd.DataFrame({"text": [f"t{i}" if i % 3 else None for i in range(len(keep))], "n": range(len(keep))})
+    table["whole"] = pd.Series([i if i % 2 else pd.NA for i in range(len(keep))], dtype="Int64")
+    table = table.astype({"text": STORAGE[0]})
+    table["old"] = table["text"].astype(STORAGE[1])
+    mask = pd.Series(keep)
+    if twice:  # texts in several pieces
+        table = pd.concat([table, table], ignore_index=True)
+        mask = pd.concat([mask, ~mask], ignore_index=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "_RUNS", runs)
+        found = select_rows(table, mask)
+    pd.testing.assert_frame_equal(found, table[mask].reset_index(drop=True), check_exact=True)

@@ -1,0 +1,70 @@
+"""Take big tables and the texts in them apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xrv_core.datasets.columns import text_dtype
+
+__all__ = ["coded_parts", "select_rows"]
+
+_RUNS = 200
+
+
+def coded_parts(texts: pd.Series[Any], separator: str) -> tuple[NDArray[np.intp], list[str]] | None:
+    """The parts of N texts between separators, each distinct part once.
+
+    Args:
+        texts: N texts.
+        separator: What stands between the parts.
+
+    Returns:
+        ``[N, K]`` positions in a list of the distinct parts, and that list; None where the texts do not all have the
+        same number K of parts, or one is missing.
+    """
+    if not len(texts) or texts.isna().any():
+        return None
+    flat, ends = (_split_by_arrow if texts.dtype == text_dtype() else _split)(texts, separator)
+    count = int(ends[1])
+    if not np.array_equal(ends, np.arange(len(texts) + 1) * count):
+        return None
+    codes, names = pd.factorize(flat)
+    return codes.reshape(-1, count), names.tolist()
+
+
+def _split(texts: pd.Series[Any], separator: str) -> tuple[Any, NDArray[np.int64]]:
+    lists = [text.split(separator) for text in texts.tolist()]
+    return pd.Series([part for parts in lists for part in parts]), np.cumsum([0, *map(len, lists)])
+
+
+def _split_by_arrow(texts: pd.Series[Any], separator: str) -> tuple[Any, NDArray[np.int64]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = texts.array.__arrow_array__()
+    lists = pa.concat_arrays(pc.split_pattern(whole, separator).chunks)
+    return pd.Series(text_dtype().__from_arrow__(lists.values)), lists.offsets.to_numpy()
+
+
+def select_rows(table: pd.DataFrame, keep: pd.Series[Any]) -> pd.DataFrame:
+    """The rows where ``keep`` is True, numbered anew; where few others lie between, texts are not copied."""
+    wanted = keep.to_numpy(dtype=bool)
+    runs = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).reshape(-1, 2)
+    if len(runs) > _RUNS:
+        return table[wanted].reset_index(drop=True)
+    columns = {name: _select(column, wanted, runs) for name, column in table.items()}
+    return pd.DataFrame(columns, index=pd.RangeIndex(int(wanted.sum())), copy=False)
+
+
+def _select(column: pd.Series[Any], wanted: NDArray[np.bool_], runs: NDArray[np.intp]) -> Any:
+    if column.dtype != text_dtype():
+        return column.array[wanted]
+    import pyarrow as pa
+
+    whole: Any = column.array.__arrow_array__()
+    chunks = [chunk for first, last in runs.tolist() for chunk in whole.slice(first, last - first).chunks]
+    return text_dtype().__from_arrow__(pa.chunked_array(chunks, whole.type))
