@@ -176,6 +176,16 @@ def test_a_network_that_looks_at_values_cannot_be_exported() -> None:
     assert set(found) == {"export", "device_move"}, found
 
 
+def test_a_model_that_gives_other_values_on_an_accelerator_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no accelerator is at hand, the CPU plays one."""
+    monkeypatch.setattr("xrv_core.testing.model_checks_devices._accelerator", lambda: "cpu")
+    (right,) = run_model_checks("classifier", right_models.NET, only=["accelerator"])
+    assert right.status == "passed"
+    toy = wrong("classifier", wrong_models_places, "HalvesOnTheWay")
+    found = failed(run_model_checks("classifier", toy, only=["accelerator"]))
+    assert found["accelerator"].startswith("on cpu, 'out' differs by up to")
+
+
 def test_code_that_touches_what_belongs_to_everybody_is_caught_at_its_import() -> None:
     spec = dataclasses.replace(right_models.NET, factory="wrong_toy_import:Toy")
     found = failed(run_model_checks("classifier", spec, only=["listing_is_light", "import_touches_nothing"]))
@@ -204,7 +214,7 @@ def test_every_check_has_a_toy_that_it_catches() -> None:
     caught = {name for *_, names in TOYS for name in names.split()}
     caught |= {name for *_, names in WRONG_SPECS for name in names.split()}
     every = {name for checks in MODEL_CHECKS.values() for name in checks}
-    assert caught | {*SLOW, "accelerator"} == every, "an accelerator is not at hand everywhere"
+    assert caught | {*SLOW, "accelerator"} == every, "the others have tests of their own"
 
 
 def test_every_toy_is_tried() -> None:
@@ -212,4 +222,4 @@ def test_every_toy_is_tried() -> None:
     for module in (wrong_models, wrong_models_places, wrong_models_others):
         toys = {n for n, v in vars(module).items() if getattr(v, "__module__", "") == module.__name__ and n[0] != "_"}
         here = {toy for name, toy in tried if name == module.__name__}
-        assert toys == here | ({"BranchesOnPixels", "ShapeOfItsOwn"} & toys)
+        assert toys == here | ({"BranchesOnPixels", "HalvesOnTheWay", "ShapeOfItsOwn"} & toys)

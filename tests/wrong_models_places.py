@@ -148,6 +148,13 @@ class StaysBehind(ToyNet):
         return out if out.device.type == "meta" else out * self.scale[0].to(out.dtype)
 
 
+class HalvesOnTheWay(ToyNet):
+    def to(self, *arguments: Any, **options: Any) -> Any:
+        with torch.no_grad():
+            self.classifier.weight.mul_(0.5)
+        return super().to(*arguments, **options)
+
+
 class BranchesOnPixels(ToyNet):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         out = super().features(x)

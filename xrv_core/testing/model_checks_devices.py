@@ -45,7 +45,7 @@ def device_move(subject: ModelSubject) -> Iterator[str]:
 
 def accelerator(subject: ModelSubject) -> Iterator[str]:
     """On the accelerator of this machine it gives what it gives on the CPU."""
-    device = next((name for name in ("cuda", "mps") if getattr(torch, name).is_available()), None)
+    device = _accelerator()
     if device is None:
         raise NotApplicable("this machine has no accelerator")
     expected = subject.alone
@@ -53,6 +53,10 @@ def accelerator(subject: ModelSubject) -> Iterator[str]:
     with torch.no_grad():
         found = subject.run(model, subject.batch[:1].to(device))
     yield from (f"on {device}, {d}" for d in differences(found, expected, _DEVICE))
+
+
+def _accelerator() -> str | None:
+    return next((name for name in ("cuda", "mps") if getattr(torch, name).is_available()), None)
 
 
 def bfloat16(subject: ModelSubject) -> Iterator[str]:
