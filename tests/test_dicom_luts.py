@@ -55,7 +55,7 @@ PLAIN = scaled(VALUES, 0, 4095)
 
 def test_recipe_is_plain_data_and_frozen() -> None:
     assert PixelRecipe() == PixelRecipe(modality_lut=False, voi_lut=False)
-    assert repr(VOI) == "PixelRecipe(modality_lut=False, voi_lut=True)"
+    assert repr(VOI) == "PixelRecipe(modality_lut=False, voi_lut=True, fix_monochrome=True)"
     with pytest.raises(AttributeError):
         VOI.voi_lut = False  # type: ignore[misc]
 
@@ -79,6 +79,8 @@ def test_a_negative_slope_inverts() -> None:
 def test_monochrome1_is_inverted_after_the_slope() -> None:
     edit = edited(RescaleSlope=-1, RescaleIntercept=0)
     np.testing.assert_allclose(decoded(edit, MODALITY, kind="MONOCHROME1"), PLAIN, atol=1e-3)
+    as_stored = PixelRecipe(modality_lut=True, fix_monochrome=False)
+    np.testing.assert_allclose(decoded(edit, as_stored, kind="MONOCHROME1"), -PLAIN, atol=1e-3)
 
 
 def test_a_slope_without_intercept_and_an_empty_one() -> None:

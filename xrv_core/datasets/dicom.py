@@ -11,7 +11,8 @@ overlays, are removed. A recipe's options for grey images, in this order:
   (range of its entries) or else the first window: LINEAR, LINEAR_EXACT or SIGMOID, whose output, from darkest
   to brightest, is [-1024, 1024]. A file with neither is left as it is.
 
-MONOCHROME1 is inverted last. Colour and palettes become luminance, as in ``load_image``.
+MONOCHROME1 is inverted last, unless ``fix_monochrome=False``. Colour and palettes become luminance, as in
+``load_image``.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.floa
             f"{name}: damaged or invalid DICOM ({' '.join(str(error).split())}). Download or copy it again, "
             "and compare sizes or checksums with the source."
         ) from error
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
+    if recipe.fix_monochrome and dataset.PhotometricInterpretation == "MONOCHROME1":
         np.negative(image, out=image)
     return image[np.newaxis]
 

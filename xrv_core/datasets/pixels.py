@@ -13,15 +13,17 @@ __all__ = ["PixelRecipe", "luminance", "scale_pixels"]
 
 @dataclass(frozen=True, kw_only=True)
 class PixelRecipe:
-    """How pixels are made from a file, kept with a dataset for the record. Both options concern DICOM only.
+    """How pixels are made from a file, kept with a dataset for the record. All options concern DICOM only.
 
     Args:
         modality_lut: Apply the modality LUT (rescale slope and intercept, or a LUT sequence).
         voi_lut: Apply the modality LUT, then the file's first VOI LUT or window.
+        fix_monochrome: Invert MONOCHROME1, in which the lowest value is white.
     """
 
     modality_lut: bool = False
     voi_lut: bool = False
+    fix_monochrome: bool = True
 
 
 def scale_pixels(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
