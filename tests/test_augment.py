@@ -16,6 +16,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from xrv_core.datasets import XRayCenterCrop, XRayResizer, apply_transform
+from xrv_core.datasets.augment import apply_in_step
 from xrv_core.errors import ArgumentError
 
 
@@ -227,3 +228,20 @@ def test_errors_of_the_transform_pass_unchanged(fails_at: int) -> None:
     torch.manual_seed(0)
     torch.rand(())
     assert torch.rand(()) == after_one  # also then, as if only the image had been transformed
+
+
+def test_in_step_without_conversion_and_from_a_seed() -> None:
+    def noisy(x: np.ndarray) -> np.ndarray:
+        return x + np.random.rand() + float(torch.rand(())) + random.random()
+
+    image, masks = np.zeros((1, 2, 2)), {"pathology_masks": {0: np.ones((1, 2, 2))}}
+    before = random.getstate(), torch.get_rng_state(), np.random.get_state()[1].copy()
+    out, moved = apply_in_step(noisy, image, masks, seed=3)
+    again, _ = apply_in_step(noisy, image, masks, seed=3)
+    assert isinstance(out, np.ndarray)
+    np.testing.assert_allclose(moved["pathology_masks"][0], out + 1)
+    np.testing.assert_array_equal(again, out)
+    assert apply_in_step(noisy, image, {}, seed=4)[0][0, 0, 0] != out[0, 0, 0]
+    assert random.getstate() == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert (np.random.get_state()[1] == before[2]).all()

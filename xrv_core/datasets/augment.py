@@ -16,7 +16,7 @@ from xrv_core.torchvision_guard import import_torchvision
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["apply_transform"]
+__all__ = ["apply_in_step", "apply_transform"]
 
 _MASKS = ("pathology_masks", "semantic_masks")
 
@@ -47,7 +47,7 @@ def apply_transform(transform: Callable[..., Any], sample: Mapping[str, Any]) ->
     if _is_v2(transform):
         image, masks = _together(transform, sample["img"], masks)
     else:
-        image, masks = _one_by_one(transform, sample["img"], masks)
+        image, masks = apply_in_step(transform, sample["img"], masks)
     result: dict[str, Any] = {**sample, "img": _tensor(image, transform, "image")}
     size = result["img"].shape[-2:]
     for kind, group in masks.items():
@@ -85,10 +85,26 @@ def _together(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) 
     return out["img"], {kind: out[kind] for kind in masks}
 
 
-def _one_by_one(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """One call for each, all with the image's random numbers."""
+def apply_in_step(
+    transform: Callable[..., Any], image: Any, masks: Mapping[str, Mapping[Any, Any]], seed: int | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """Call ``transform`` on an image and on every mask, all with the image's random numbers.
+
+    Args:
+        transform: Gets what ``image`` and masks are, and returns anything.
+        image: Handed over as it is.
+        masks: Masks by kind and key.
+        seed: Draw the random numbers from this seed, and leave the random state of the process as it was.
+
+    Returns:
+        What the transform returned for the image, and for the masks.
+    """
+    if seed is not None:
+        with _random_state_kept():
+            _set_random_state(_state_of(seed))
+            return apply_in_step(transform, image, masks)
     if not any(masks.values()):
-        return transform(image), masks
+        return transform(image), dict(masks)
     before = _random_state()
     out = transform(image)
     with _random_state_kept():
@@ -113,6 +129,13 @@ def _random_state() -> tuple[Any, Any, Any]:
     import torch
 
     return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # what users' code draws from
+
+
+def _state_of(seed: int) -> tuple[Any, Any, Any]:
+    import torch
+
+    legacy = np.random.RandomState(seed)  # the kind of state that numpy's global generator has
+    return random.Random(seed).getstate(), legacy.get_state(), torch.Generator().manual_seed(seed).get_state()  # noqa: S311
 
 
 def _set_random_state(state: tuple[Any, Any, Any]) -> None:
