@@ -145,7 +145,8 @@ def test_the_tree_is_that_of_the_paper() -> None:
 def test_labels_that_do_not_agree() -> None:
     a, b = toy("a"), toy("b", names="Nodule Hernia")
     text = (
-        "The labels of dataset 1 are not those of dataset 0: it lacks ['Mass'] and has ['Hernia'] besides. "
+        "MergeDataset: incorrect pathology alignment: dataset 1 lacks ['Mass'] of dataset 0's labels and has "
+        "['Hernia'] besides. "
         'Relabel or harmonize them first, or pass pathologies="union", "intersection" or a list of names.'
     )
     with pytest.raises(ArgumentError, match=whole(text)):
