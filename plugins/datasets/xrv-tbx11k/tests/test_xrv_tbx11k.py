@@ -237,6 +237,7 @@ def same(imgpath: Path, reference: Any, split: str) -> tuple[Any, Any]:
     assert d.pathologies == theirs.pathologies
     assert d.csv["file_name"].tolist() == theirs.csv["file_name"].tolist()
     np.testing.assert_array_equal(d.labels, theirs.labels)
+    assert [[list(box) for box in boxes] for boxes in d.csv["bbox"]] == theirs.csv["bbox"].tolist()
     for i in range(len(d)):
         np.testing.assert_array_equal(d[i]["img"].numpy(), theirs[i]["img"])
     return d, theirs

@@ -16,7 +16,9 @@ Boxes = dict[str, dict[str, list[Box]]]
 
 
 def read_coco(data: bytes, path: Path, owner: str, labels: tuple[str, ...]) -> tuple[pd.DataFrame, Boxes]:
-    """The table of images, and boxes ``(x, y, width, height)`` by file name, then by category.
+    """The table of images, with the list of its boxes as ``bbox``, and boxes by file name, then by category.
+
+    Boxes are ``(x, y, width, height)``.
 
     Args:
         data: The JSON file.
@@ -42,6 +44,7 @@ def read_coco(data: bytes, path: Path, owner: str, labels: tuple[str, ...]) -> t
     images = _table(found["images"], path, owner)
     file_of = dict(zip(images["id"], images["file_name"], strict=True))
     boxes: Boxes = {}
+    drawn: dict[str, list[Box]] = {}
     for entry in found["annotations"]:
         image, category = file_of.get(entry.get("image_id")), categories.get(entry.get("category_id"))
         box = _box(entry.get("bbox"))
@@ -51,6 +54,8 @@ def read_coco(data: bytes, path: Path, owner: str, labels: tuple[str, ...]) -> t
                 f"image_id {entry.get('image_id')}, category_id {entry.get('category_id')}, bbox {entry.get('bbox')}."
             )
         boxes.setdefault(image, {}).setdefault(category, []).append(box)
+        drawn.setdefault(image, []).append(box)
+    images["bbox"] = [drawn.get(name, []) for name in images["file_name"]]
     return images, boxes
 
 
