@@ -183,13 +183,16 @@ class BackboneClassifier(nn.Module):
         """
         batch, single = as_batch(x)
         with evaluating(self), torch.no_grad():  # inference mode would taint tensors that backbones cache
-            out = self(batch.to(self.classifier.weight.device))
-            probabilities = out if self.op_threshs is not None else activated(out, self.activation)
+            probabilities = self._probabilities(self(batch.to(self.classifier.weight.device)))
         rows = [
             {name: p for name, p, trained in zip(self.pathologies, row, self.trained, strict=True) if trained}
             for row in probabilities.tolist()
         ]
         return rows[0] if single else rows
+
+    def _probabilities(self, out: torch.Tensor) -> torch.Tensor:
+        """What ``predict`` makes of what ``forward`` gave."""
+        return out if self.op_threshs is not None else activated(out, self.activation)
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
         x = check_input(x).to(self.classifier.weight.dtype)
