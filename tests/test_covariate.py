@@ -132,6 +132,16 @@ def test_splits_are_tolerant_of_rounding() -> None:
     assert [len(d) for d in shift(d1, d2, splits=[0.7, 0.2, 0.1]).values()] == [140, 40, 20]
 
 
+def test_patients_of_images_without_a_collection_stay_together() -> None:
+    patients = [f"p{i // 4}" for i in range(80)]
+    d1, d2 = site("a", [0, 1] * 40, patients), site("b", [0, 1] * 40, patients)
+    for d in (d1, d2):
+        d.csv["source_uid"] = d.csv["source_uid"].str.replace(":", "-")
+    made = shift(d1, d2)
+    sides = [set(d.csv["patientid"]) for d in made.values()]
+    assert sum(map(len, sides)) == len(set.union(*sides))
+
+
 def test_by_image_uses_every_image() -> None:
     patients = ["p1"] * 4 + ["p2"] * 4 + ["p3"] * 4 + ["p4"] * 4
     d1, d2 = site("a", [0, 1] * 8, patients), site("b", [0, 1] * 8, patients)

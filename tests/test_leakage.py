@@ -85,6 +85,12 @@ def test_strangers_are_compared_too() -> None:
     assert check_leakage(Stranger(), Stranger(rows=3)).found() == ["images", "patients"]
 
 
+def test_patients_of_images_without_a_collection_are_compared() -> None:
+    train, test = Stranger(), Stranger(rows=3)
+    test.csv["source_uid"] = ["t0", "t1", "t2"]
+    assert check_leakage(train, test).patients["patient"].tolist() == ["/s0", "/s1"]
+
+
 # -- by fact
 
 

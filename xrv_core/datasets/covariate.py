@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xrv_core.datasets.covariate_plan import MODES, Counts, cell_counts, deal, home_cells
 from xrv_core.datasets.labelled import tree
 from xrv_core.datasets.merge import MergeDataset
+from xrv_core.datasets.overlaps import collections_in
 from xrv_core.datasets.views import SubsetDataset, View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, Sample
@@ -145,7 +146,7 @@ def _keys(dataset: Dataset, target: NDArray[np.float32], by: str | None) -> pd.S
     images = csv["source_uid"].astype("str")
     if by is None:
         return images
-    collection = images.str.partition(":")[0]  # patient 7 of one collection is not patient 7 of another
+    collection = collections_in(images)  # patient 7 of one collection is not patient 7 of another
     groups: pd.Series[Any] = (collection + "/" + csv[by].astype("str")).where(csv[by].notna(), images)
     return groups
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.overlaps import collections_in
 from xrv_core.datasets.thumbnails import png_uri
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
@@ -181,8 +182,7 @@ def _name(dataset: Any) -> str:
 def _collections(csv: pd.DataFrame) -> pd.Series[Any]:
     """The collection of each row: patient 7 of one is not patient 7 of another."""
     uids = csv.get("source_uid", pd.Series("", index=csv.index)).astype("str").fillna("")
-    parts = uids.str.partition(":")
-    return parts[0].where(parts[1] == ":", "") if len(csv) else uids
+    return collections_in(uids)
 
 
 def _counts(csv: pd.DataFrame, column: str) -> dict[str, int]:

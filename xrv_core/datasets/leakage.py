@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.overlaps import Overlap, between, leaves
+from xrv_core.datasets.overlaps import Overlap, between, collections_in, leaves
 from xrv_core.datasets.tables import read_table
 from xrv_core.errors import ArgumentError, LeakageError
 from xrv_core.protocols import Dataset
@@ -161,7 +161,7 @@ def _identities(dataset: Dataset, id_map: pd.DataFrame | None) -> pd.DataFrame:
             [["item", "same_as", "patientid"]].rename(columns={"same_as": "uid"})
         ]  # fmt: skip
     names = pd.concat(frames, ignore_index=True)
-    names["collection"] = names["uid"].str.partition(":")[0]
+    names["collection"] = collections_in(names["uid"])
     patient = names["collection"] + "/" + names["patientid"].astype("str")
     names["patient"] = patient.where(names["patientid"].notna())
     return names

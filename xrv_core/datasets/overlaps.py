@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Overlap", "between", "collection_of", "leaves", "training_overlaps"]
+import pandas as pd
+
+__all__ = ["Overlap", "between", "collection_of", "collections_in", "leaves", "training_overlaps"]
 
 
 class Overlap(NamedTuple):
@@ -39,6 +41,12 @@ def _facts() -> dict[str, Any]:
 def collection_of(name: str) -> str:
     """The collection that the images of the dataset ``name`` belong to."""
     return str(_facts()["collections"].get(name, name))
+
+
+def collections_in(source_uids: pd.Series[Any]) -> pd.Series[Any]:
+    """The collection of each image: what stands before the first colon; "" where there is none."""
+    names = source_uids.astype("str")
+    return names.str.partition(":")[0].where(names.str.contains(":", regex=False), "") if len(names) else names
 
 
 def between(one: str, other: str) -> Overlap | None:
