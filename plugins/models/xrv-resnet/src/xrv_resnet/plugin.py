@@ -21,7 +21,7 @@ _NOTE = (
 )
 _NOTES = {
     "00000001_000.png": _NOTE,
-    "16747_3_1.jpg": _NOTE + " The model resized this image from 885 to 512 pixels; releases of that time did so "
+    "16747_3_1.jpg": _NOTE + " The model resized this image from 885 to 512 pixels; older releases did so "
     "without anti-aliasing, so if this image alone differs, that is why (not verified, the weights were not at hand).",
 }
 
