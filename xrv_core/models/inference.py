@@ -99,17 +99,10 @@ def run_over(
         XrvError: What the dataset says about an item.
     """
     items = _Items(dataset, getattr(model, "input_resolution", None) or _USUAL_SIDE)
-    loader: Any = torch.utils.data.DataLoader(
-        items,  # type: ignore[arg-type]
-        batch_size=loading.batch_size,
-        num_workers=loading.num_workers,
-        collate_fn=items.collate,
-        generator=torch.Generator().manual_seed(0),  # else it draws from the global generator
-    )
     shape: tuple[int, ...] = ()
     # inference mode would taint what a model caches
     with _at_work(model, loading.device) as device, torch.no_grad():
-        for numbers, images in _bar(loader, loading.progress, verb):
+        for numbers, images in _bar(items.loader(loading), loading.progress, verb):
             if shape and tuple(images.shape[-2:]) != shape:
                 raise items.size_error(numbers[0], images.shape[-2:], shape)
             shape = tuple(images.shape[-2:])
@@ -158,6 +151,16 @@ class _Items:
                 "beside the wrong labels. Mend the dataset."
             )
         return image.as_subclass(torch.Tensor).to(torch.float32)
+
+    def loader(self, loading: Loading) -> Any:
+        """Batches of them, in order."""
+        return torch.utils.data.DataLoader(
+            self,  # type: ignore[arg-type]
+            batch_size=loading.batch_size,
+            num_workers=loading.num_workers,
+            collate_fn=self.collate,
+            generator=torch.Generator().manual_seed(0),  # else it draws from the global generator
+        )
 
     def collate(self, items: list[Any]) -> tuple[list[int], torch.Tensor] | XrvError:
         """Stack the images only; masks of any number and kind stay behind."""
