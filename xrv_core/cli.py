@@ -251,7 +251,13 @@ def _model_row(spec: Spec) -> tuple[Any, ...]:
         labels = sum(spec.trained)
     elif isinstance(spec, SegmenterSpec):
         labels = len(spec.structures)
-    return spec.name, labels, spec.input_resolution or "any", weights_state(spec.weights), spec.title
+    return (
+        spec.name,
+        labels,
+        spec.input_resolution or "any",
+        weights_state(spec.weights) if not spec.weights_given else "yours, by path",
+        spec.title,
+    )
 
 
 def _offers(plugin: Plugin) -> str:
