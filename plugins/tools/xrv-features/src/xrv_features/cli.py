@@ -1,0 +1,176 @@
+"""``xrv features MODEL DATASET --out FOLDER``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import xrv_core
+from xrv_core.dataset_options import dataset_options, open_dataset, parse_options
+from xrv_core.errors import ArgumentError, UnknownName
+
+if TYPE_CHECKING:
+    from xrv_core import CommandSpec
+
+__all__ = ["command"]
+
+_WANTED = (
+    "out", "overwrite", "pool", "color", "projection", "neighbors", "min_dist", "seed", "batch_size", "num_workers",
+    "device",
+)  # fmt: skip
+_DATASET = ("imgpath", "csvpath", "options", "views")
+
+
+def command(spec: CommandSpec) -> click.Command:
+    """Build the command."""
+    return click.Command(
+        spec.name,
+        callback=_run,
+        short_help=spec.title,
+        help=(
+            f"{spec.title}.\n\nMODEL is a classifier, whose features are taken, or an autoencoder, whose codes are; "
+            "DATASET is a name as `xrv list` shows it. To see several datasets together, name each with --data. "
+            "Writes features.parquet, features.json, projection.csv, projection.png and projection.html. "
+            "Not for medical use."
+        ),
+        params=[*_arguments(), *dataset_options("what the model wants"), *_picture_options(), *_run_options()],
+    )
+
+
+def _arguments() -> list[click.Parameter]:
+    return [
+        click.Argument(["model"]),
+        click.Argument(["dataset"], required=False),
+        click.Option(
+            ["--data"],
+            multiple=True,
+            metavar='"NAME KEY=VALUE ..."',
+            help=(
+                'A dataset with its own arguments, such as --data "nih imgpath=images views=PA". May be repeated: '
+                "all are merged, and source tells them apart."
+            ),
+        ),
+    ]
+
+
+def _picture_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--color", "--colour"],
+            multiple=True,
+            metavar="NAME",
+            help="A label, view, sex, age_years, source or another column; may be repeated: a panel each.",
+        ),
+        click.Option(
+            ["--projection"], type=click.Choice(["umap", "pca"]), help="Default: umap where umap-learn is installed."
+        ),
+        click.Option(["--neighbors"], type=click.IntRange(2), default=15, show_default=True, help="Of UMAP."),
+        click.Option(["--min-dist"], type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Of UMAP."),
+        click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="Of UMAP."),
+    ]
+
+
+def _run_options() -> list[click.Parameter]:
+    return [
+        click.Option(["--out"], required=True, metavar="FOLDER", help="New folder for the results."),
+        click.Option(["--overwrite"], is_flag=True, help="Replace an earlier result in --out."),
+        click.Option(["--weights"], default="default", help='A weights file, or "none" for random ones.'),
+        click.Option(
+            ["--pool"],
+            type=click.Choice(["flatten", "mean"]),
+            default="flatten",
+            show_default=True,
+            help="Of codes with positions: keep all numbers, or average over positions.",
+        ),
+        click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True),
+        click.Option(["--num-workers"], type=click.IntRange(0), default=0, show_default=True),
+        click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda."),
+    ]
+
+
+def _run(model: str, dataset: str | None, data: tuple[str, ...], **options: Any) -> None:
+    wanted = _datasets(dataset, data, options)
+    net = _open_model(model, options["weights"])
+    size = options["size"] or getattr(net, "input_resolution", None)
+    if size is None:
+        raise click.UsageError("This model takes images of any size: say which with --size, such as --size 224.")
+    merged = _merged([open_dataset(name, {**own, "limit": options["limit"]}, size) for name, own in wanted])
+    from xrv_features.job import Job, Wanted
+
+    told = {
+        "weights": options["weights"],
+        "size": size,
+        "limit": options["limit"],
+        "datasets": [{"name": name, **{key: own[key] for key in _DATASET}} for name, own in wanted],
+    }
+    job = Job(net, merged, Wanted(**{key: options[key] for key in _WANTED}), told)
+    found, projection = job.run()
+    _tell(found, projection, job)
+
+
+def _tell(found: Any, projection: Any, job: Any) -> None:
+    from xrv_features.job import titles
+
+    title, subtitle = titles(found, projection)
+    click.echo(f"{title}: {subtitle}")
+    for name in ("features.parquet", "projection.png", "projection.html"):
+        click.echo(job.folder.path / name)
+    if projection.note:
+        click.echo(projection.note, err=True)
+    parts = [found.run["model"], *(found.run["dataset"]["datasets"] or [found.run["dataset"]])]
+    for warning in dict.fromkeys(part["warning"] for part in parts if part["warning"]):
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo(found.run["notice"], err=True)
+
+
+def _datasets(dataset: str | None, data: tuple[str, ...], options: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Names and arguments of all datasets asked for."""
+    own = {key: options[key] for key in _DATASET}
+    if dataset is None and any(own.values()):
+        raise click.UsageError(
+            "--imgpath, --csvpath, -o and --views belong to DATASET: name it, or write all in --data."
+        )
+    found = [] if dataset is None else [(dataset, own)]
+    for text in data:
+        try:
+            name, *pairs = shlex.split(text)
+        except ValueError:
+            raise click.BadParameter(f'{text!r} is not "NAME KEY=VALUE ...".', param_hint="'--data'") from None
+        try:
+            arguments = parse_options(pairs, {"transform": "--size"})
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{name}: {error.message}", param_hint="'--data'") from None
+        if isinstance(views := arguments.get("views"), str):
+            arguments["views"] = views.split(",")
+        found.append((name, {"imgpath": None, "csvpath": None, "options": arguments, "views": None}))
+    if not found:
+        raise click.UsageError("Name a DATASET, or several with --data.")
+    return found
+
+
+def _merged(datasets: list[Any]) -> Any:
+    from xrv_core.datasets import MergeDataset
+
+    return datasets[0] if len(datasets) == 1 else MergeDataset(datasets, pathologies="union")
+
+
+def _open_model(name: str, weights: str) -> Any:
+    """The classifier or autoencoder called ``name``."""
+    errors: list[str] = []
+    for kind in ("classifier", "autoencoder"):
+        try:
+            spec: Any = getattr(xrv_core, f"describe_{kind}")(name)
+        except UnknownName as error:
+            errors.append(str(error))
+            continue
+        if spec.weights is None and weights == "default" and not Path(name).is_file():
+            raise ArgumentError(
+                f"{name!r} has no published weights, so its features would be random: give a file with --weights, or "
+                "say that you want that with --weights none."
+            )
+        return getattr(xrv_core, f"get_{kind}")(name, weights=None if weights == "none" else weights)
+    helpful = [text for text in errors if "Did you mean" in text or "comes with" in text]
+    raise UnknownName(" ".join(helpful or errors))
