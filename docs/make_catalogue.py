@@ -1,12 +1,20 @@
-"""Write docs/catalogue.md from the specs of the installed plugins: run by `make docs`, checked by a test."""
+"""Write docs/catalogue.md and the table of plugins in README.md from the specs of the installed plugins.
+
+Run by `make docs`, checked by a test.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import xrv_core
+from xrv_core.known import FAMILIES
 
-PAGE = Path(__file__).parent / "catalogue.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs/catalogue.md"
+README = ROOT / "README.md"
+MARKS = ("<!-- plugins: written by `make docs` -->\n", "<!-- end of plugins -->\n")
 HEAD = """# Catalogue
 
 Generated from the specs of all plugins of this repository by `make docs`; do not edit.
@@ -72,6 +80,37 @@ def page() -> str:
     return HEAD + "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items()) + "\n" + families
 
 
+def plugins() -> str:
+    """The table of plugins of this repository, kind by kind."""
+    offers = {p.distribution.split()[0]: p.offers for p in xrv_core.plugins()}
+    families = {owner: f"`{prefix}...`" for table in FAMILIES.values() for prefix, owner in table.items()}
+    rows = []
+    for kind in ("datasets", "models", "tools"):
+        for folder in sorted((ROOT / "plugins" / kind).glob("xrv-*")):
+            words = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["description"]
+            offered = offers.get(folder.name, {})
+            names = [n for what, found in offered.items() for n in _short(found, "xrv " if what == "command" else "")]
+            names += [families[folder.name]] if folder.name in families else []
+            link = f"[{folder.name}]({folder.relative_to(ROOT).as_posix()})"
+            rows.append([link, ", ".join(names), words.removesuffix(", for xrv-core")])
+    return table(["plugin", "brings", "what it is"], rows) + "\n"
+
+
+def _short(names: list[str], before: str) -> list[str]:
+    """Names as code; a long family as its common beginning."""
+    start = names[0].rpartition("-")[0] + "-"
+    if len(names) > 3 and all(name.startswith(start) for name in names):
+        return [f"`{start}*` ({len(names)})"]
+    return [f"`{before}{name}`" for name in sorted(names)]
+
+
+def readme() -> str:
+    """README.md with a fresh table of plugins."""
+    before, rest = README.read_text().split(MARKS[0])
+    return before + MARKS[0] + plugins() + MARKS[1] + rest.split(MARKS[1])[1]
+
+
 if __name__ == "__main__":
     PAGE.write_text(page())
-    print(f"wrote {PAGE}")
+    README.write_text(readme())
+    print(f"wrote {PAGE} and the table of plugins in {README}")

@@ -19,6 +19,7 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 def test_the_catalogue_is_what_the_specs_say() -> None:
     make = runpy.run_path(str(ROOT / "docs/make_catalogue.py"))
     assert (ROOT / "docs/catalogue.md").read_text() == make["page"](), "run `make docs`"
+    assert (ROOT / "README.md").read_text() == make["readme"](), "run `make docs`"
 
 
 @pytest.mark.slow
