@@ -52,15 +52,15 @@ def test_labels_are_present_absent_or_unknown(items: pd.DataFrame) -> None:
     assert found.rare.tolist() == [True] + [False] * 59
 
 
-def test_texts_are_categories_the_most_frequent_first(items: pd.DataFrame) -> None:
+def test_texts_are_categories_the_most_frequent_if_they_are_many(items: pd.DataFrame) -> None:
     assert colouring(items, "view").legend() == [(0, "AP (20)"), (1, "PA (20)"), (UNKNOWN, "unknown (20)")]
     found = colouring(items, "hospital")
     assert found.names == ["big", "h0", "h1", "h2", "h3", "h4"]
     assert found.legend()[-2:] == [(OTHER, "other (8)"), (UNKNOWN, "unknown (2)")]
     assert found.texts[-3] == "h8"
-    assert colouring(items, "source").names == ["1: nih", "0: nih"], "two datasets of one name are told apart"
+    assert colouring(items, "source").names == ["0: nih", "1: nih"], "two datasets of one name are told apart"
     other = items.assign(source_name=["nih"] * 20 + ["hannover"] * 40)
-    assert colouring(other, "source").names == ["hannover", "nih"]
+    assert colouring(other, "source").names == ["nih", "hannover"]
 
 
 def test_numbers_are_shown_on_a_scale_unless_they_are_few(items: pd.DataFrame) -> None:

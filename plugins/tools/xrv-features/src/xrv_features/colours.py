@@ -96,7 +96,9 @@ def colouring(items: pd.DataFrame, name: str) -> Colouring:
     column = colour_column(items, name)
     title = column.removeprefix(LABEL)
     if column == "source":
-        return _categories(title, _source_names(items))
+        names = _source_names(items)
+        first = items["source"].drop_duplicates().sort_values().index
+        return _categories(title, names, order=[str(name) for name in names[first]])
     values = items[column]
     if not pd.api.types.is_numeric_dtype(values.dtype):
         return _categories(title, values.astype("string"))
@@ -113,11 +115,12 @@ def colouring(items: pd.DataFrame, name: str) -> Colouring:
 
 
 def _categories(title: str, words: Any, order: Sequence[str] = ()) -> Colouring:
-    """A colour for each of ``order``, else for each of the most frequent words."""
+    """A colour for each of ``order``, else for each word by the alphabet; if they are many, for the most frequent."""
     words = words.where(~words.str.strip().str.lower().isin(_UNKNOWN_WORDS)).reset_index(drop=True)
     counts = words.value_counts()
-    ranked = list(order) or sorted((str(word) for word in counts.index), key=lambda word: (-counts[word], word))
-    names = ranked[:CATEGORIES]
+    names = list(order) or sorted(str(word) for word in counts.index)
+    if len(names) > CATEGORIES:
+        names = sorted(names, key=lambda word: (-counts.get(word, 0), word))[:CATEGORIES]
     code = {name: i for i, name in enumerate(names)}
     known = words.notna().to_numpy()
     codes = np.array([code.get(w, OTHER) if yes else UNKNOWN for w, yes in zip(words, known, strict=True)], dtype=int)
@@ -126,7 +129,7 @@ def _categories(title: str, words: Any, order: Sequence[str] = ()) -> Colouring:
 
 
 def _source_names(items: pd.DataFrame) -> Any:
-    """Names of the merged datasets, with their numbers where two are called alike."""
+    """Names of the merged datasets, item by item, with their numbers where two are called alike."""
     if "source_name" not in items.columns:
         return items["source"].astype("string")
     pairs = items[["source", "source_name"]].drop_duplicates()

@@ -100,7 +100,7 @@ def axis_words(projection: Projection) -> tuple[str, str]:
 def _figure(projection: Projection, panels: list[Colouring], title: list[str]) -> Figure:
     from matplotlib.figure import Figure
 
-    columns = min(_COLUMNS, len(panels))
+    columns = 2 if len(panels) == 4 else min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     height = (_SIDE * _tall(projection) + 0.75) * rows + 0.25 * len(title)
     figure = Figure(figsize=(_SIDE * columns, height), layout="constrained")
