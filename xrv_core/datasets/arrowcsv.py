@@ -26,7 +26,7 @@ NA = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 )
-_BIG = 1_000_000  # bytes of a file
+_BIG = 5_000_000  # bytes of a file; others are soon read in any case
 _WORDY = 200  # bytes of text in a row
 _FIRST_ROWS = 100
 _BLOCK = 1 << 20  # bytes

@@ -72,7 +72,8 @@ class FileDataset(XrayDataset):
     unique_file_names: ClassVar[bool] = False
     #: The index is kept in the cache (see tablecache.py). To be said by each class for itself, and only if all that
     #: its index depends on is ``csvpath`` (default: ``spec.tables[0]``), attributes that it sets before this class's
-    #: ``__init__``, files that those name as a ``Path``, and its code.
+    #: ``__init__``, files that those name as a ``Path``, and its code. What else it finds out comes back, too, if it is
+    #: an attribute that holds plain values, a ``Path``, an array of numbers, or a frame of numbers and texts.
     keeps_index: ClassVar[bool] = False
 
     def __init__(

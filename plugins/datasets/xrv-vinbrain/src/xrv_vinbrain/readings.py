@@ -90,20 +90,21 @@ def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool)
     image, ids = pd.factorize(table["image_id"])
     reader, names = pd.factorize(table["rad_id"], sort=True)
     kind, kinds = pd.factorize(table["class_name"], sort=True)
-    reads = _pairs(image, reader)
+    size = (len(ids), len(names))
+    reads = _table(image, reader, size)
     images = pd.DataFrame(
         {
             "image_id": ids,
-            "class_name": pd.Series(_joined(_pairs(image, kind), kinds, len(ids)), dtype="str"),
-            "rad_id": pd.Series(_joined(reads, names, len(ids)), dtype="str"),
-            "count": np.bincount(reads[:, 0], minlength=len(ids)),
+            "class_name": _joined(_table(image, kind, (len(ids), len(kinds))), kinds),
+            "rad_id": _joined(reads, names),
+            "count": reads.sum(axis=1, dtype=np.int64),
         }
     )
     means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
     votes = np.zeros((len(ids), len(labels)), dtype=np.int64)
     for column in range(len(labels)):
-        found = _pairs(image[means[:, column]], reader[means[:, column]])
-        votes[:, column] = np.bincount(found[:, 0], minlength=len(ids))
+        found = _table(image[means[:, column]], reader[means[:, column]], size)
+        votes[:, column] = found.sum(axis=1)
     rows = np.flatnonzero(means.any(axis=1))
     rows = rows[np.argsort(image[rows], kind="stable")]
     corners = _corners(table.iloc[rows], path)
@@ -147,16 +148,16 @@ def _corners(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
     return corners
 
 
-def _pairs(image: NDArray[Any], value: NDArray[Any]) -> NDArray[np.int64]:
-    """Each pair of image and value once: ``[pairs, 2]``, sorted."""
-    base = int(value.max(initial=0)) + 1
-    return np.stack(np.divmod(np.unique(image.astype(np.int64) * base + value), base), axis=1)
+def _table(image: NDArray[Any], value: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which go together: bool ``[images, values]``."""
+    table = np.zeros(size, dtype=bool)
+    table[image, value] = True
+    return table
 
 
-def _joined(pairs: NDArray[np.int64], names: pd.Index[Any], count: int) -> list[str]:
+def _joined(table: NDArray[np.bool_], names: pd.Index[Any]) -> pd.Series[Any]:
     """The names that go with each image, between bars."""
-    lists: list[list[str]] = [[] for _ in range(count)]
-    texts = names.tolist()
-    for image, value in pairs.tolist():
-        lists[image].append(texts[value])
-    return ["|".join(found) for found in lists]
+    distinct, at = np.unique(np.packbits(table, axis=1), axis=0, return_inverse=True)  # few sets of names are different
+    sets = np.unpackbits(distinct, axis=1, count=len(names)).astype(bool)
+    texts = names.to_numpy(dtype=object)
+    return pd.Series(pd.array(["|".join(texts[found]) for found in sets], dtype="str").take(at.reshape(-1)))
