@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from xrv_core.models.inputs import InputAdapter
 from xrv_core.models.modes import evaluating
 from xrv_core.models.saved import fill, open_saved
 from xrv_core.models.timm_networks import timm_feature_maps
+from xrv_core.models.writing import write_safetensors
 from xrv_core.protocols import Classifier, missing_members
 from xrv_core.saved import SOURCES, SUFFIX, to_metadata
 from xrv_core.specs import ClassifierSpec
@@ -75,7 +75,7 @@ def save_classifier(
         raise ArgumentError(f"The classifier cannot be saved: {error}") from error
     state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
     _prove(model, spec, state, path)
-    _write(path, state, metadata)
+    write_safetensors(path, state, metadata)
     return spec
 
 
@@ -210,20 +210,3 @@ def _difference(model: nn.Module, twin: nn.Module) -> float:
         return float("inf")
     scale = max(1.0, float(ours.nan_to_num().abs().max()))
     return float((ours - theirs).nan_to_num().abs().max()) / scale
-
-
-def _write(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        save_file(state, new, metadata)
-        with new.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        new.replace(path)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ArgumentError(f"{path} cannot be written: {reason}.") from error
-    finally:
-        new.unlink(missing_ok=True)
