@@ -11,14 +11,13 @@ import pandas as pd
 
 from xrv_core.errors import TableError
 
+#: ``(x, y, width, height)``.
 Box = tuple[float, float, float, float]
 Boxes = dict[str, dict[str, list[Box]]]
 
 
 def read_coco(data: bytes, path: Path, owner: str, labels: tuple[str, ...]) -> tuple[pd.DataFrame, Boxes]:
-    """The table of images, with the list of its boxes as ``bbox``, and boxes by file name, then by category.
-
-    Boxes are ``(x, y, width, height)``.
+    """The table of images, with the list of boxes as ``bbox``, and boxes by file name, then by category.
 
     Args:
         data: The JSON file.
