@@ -48,7 +48,13 @@ KNOWN: dict[str, dict[str, str]] = {
         **{f"{alias}vqgan-768-{name}": "xrv-vqgan" for alias in ("", "cxr2-") for name in ("sd", "msdd")},
     },
     "segmenter": {"chestx-det": "xrv-chestx-det", "cxas": "xrv-cxas"},
-    "command": {"check": "xrv-check", "evaluate": "xrv-eval", "features": "xrv-features", "plot": "xrv-plot"},
+    "command": {
+        "check": "xrv-check",
+        "compat": "xrv-compat",
+        "evaluate": "xrv-eval",
+        "features": "xrv-features",
+        "plot": "xrv-plot",
+    },
 }
 
 #: Prefixes of open-ended names.

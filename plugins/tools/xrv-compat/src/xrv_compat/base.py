@@ -1,0 +1,64 @@
+"""``Dataset``: what all datasets here have, and what people's own classes inherit."""
+
+from __future__ import annotations
+
+import pprint
+from pathlib import Path
+from typing import Any, ClassVar
+
+from xrv_compat.utils import in_notebook
+from xrv_core.datasets.labelled import Labelled
+from xrv_core.errors import PathMissing
+
+__all__ = ["Dataset"]
+
+
+class Dataset(Labelled):
+    """Base of datasets, with torchxrayvision's helpers for classes of your own.
+
+    A subclass sets ``pathologies``, ``labels`` and ``csv``, and defines ``__getitem__``.
+
+    Attributes:
+        views: The views that were asked for.
+    """
+
+    views: Any = None
+    #: What is printed beside the number of items.
+    shows: ClassVar[tuple[str, ...]] = ()
+    _repr_html_: Any = None  # a notebook shows what torchxrayvision shows
+
+    def string(self) -> str:
+        """One line, or a tree of lines: class, number of items, options."""
+        shown = "".join(f" {name}={getattr(self, name, None)}" for name in self.shows)
+        return f"{type(self).__name__} num_samples={len(self)}{shown}"
+
+    def summary(self) -> str:
+        """What views of the core print of it."""
+        return self.string().rstrip("\n")
+
+    def __repr__(self) -> str:
+        if in_notebook():
+            pprint.pprint(self.totals())  # noqa: T203
+        return self.string()
+
+    __str__ = __repr__
+
+    def check_paths_exist(self) -> None:
+        """Raise PathMissing unless ``imgpath`` is a folder and ``csvpath`` a file."""
+        if not Path(self.imgpath).is_dir():
+            raise PathMissing(f"imgpath must be a directory; {str(self.imgpath)!r} is none.")
+        if not Path(self.csvpath).is_file():
+            raise PathMissing(f"csvpath must be a file; {str(self.csvpath)!r} is none.")
+
+    def limit_to_selected_views(self, views: Any) -> None:
+        """Keep the rows of ``csv`` whose ``view`` is in ``views``; ``"*"`` keeps all."""
+        self.views = listed(views)
+        self.csv["view"] = self.csv["view"].fillna("UNKNOWN")
+        if self.views != ["*"]:
+            self.csv = self.csv[self.csv["view"].isin(self.views)]
+
+
+def listed(views: Any) -> list[Any]:
+    """``views`` as a list; with ``"*"`` in it, that alone."""
+    found = list(views) if isinstance(views, list | tuple) else [views]
+    return ["*"] if "*" in found else found

@@ -1,0 +1,104 @@
+"""``xrv.utils``: reading images, and running a model over a dataset."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrv_compat.notes import tell
+from xrv_core.assets import cache_dir
+from xrv_core.datasets import PixelRecipe
+from xrv_core.datasets import load_image as _load_image
+from xrv_core.datasets.pixels import luminance, scale_pixels
+from xrv_core.errors import ArgumentError, InputError
+
+__all__ = [
+    "fix_resolution", "get_cache_dir", "in_notebook", "infer", "load_image", "normalize", "read_xray_dcm",
+    "warn_normalization",
+]  # fmt: skip
+
+
+def get_cache_dir() -> str:
+    """The folder of fetched weights, under torchxrayvision's file names."""
+    return f"{cache_dir() / 'torchxrayvision'}/"
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter notebook."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
+
+
+def load_image(fname: str | Path) -> NDArray[np.float32]:
+    """``xrv_core.datasets.load_image``: float32 ``[1, H, W]`` in [-1024, 1024]."""
+    tell("utils.load_image")
+    return _load_image(fname)
+
+
+def read_xray_dcm(path: str | Path, voi_lut: bool = False, fix_monochrome: bool = True) -> NDArray[np.float32]:
+    """A DICOM file as float32 ``[H, W]`` in [-1024, 1024]; see ``PixelRecipe`` for the options."""
+    tell("utils.read_xray_dcm")
+    return _load_image(path, recipe=PixelRecipe(voi_lut=voi_lut, fix_monochrome=fix_monochrome))[0]
+
+
+def normalize(img: NDArray[Any], maxval: float, reshape: bool = False) -> NDArray[np.float32]:
+    """Map ``0..maxval`` to [-1024, 1024].
+
+    Args:
+        img: ``[H, W]``, or ``[H, W, C]`` with grey, red, green and blue, and perhaps alpha.
+        maxval: What the encoding can hold at most, such as 255.
+        reshape: Give ``[1, H, W]``, of colour its luminance.
+
+    Raises:
+        ArgumentError: Values above ``maxval``, or an image of another shape.
+    """
+    tell("utils.normalize")
+    if img.max() > maxval:
+        raise ArgumentError(f"max image value ({img.max()}) higher than expected bound ({maxval}).")
+    if reshape and img.ndim == 3:
+        img = luminance(img) if img.shape[2] > 2 else img[:, :, 0]
+    if reshape and img.ndim != 2:
+        raise ArgumentError(f"An image is [H, W] or [H, W, C]; this array has the shape {list(img.shape)}.")
+    scaled = scale_pixels(img, 0, maxval)
+    return scaled[np.newaxis] if reshape else scaled
+
+
+def infer(model: Any, dataset: Any, threads: int = 4, device: Any = "cpu") -> NDArray[Any]:
+    """What ``model`` gives for every item of ``dataset``, ``threads`` at a time, as one array."""
+    import torch
+    from tqdm.auto import tqdm
+
+    tell("utils.infer")
+    loader: Any = torch.utils.data.DataLoader(
+        dataset,
+        batch_size=threads,
+        num_workers=threads,
+        generator=torch.Generator().manual_seed(0),  # else it draws from the global generator
+    )
+    with torch.inference_mode():
+        return np.concatenate([model(batch["img"].to(device)).cpu().numpy() for batch in tqdm(loader)])
+
+
+def fix_resolution(x: Any, resolution: int, model: Any = None) -> Any:
+    """``[B, C, H, W]`` or ``[C, H, W]`` resized to a square of ``resolution`` pixels, as models do it themselves."""
+    from xrv_core.models import resize_input
+
+    tell("utils.fix_resolution")
+    return resize_input(x[None] if x.ndim == 3 else x, resolution)
+
+
+def warn_normalization(x: Any) -> None:
+    """Warn where ``x`` cannot be on the scale [-1024, 1024]; models here raise an error for it."""
+    from xrv_core.models import check_input
+
+    tell("utils.warn_normalization")
+    try:
+        check_input(x)
+    except InputError as error:
+        warnings.warn(str(error), stacklevel=2)

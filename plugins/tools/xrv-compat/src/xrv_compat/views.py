@@ -1,0 +1,157 @@
+"""Datasets made of datasets: the core's views, with torchxrayvision's arguments, attributes and printed trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrv_compat.base import Dataset
+from xrv_compat.notes import tell
+from xrv_core import datasets
+from xrv_core.datasets.labelled import Labelled
+from xrv_core.errors import ArgumentError, XrvError
+
+__all__ = ["CovariateDataset", "FilterDataset", "MergeDataset", "NotAssignable", "SubsetDataset", "relabel_dataset"]
+
+
+class NotAssignable(XrvError, AttributeError, NotImplementedError):
+    """An attribute that belongs to the datasets below."""
+
+
+class _View(Dataset):
+    """What all views have."""
+
+    views = Labelled.views
+
+    @property
+    def which_dataset(self) -> NDArray[Any]:
+        """The number of each item's dataset in a merge."""
+        if "source" not in self.csv:
+            raise AttributeError(f"{type(self).__name__} is of no merged dataset: it has no which_dataset.")
+        return self.csv["source"].to_numpy()
+
+
+class _Fixed(_View):
+    """A view whose labels and transforms are those of the datasets below."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        fixed = name in ("transform", "data_aug", "labels", "pathologies", "targets")
+        if fixed and "csv" in vars(self):  # all is there: this is no longer the constructor
+            raise NotAssignable(
+                f"Cannot set {name} on a {type(self).__name__}: set it on the datasets below. The views of "
+                "xrv_core.datasets take transform=..., and RelabelledDataset gives any of them other labels."
+            )
+        super().__setattr__(name, value)
+
+
+class MergeDataset(_Fixed, datasets.MergeDataset):
+    """The items of several datasets, one dataset after the other; see ``xrv_core.datasets.MergeDataset``.
+
+    Args:
+        datasets: Datasets with the same labels.
+        seed: Not used: nothing here is random.
+        label_concat: False.
+
+    Raises:
+        ArgumentError: The labels are not the same, or ``label_concat``.
+    """
+
+    def __init__(self, datasets: Iterable[Any], seed: int = 0, label_concat: bool = False) -> None:
+        tell("datasets.MergeDataset")
+        if label_concat:
+            raise ArgumentError(
+                "label_concat=True is not offered: its labels have no names. Give each dataset labels of its own with "
+                'RelabelledDataset, and merge them with xrv_core.datasets.MergeDataset(..., pathologies="union").'
+            )
+        super().__init__(datasets, columns="all")
+
+    @property
+    def length(self) -> int:
+        """The number of items."""
+        return len(self)
+
+    @property
+    def offset(self) -> NDArray[Any]:
+        """For each item, the position of the first item of its dataset."""
+        return self.starts[self.which_dataset]
+
+    def string(self) -> str:
+        """The merge and, below it, its datasets."""
+        text = f"{type(self).__name__} num_samples={len(self)}\n"
+        for number, dataset in enumerate(self.datasets):
+            last = number == len(self.datasets) - 1
+            mark, indent = ("└", "   ") if last else ("├", "|  ")
+            text += f"{mark}{number} " + _string(dataset).replace("\n", f"\n{indent}") + "\n"
+        return text
+
+
+class _Part(_View):
+    """A selection of the items of one dataset."""
+
+    dataset: Any
+
+    def string(self) -> str:
+        """The selection and, below it, what it is a selection of."""
+        return f"{type(self).__name__} num_samples={len(self)}\n└ of " + _string(self.dataset).replace("\n", "\n  ")
+
+
+class SubsetDataset(_Part, _Fixed, datasets.SubsetDataset):
+    """The items of ``dataset`` at positions ``idxs``; see ``xrv_core.datasets.SubsetDataset``."""
+
+    def __init__(self, dataset: Any, idxs: Any = None) -> None:
+        tell("datasets.SubsetDataset")
+        super().__init__(dataset, range(len(dataset)) if idxs is None else idxs)
+
+
+class FilterDataset(_Part, datasets.FilterDataset):
+    """The items of ``dataset`` with one of ``labels``; see ``xrv_core.datasets.FilterDataset``."""
+
+    def __init__(self, dataset: Any, labels: Sequence[str] | None = None) -> None:
+        tell("datasets.FilterDataset")
+        super().__init__(dataset, labels)
+
+
+class CovariateDataset(_View, datasets.CovariateDataset):
+    """Two datasets, mixed so that the dataset tells about the label; see ``xrv_core.datasets.CovariateDataset``."""
+
+    def __init__(  # noqa: PLR0917  # the order is torchxrayvision's
+        self,
+        d1: Any,
+        d1_target: Any,
+        d2: Any,
+        d2_target: Any,
+        ratio: float = 0.5,
+        mode: str = "train",
+        seed: int = 0,
+        nsamples: int | None = None,
+        splits: Sequence[float] = (0.5, 0.25, 0.25),
+        verbose: bool = False,
+    ) -> None:
+        tell("datasets.CovariateDataset")
+        super().__init__(d1, d1_target, d2, d2_target, ratio, mode, seed, nsamples, splits)
+        if verbose:
+            print(self.counts)  # noqa: T201
+
+    @property
+    def imageids(self) -> NDArray[Any]:
+        """The position of each item in its dataset."""
+        return np.concatenate([part.idxs for part in self.dataset.datasets])
+
+
+def relabel_dataset(pathologies: Sequence[str], dataset: Any, silent: bool = False) -> None:
+    """Give ``dataset`` the labels ``pathologies``, in place; see ``xrv_core.datasets.relabel_dataset``."""
+    tell("datasets.relabel_dataset")
+    done = datasets.relabel_dataset(pathologies, dataset)
+    if not silent:
+        if done.dropped:
+            print(f"{set(done.dropped)} will be dropped")  # noqa: T201
+        for name in done.added:
+            print(f"{name} doesn't exist. Adding nans instead.")  # noqa: T201
+
+
+def _string(dataset: Any) -> str:
+    told: str = dataset.string() if hasattr(dataset, "string") else repr(dataset)
+    return told

@@ -1,0 +1,81 @@
+"""Both libraries on the same files: miniatures, and files with random weights."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import xrv_compat as xrv
+import xrv_core
+from xrv_compat.old_datasets import OLD_DATASETS
+
+
+class Both(NamedTuple):
+    """One class of either library."""
+
+    theirs: Any
+    ours: Any
+
+
+@pytest.fixture
+def peer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """torchxrayvision, which would seed numpy's global generator and remember where it has found files."""
+    found = pytest.importorskip("torchxrayvision")
+    monkeypatch.setattr(np.random, "seed", lambda seed: None)
+    monkeypatch.setattr(found.datasets, "_cache_dict", {})
+    return found
+
+
+def arguments(cls: str, folder: Path) -> dict[str, Any]:
+    """Write the miniature of a class's dataset, and give torchxrayvision's arguments that open it."""
+    old = OLD_DATASETS[cls]
+    written = xrv_core.miniature(old.name, folder)
+    found = {
+        name: str(written[old.renamed.get(name, name)])
+        for name in old.arguments
+        if old.renamed.get(name, name) in written
+    }
+    if cls == "NLMTB_Dataset":
+        found["imgpath"] += "/MontgomerySet"
+    if cls == "PC_Dataset":  # theirs reads one flat folder
+        flat = folder / "flat"
+        flat.mkdir()
+        for path in Path(found["imgpath"]).rglob("*.png"):
+            shutil.copy(path, flat)
+        found["imgpath"] = str(flat)
+    if cls == "RSNA_Pneumonia_Dataset":
+        found["extension"] = ".dcm"
+    return found
+
+
+@pytest.fixture
+def opened(peer: Any, tmp_path: Path) -> Callable[..., Both]:
+    """``opened(cls, **options)`` opens one miniature with both libraries; options that the class has not are left out."""
+    known: dict[str, dict[str, Any]] = {}
+
+    def give(cls: str, **options: Any) -> Both:
+        if cls not in known:
+            known[cls] = arguments(cls, tmp_path / cls)
+        wanted = {name: value for name, value in options.items() if name in OLD_DATASETS[cls].arguments}
+        given = {**known[cls], **wanted}
+        return Both(getattr(peer.datasets, cls)(**given), getattr(xrv.datasets, cls)(**given))
+
+    return give
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Files by asset name that ``fetch`` gives, instead of the published ones, which cannot be had here."""
+    files: dict[str, Path] = {}
+    monkeypatch.setattr("xrv_core.assets.fetch", lambda asset, **_: files[asset.name])
+    return files
+
+
+@pytest.fixture(autouse=True)
+def _notes_are_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xrv_compat.notes._told", set())

@@ -1,0 +1,86 @@
+"""The real tables that torchxrayvision packages: the same rows in the same order, and the same labels."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from real_tables import seed_cache
+
+import xrv_compat as xrv
+
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")]
+
+EVERYTHING: dict[str, Any] = {"views": ["*"], "unique_patients": False}
+CASES = {
+    "NIH_Dataset": ("Image Index", EVERYTHING),
+    "NIH_Google_Dataset": ("Image Index", EVERYTHING),
+    "RSNA_Pneumonia_Dataset": ("patientId", {"views": "*"}),
+    "CheX_Dataset": ("Path", EVERYTHING),
+    "Openi_Dataset": ("imageid", EVERYTHING),
+    "VinDr_Dataset": ("image_id", {}),
+}
+#: Rows whose labels are those of one image here, and a mixture of several there.
+MIXED = {"CheX_Dataset": 3197}
+
+
+@pytest.fixture(scope="module")
+def cache(xrv_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the tables in it, which is kept for the module: what was parsed is not parsed again."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XRV_CACHE_DIR", str(folder))
+        seed_cache(xrv_tables)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _with_tables(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XRV_CACHE_DIR", str(cache))
+    monkeypatch.setenv("XRV_OFFLINE", "1")
+
+
+@pytest.mark.parametrize("cls", CASES)
+def test_defaults(peer: Any, cls: str, tmp_path: Path) -> None:
+    theirs, ours = (getattr(library.datasets, cls)(imgpath=str(tmp_path)) for library in (peer, xrv))
+    column, _ = CASES[cls]
+    assert ours.string() == theirs.string()
+    assert ours.csv[column].tolist() == theirs.csv[column].tolist()
+    differ = ~((ours.labels == theirs.labels) | (np.isnan(ours.labels) & np.isnan(theirs.labels)))
+    assert differ.any(axis=1).sum() == MIXED.get(cls, 0)
+    if cls not in MIXED:
+        assert ours.totals() == theirs.totals()
+
+
+@pytest.mark.parametrize("cls", CASES)
+def test_all_views_and_patients(peer: Any, cls: str, tmp_path: Path) -> None:
+    column, options = CASES[cls]
+    theirs, ours = (getattr(library.datasets, cls)(imgpath=str(tmp_path), **options) for library in (peer, xrv))
+    assert ours.csv[column].tolist() == theirs.csv[column].tolist()
+    np.testing.assert_array_equal(ours.labels, theirs.labels)
+    for name in ("has_masks", "sex_male", "sex_female"):
+        if name in theirs.csv:
+            assert ours.csv[name].tolist() == theirs.csv[name].tolist()
+
+
+def test_padchest_keeps_two_patients_with_contradictory_years_of_birth(peer: Any, tmp_path: Path) -> None:
+    theirs, ours = (library.datasets.PC_Dataset(imgpath=str(tmp_path)) for library in (peer, xrv))
+    assert (len(theirs), len(ours)) == (61_688, 61_690)
+    row = {name: i for i, name in enumerate(ours.csv["ImageID"])}
+    rows = [row[name] for name in theirs.csv["ImageID"]]
+    assert rows == sorted(rows)
+    np.testing.assert_array_equal(ours.labels[rows], theirs.labels)
+
+
+def test_one_image_is_enough(xrv_tables: Path, realdata: Path, tmp_path: Path) -> None:
+    """As in torchxrayvision's tests: the other images of the table are asked for only when their items are."""
+    image = next((realdata / "reference_images").glob("00000001_000.png"))
+    shutil.copy(image, tmp_path)
+    dataset = xrv.datasets.NIH_Dataset(imgpath=str(tmp_path))
+    assert len(dataset) == 28_868
+    assert dataset[0]["img"].shape == (1, 512, 512)
+    with pytest.raises(FileNotFoundError):
+        dataset[1]
