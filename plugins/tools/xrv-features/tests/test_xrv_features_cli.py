@@ -130,6 +130,7 @@ def test_random_weights_are_said(xrv: Any, tmp_path: Path) -> None:
     done = xrv(*arguments, "--weights", "none")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("bare-net with random weights on fakes: PCA")
+    assert "Warning: Random weights: the features tell what the architecture alone makes of the images" in done.stderr
 
 
 def test_the_same_again(xrv: Callable[..., Result], tmp_path: Path) -> None:

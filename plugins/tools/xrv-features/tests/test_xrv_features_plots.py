@@ -59,6 +59,7 @@ def test_texts_are_categories_the_most_frequent_if_they_are_many(items: pd.DataF
     assert found.legend()[-2:] == [(OTHER, "other (8)"), (UNKNOWN, "unknown (2)")]
     assert found.texts[-3] == "h8"
     assert colouring(items, "source").names == ["0: nih", "1: nih"], "two datasets of one name are told apart"
+    assert colouring(items, "source").legend(4) == [(0, "0: … (20)"), (1, "1: … (40)")]
     other = items.assign(source_name=["nih"] * 20 + ["hannover"] * 40)
     assert colouring(other, "source").names == ["nih", "hannover"]
 

@@ -56,9 +56,13 @@ class Colouring:
         found: NDArray[np.bool_] = np.isin(self.codes, few) & (self.codes != UNKNOWN) & (self.values is None)
         return found
 
-    def legend(self) -> list[tuple[int, str]]:
-        """Codes and words of the legend, with numbers of items; of a scale, only what it does not show."""
-        words = dict(enumerate(self.names)) | {OTHER: "other", UNKNOWN: "unknown"}
+    def legend(self, width: int = 1000) -> list[tuple[int, str]]:
+        """Codes and words of the legend, with numbers of items; of a scale, only what it does not show.
+
+        Names of more than ``width`` characters are cut.
+        """
+        words = {i: name if len(name) <= width else f"{name[: width - 1]}…" for i, name in enumerate(self.names)}
+        words |= {OTHER: "other", UNKNOWN: "unknown"}
         return [(code, f"{words[code]} ({number:,})") for code, number in self.counts.items() if code in words]
 
 

@@ -20,6 +20,8 @@ from xrv_features.table import FEATURES, Features
 
 __all__ = ["Job", "Wanted", "titles"]
 
+RANDOM = "Random weights: the features tell what the architecture alone makes of the images, and differ every time."
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -80,8 +82,13 @@ class Job:
         if projection.explained:
             facts["explained"] = list(projection.explained)
         arguments = {**run["arguments"], **self.told, "color": self.color}
+        model = run["model"]
+        if self.told.get("weights", "default") != "default":
+            model = model | {"published_weights_sha256": None}  # those are not what was run
+        if self.told.get("weights") == "none":
+            model = model | {"warning": RANDOM}
         found = run["versions"] | versions(("umap-learn", "numba") if projection.method == "umap" else ())
-        return run | {"projection": facts, "arguments": arguments, "versions": found}
+        return run | {"model": model, "projection": facts, "arguments": arguments, "versions": found}
 
     def _write(self, folder: Path, found: Features, projection: Projection) -> None:
         write_record(folder, found.run)

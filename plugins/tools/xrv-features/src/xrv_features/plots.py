@@ -26,6 +26,7 @@ _GREYS = {OTHER: "#5f6368", UNKNOWN: "#c3c7cc"}
 _INK, _LINE = "#3c4043", "#d5d8dc"
 _SIDE = 3.9  # inches of a panel
 _COLUMNS = 3
+_WORDS = 24  # characters of a category in the legend
 _DPI = 150
 
 
@@ -121,11 +122,11 @@ def _panel(axes: Axes, projection: Projection, panel: Colouring) -> None:
     look: dict[str, Any] = {"s": size * (1 + panel.rare[order]), "alpha": alpha, "linewidths": 0}
     if panel.values is None:
         axes.scatter(x, y, color=[_colour(code) for code in panel.codes[order]], **look)
-        _legend(axes, panel.legend(), below=0.07)
+        _legend(axes, panel.legend(_WORDS), below=0.07)
     else:
         drawn = axes.scatter(x, y, c=panel.values[order], cmap=_scale(), plotnonfinite=True, **look)
         _bar(axes, drawn)
-        _legend(axes, panel.legend(), below=0.16)
+        _legend(axes, panel.legend(_WORDS), below=0.16)
     axes.set_title(panel.title, color=_INK, fontsize=10)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set(xticks=[], yticks=[])
