@@ -86,6 +86,12 @@ def test_counts_are_the_published_ones(paths: dict[str, Path]) -> None:
 
 
 @pytest.mark.parity
+def test_the_papers_calcified_granulomas_are_those_of_the_derived_pa_views(paths: dict[str, Path]) -> None:
+    d = xrv.get_dataset("openi", **paths, use_tsne_derived_view=True, views="PA", labels="torchxrayvision")
+    assert d.totals()["Calcified Granuloma"][1.0] == 193
+
+
+@pytest.mark.parity
 def test_strict_counts(paths: dict[str, Path]) -> None:
     d = xrv.get_dataset("openi", **paths)
     ours = {n: (int(total[1.0]), 7_470 - int(sum(total.values()))) for n, total in d.totals().items()}
