@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,24 @@ def test_a_part_of_a_column_is_split_alone() -> None:
     codes, names = coded_parts(whole.iloc[1:3], "/") or (None, None)
     assert names == ["a", "b", "c", "d"]
     np.testing.assert_array_equal(codes, [[0, 1], [2, 3]])
+
+
+def test_without_pyarrow_all_is_done_by_pandas(tmp_path: Path) -> None:
+    code = """
+import sys
+sys.modules["pyarrow"] = None
+import pandas as pd
+from pathlib import Path
+from xrv_core.datasets.arrowcsv import read_with_arrow
+from xrv_core.datasets.parts import coded_parts, select_rows
+texts = pd.Series(["a/b", "c/b"], dtype="str")
+print(texts.dtype.storage, coded_parts(texts, "/")[0].tolist())
+print(select_rows(texts.to_frame("t"), texts == "c/b")["t"].tolist(), read_with_arrow(Path(sys.argv[1]), ()))
+"""
+    path = tmp_path / "big.csv"
+    path.write_bytes(b"a\n" + b"x\n" * 3_000_000)
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "python [[0, 1], [2, 1]]\n['c/b'] None\n"
 
 
 @settings(max_examples=60)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.columns import text_dtype
+from xrv_core.datasets.columns import in_arrow, text_dtype
 
 __all__ = ["read_with_arrow"]
 
@@ -58,7 +58,7 @@ def read_with_arrow(path: Path, text: Iterable[str]) -> pd.DataFrame | None:
         import pyarrow.csv
     except ImportError:
         return None
-    if pd.Series(["a"]).dtype != text_dtype():  # by options of pandas
+    if not in_arrow(pd.Series(["a"]).dtype):  # by options of pandas
         return None
     try:
         with pa.input_stream(str(path), compression="gzip" if name.endswith(".gz") else None) as file:

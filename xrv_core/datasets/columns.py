@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["NotKept", "Pieces", "column_note", "column_of", "equal_columns", "number_note", "numbers_of", "text_dtype"]
+__all__ = [
+    "NotKept",
+    "Pieces",
+    "column_note",
+    "column_of",
+    "equal_columns",
+    "in_arrow",
+    "number_note",
+    "numbers_of",
+    "text_dtype",
+]
 
 _ALIGNED = 64  # bytes: where Arrow wants its buffers
 
@@ -58,13 +68,18 @@ def text_dtype() -> Any:
     return pd.StringDtype("pyarrow", na_value=np.nan)
 
 
+def in_arrow(dtype: Any) -> bool:
+    """Whether texts of this dtype are kept in Arrow; False where there is no pyarrow."""
+    return isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow" and dtype == text_dtype()
+
+
 def column_note(column: pd.Series[Any], pieces: Pieces) -> Any:
     """What a column is, and where it lies in ``pieces``; NotKept if it would not come back exactly."""
     if isinstance(column.dtype, pd.Int64Dtype):
         missing = column.isna().to_numpy()
         values = column.to_numpy(dtype=np.int64, na_value=0)
         return {"Int64": [number_note(values, pieces), number_note(missing, pieces)]}
-    if column.dtype == text_dtype():
+    if in_arrow(column.dtype):
         return {"text": _text_note(column, pieces)}
     if isinstance(column.dtype, np.dtype):
         return number_note(column.to_numpy(), pieces)
@@ -101,7 +116,7 @@ def equal_columns(a: Any, b: Any) -> bool:
         return False
     if isinstance(a.dtype, np.dtype):
         return bool(np.array_equal(_bytes_of(np.asarray(a)), _bytes_of(np.asarray(b))))
-    if a.dtype == text_dtype():
+    if in_arrow(a.dtype):
         return bool(a.array.__arrow_array__().equals(b.array.__arrow_array__()))
     return bool(a.array.equals(b.array))
 

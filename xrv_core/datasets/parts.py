@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.columns import text_dtype
+from xrv_core.datasets.columns import in_arrow, text_dtype
 
 __all__ = ["coded_parts", "select_rows"]
 
@@ -28,7 +28,7 @@ def coded_parts(texts: pd.Series[Any], separator: str) -> tuple[NDArray[np.intp]
     """
     if not len(texts) or texts.isna().any():
         return None
-    flat, ends = (_split_by_arrow if texts.dtype == text_dtype() else _split)(texts, separator)
+    flat, ends = (_split_by_arrow if in_arrow(texts.dtype) else _split)(texts, separator)
     count = int(ends[1])
     if not np.array_equal(ends, np.arange(len(texts) + 1) * count):
         return None
@@ -61,7 +61,7 @@ def select_rows(table: pd.DataFrame, keep: pd.Series[Any]) -> pd.DataFrame:
 
 
 def _select(column: pd.Series[Any], wanted: NDArray[np.bool_], runs: NDArray[np.intp]) -> Any:
-    if column.dtype != text_dtype():
+    if not in_arrow(column.dtype):
         return column.array[wanted]
     import pyarrow as pa
 
