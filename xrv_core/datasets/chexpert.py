@@ -74,9 +74,7 @@ def chexpert_labels(
     Raises:
         TableError: A cell is something else than 1, 0, -1 or blank.
     """
-    values = np.empty((len(table), len(pathologies)), dtype=np.float32)
-    for column, name in enumerate(pathologies):
-        values[:, column] = _numbers(table[_COLUMN_OF.get(name, name)], where)
+    values = _columns(table, pathologies, where)
     if _NO_FINDING in table.columns:
         healthy = np.flatnonzero(_numbers(table[_NO_FINDING], where) == 1)
         absent = np.array([clears_devices or name != _DEVICES for name in pathologies])
@@ -153,6 +151,14 @@ def _checked(argument: str, value: str, peer: bool) -> str:
             'or take labels="strict".'
         )
     return value
+
+
+def _columns(table: pd.DataFrame, pathologies: Sequence[str], where: object) -> NDArray[np.float32]:
+    """1, 0, -1 and NaN of each label: ``[N, P]``."""
+    values = np.empty((len(table), len(pathologies)), dtype=np.float32)
+    for column, name in enumerate(pathologies):
+        values[:, column] = _numbers(table[_COLUMN_OF.get(name, name)], where)
+    return values
 
 
 def _numbers(cells: pd.Series[Any], where: object) -> NDArray[np.float64]:

@@ -101,14 +101,11 @@ def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool)
         }
     )
     means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
-    votes = np.zeros((len(ids), len(labels)), dtype=np.int64)
-    for column in range(len(labels)):
-        found = _table(image[means[:, column]], reader[means[:, column]], size)
-        votes[:, column] = found.sum(axis=1)
+    found = [_table(image[rows], reader[rows], size).sum(axis=1) for rows in means.T]
+    votes = np.stack(found, axis=1).astype(np.int64)
     rows = np.flatnonzero(means.any(axis=1))
     rows = rows[np.argsort(image[rows], kind="stable")]
-    corners = _corners(table.iloc[rows], path)
-    shown = pd.DataFrame(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]), columns=_PLACE)
+    shown = pd.DataFrame(_boxes(table.iloc[rows], path), columns=_PLACE)
     shown.insert(0, "image", image[rows].astype(np.int64))
     shown.insert(1, "rad_id", pd.Series(names[reader[rows]], dtype="str"))
     return Readings(images, votes, shown, means[rows])
@@ -136,8 +133,8 @@ def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) 
     return np.array([[label in kind.lower() or term in kind.lower() for label, term in pairs] for kind in kinds])
 
 
-def _corners(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
-    """``x_min, y_min, x_max, y_max`` of rows that show something."""
+def _boxes(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
+    """``x, y, width, height`` of rows that show something."""
     corners = rows[_BOX].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     good = (corners[:, :2] >= 0).all(axis=1) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
     for row in rows[~good].itertuples():
@@ -145,7 +142,7 @@ def _corners(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
             f"{path}, line {row.Index + 2}: a finding needs a box with 0 <= x_min < x_max and 0 <= y_min < y_max; "
             f"{row.class_name!r} on {row.image_id!r} has x {row.x_min} to {row.x_max} and y {row.y_min} to {row.y_max}."
         )
-    return corners
+    return np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
 
 
 def _table(image: NDArray[Any], value: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
