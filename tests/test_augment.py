@@ -94,9 +94,10 @@ def test_a_bilinear_affine_moves_both_alike(seed: int) -> None:
     image, mask = out["img"], out["semantic_masks"]["Lungs"]
     assert image.shape == mask.shape == (1, 50, 50)
     assume(mask.sum() > 50)  # not pushed out of the frame
-    # v2 samples masks at the nearest pixel and images between pixels: they differ along the outline only
+    # v2 samples masks at the nearest pixel, half a pixel away at most, and images between pixels: they differ along the
+    # outline only
     assert (image.minimum(mask).sum() / image.maximum(mask).sum()).item() > 0.8
-    assert (centre(image) - centre(mask)).abs().max() < 0.3
+    assert (centre(image) - centre(mask)).abs().max() < 0.5
 
 
 def centre(x: torch.Tensor) -> torch.Tensor:
