@@ -55,7 +55,7 @@ def arguments(cls: str, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def opened(peer: Any, tmp_path: Path) -> Callable[..., Both]:
-    """``opened(cls, **options)`` opens one miniature with both libraries; options that the class has not are left out."""
+    """``opened(cls, **options)`` opens one miniature with both libraries; options it has not are left out."""
     known: dict[str, dict[str, Any]] = {}
 
     def give(cls: str, **options: Any) -> Both:
