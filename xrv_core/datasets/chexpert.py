@@ -76,13 +76,10 @@ def chexpert_labels(
     """
     values = _columns(table, pathologies, where)
     if _NO_FINDING in table.columns:
-        healthy = np.flatnonzero(_numbers(table[_NO_FINDING], where) == 1)
+        healthy = _numbers(table[_NO_FINDING], where) == 1
         absent = np.array([clears_devices or name != _DEVICES for name in pathologies])
-        cells = values[healthy]
-        cells[absent & np.isnan(cells) if policy == "strict" else np.broadcast_to(absent, cells.shape)] = 0
-        values[healthy] = cells
-    if blank != "nan":
-        values[np.isnan(values)] = _MEANING[blank]
+        values[healthy] = np.where(absent & (np.isnan(cells := values[healthy]) | (policy != "strict")), 0, cells)
+    values[np.isnan(values)] = _MEANING[blank]
     values[values == -1] = _MEANING[uncertain]
     return values
 
