@@ -190,6 +190,23 @@ def test_another_densenet_and_its_options() -> None:
     torch.testing.assert_close(model(xrays(1, 1, 64, 64)), logits.sigmoid())
 
 
+@pytest.mark.parity
+def test_state_dicts_of_theirs_and_of_ours(both: tuple[Any, Any]) -> None:
+    for name, weights in (("DenseNet", PC), ("ResNet", RESNET)):
+        theirs, ours = (getattr(library.models, name)(weights=weights) for library in both)
+        again = getattr(xrv.models, name)(weights=weights)
+        theirs.input_resolution = again.input_resolution = 96  # quick
+        with torch.no_grad():
+            again.classifier.weight.zero_()
+        x = xrays(1, 1, 96, 96)
+        for state in (theirs.state_dict(), {**ours.state_dict(), "op_threshs": theirs.op_threshs}):
+            again.load_state_dict(state)
+            a, b = outputs([theirs, again], x)
+            torch.testing.assert_close(b, a, atol=1e-4, rtol=0)
+        with pytest.raises(RuntimeError, match="Missing key"):
+            again.load_state_dict({"op_threshs": theirs.op_threshs})
+
+
 def test_weights_in_a_folder_of_ones_own(both: tuple[Any, Any], files: dict[str, Path], tmp_path: Path) -> None:
     name, file = next(iter(files.items()))
     own = tmp_path / file.name

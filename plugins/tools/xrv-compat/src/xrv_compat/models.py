@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from xrv_compat.urls import urls_of
 from xrv_compat.utils import fix_resolution, warn_normalization
 from xrv_core.datasets import default_pathologies
 from xrv_core.errors import ArgumentError, UnknownName
-from xrv_core.models import BackboneClassifier
+from xrv_core.models import BackboneClassifier, wrapped_keys
 
 __all__ = [
     "DenseNet", "ResNet", "fix_resolution", "get_densenet_params", "get_model", "get_weights", "model_urls", "op_norm",
@@ -40,6 +41,17 @@ class _Core(AdoptedClassifier):
 
     targets: list[str] = list(default_pathologies)  # noqa: RUF012  # torchxrayvision's
     weights: str | None = None
+    #: What torchxrayvision's state dicts call the last layer.
+    head = ""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load a state dict of this class, or one that torchxrayvision's class of this name has saved."""
+        state = {key.removeprefix("model."): tensor for key, tensor in state_dict.items()}
+        points = state.pop("op_threshs", None)
+        done = super().load_state_dict(wrapped_keys(state, self.head), strict, assign)
+        if points is not None:
+            self.op_threshs = points
+        return done
 
     def _load(self, weights: str, known: tuple[str, ...], cache_dir: str | None, apply_sigmoid: bool) -> None:
         if weights not in known:
@@ -71,6 +83,7 @@ class DenseNet(_Core):
     """
 
     prints = "XRV-DenseNet121"
+    head = "classifier"
 
     def __init__(  # noqa: PLR0917  # the order is torchxrayvision's
         self,
@@ -122,6 +135,7 @@ class ResNet(_Core):
     """The ResNet-50 of that name; new code: ``xrv_core.get_classifier(weights)``. Arguments as in ``DenseNet``."""
 
     prints = "XRV-ResNet"
+    head = "fc"
 
     def __init__(self, weights: str | None = None, apply_sigmoid: bool = False, cache_dir: str | None = None) -> None:
         tell("models.ResNet")

@@ -8,6 +8,7 @@ from xrv_compat.old import OldModel
 
 __all__ = ["OLD_MODELS"]
 
+_KEYS = "load_state_dict takes torchxrayvision's keys, state_dict gives the core's; classifier must be an nn.Linear"
 _RANGE = "pixels that cannot be in [-1024, 1024] are an error"
 
 
@@ -27,7 +28,7 @@ def _segmenter(name: str, prints: str, **arguments: Any) -> OldModel:
 OLD_MODELS = {
     "models.DenseNet": OldModel(
         new="xrv_core.get_classifier(weights)",
-        differs=f"features ends behind the last ReLU; {_RANGE}; state_dict has the core's keys",
+        differs=f"features ends behind the last ReLU; {_RANGE}; {_KEYS}",
         arguments={
             "growth_rate": 32,
             "block_config": (6, 12, 24, 16),
@@ -46,7 +47,7 @@ OLD_MODELS = {
     "models.ResNet": OldModel(
         new="xrv_core.get_classifier(weights)",
         differs="0.5 is the operating point (torchxrayvision applies points of a double sigmoid; its numbers: "
-        f'xrv_core.get_classifier(weights, op_threshs="as-published")); {_RANGE}',
+        f'xrv_core.get_classifier(weights, op_threshs="as-published")); {_RANGE}; {_KEYS}',
         arguments={"weights": None, "apply_sigmoid": False, "cache_dir": None},
         prints="XRV-ResNet",
     ),
