@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.days import days_from_first
     from xrv_core.datasets.description import Description, describe
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
+    from xrv_core.datasets.drawn import drawn_chest
     from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
     from xrv_core.datasets.filters import FilterDataset
@@ -43,6 +44,7 @@ _HOME = {
     "days": "days_from_first",
     "description": "Description describe",
     "dicom_files": "age_in_years dicom_headers write_dicom",
+    "drawn": "drawn_chest",
     "extensions": "choose_extension",
     "files": "FileDataset",
     "filters": "FilterDataset",
@@ -128,6 +130,7 @@ __all__ = [
     "default_pathologies",
     "describe",
     "dicom_headers",
+    "drawn_chest",
     "fit_mask",
     "harmonize",
     "load_image",

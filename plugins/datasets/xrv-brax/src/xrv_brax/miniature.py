@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _HEADER = (
     ",DicomPath,PngPath,PatientID,PatientSex,PatientAge,AccessionNumber,StudyDate,No Finding,"
@@ -33,20 +34,9 @@ def write(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
             f"{number},Anonymized_DICOMs/{path}.dcm,images/{path}.png,{patient},{sex},{age},{study}00,{date},"
             f"{','.join(rest)},1"
         )
-        _draw(folder / f"images/{path}.png", number, int(rest[-2]), int(rest[-1]))
+        file = folder / f"images/{path}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        drawn_chest(int(rest[-1]), int(rest[-2]), body=200 - 10 * number, lungs=60 + 5 * number).save(file)
     table = folder / "master_spreadsheet_update.csv"
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {"imgpath": folder / "images", "csvpath": table}
-
-
-def _draw(path: Path, number: int, rows: int, columns: int) -> None:
-    """A body with two lungs, darker with every image."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("L", (columns, rows), 10)
-    draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((4, 2, columns - 4, rows - 1), radius=3, fill=200 - 10 * number)
-    for left in (columns // 6, columns // 2):
-        draw.ellipse((left, rows // 5, left + columns // 4, rows * 4 // 5), fill=60 + 5 * number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import coco_rle
+from xrv_core.datasets import coco_rle, drawn_chest
 
 _WIDTH, _HEIGHT = 96, 80
 _HEADER = (
@@ -80,14 +80,8 @@ def _masks(drawn: dict[str, tuple[int, int, int, int]]) -> dict[str, Any]:
 
 def _draw_all(rows: list[str], folder: Path, release: str) -> None:
     """An image for each row: a body with two lungs, darker with every row."""
-    from PIL import Image, ImageDraw
-
     for number, row in enumerate(rows):
-        image = Image.new("L", (_WIDTH, _HEIGHT), 10)
-        draw = ImageDraw.Draw(image)
-        draw.rounded_rectangle((8, 4, 88, 79), radius=20, fill=200 - 10 * number)
-        for left in (18, 54):
-            draw.ellipse((left, 16, left + 24, 66), fill=60 + 5 * number)
+        image = drawn_chest(_WIDTH, _HEIGHT, body=200 - 10 * number, lungs=60 + 5 * number)
         path = folder / row.partition(",")[0].removeprefix(release)
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, quality=95)

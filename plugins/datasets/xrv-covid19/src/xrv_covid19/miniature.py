@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _HEADER = (
     "patientid,offset,sex,age,finding,RT_PCR_positive,survival,intubated,intubation_present,went_icu,in_icu,"
@@ -43,22 +44,14 @@ def write_covid19(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
         table.writerows(dict(zip(_COLUMNS, row, strict=True), license="CC0") for row in _ROWS)
     xrays = [row[-1] for row in _ROWS if row[-2] == "images"]
     for number, name in enumerate(xrays):
-        _draw(body=190 - 15 * number, lungs=60 + 5 * number).save(paths["imgpath"] / name, quality=95)
+        _draw(190 - 15 * number, 60 + 5 * number).save(paths["imgpath"] / name, quality=95)
     with zipfile.ZipFile(paths["lungmasks"], "w") as archive:
         for name, white in zip(xrays[:3], (255, 255, 0), strict=True):  # lateral views have black masks
             data = BytesIO()
-            _draw(body=0, lungs=white).save(data, format="PNG")  # PNG whatever the name says, as in the real one
+            _draw(0, white).save(data, format="PNG")  # PNG whatever the name says, as in the real one
             archive.writestr(f"{paths['lungmasks'].stem}/{name}", data.getvalue())
     return paths
 
 
-def _draw(*, body: int, lungs: int) -> Any:
-    """A grey body with two lungs."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("L", (100, 108), 0)
-    draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((6, 6, 94, 107), radius=18, fill=body)
-    for box in _BOXES_OF_LUNGS:
-        draw.ellipse(box, fill=lungs)
-    return image
+def _draw(body: int, lungs: int) -> Any:
+    return drawn_chest(100, 108, body=body, lungs=lungs, boxes=_BOXES_OF_LUNGS, background=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _HEADER = (
     "patient_id,image_id,sex,age,size,weight,admission_offset,icu_admission_offset,icu_release_offset,death_offset,"
@@ -35,13 +36,9 @@ def write_hannover(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
 
 
 def _draw(body: int) -> Any:
-    """A grey body with two lungs, with a shadow in one."""
-    from PIL import Image, ImageDraw
+    """A chest with a shadow in one lung."""
+    from PIL import ImageDraw
 
-    image = Image.new("L", (100, 84), 12)
-    draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((8, 4, 92, 83), radius=16, fill=body)
-    for left in (18, 54):
-        draw.ellipse((left, 14, left + 28, 70), fill=body // 3)
-    draw.ellipse((58, 44, 76, 62), fill=body // 2)
+    image = drawn_chest(100, 84, body=body, lungs=body // 3)
+    ImageDraw.Draw(image).ellipse((60, 40, 76, 58), fill=body // 2)
     return image

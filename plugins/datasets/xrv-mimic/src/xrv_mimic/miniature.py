@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _SIZE = 96
 _LABELS = """\
@@ -50,14 +51,8 @@ def write(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
 
 def _draw_all(names: list[str], folder: Path) -> None:
     """For each name a body with two lungs, darker with every image."""
-    from PIL import Image, ImageDraw
-
     for number, name in enumerate(names):
-        image = Image.new("L", (_SIZE, _SIZE), 10)
-        draw = ImageDraw.Draw(image)
-        draw.rounded_rectangle((8, 4, 88, 95), radius=20, fill=200 - 10 * number)
-        for left in (18, 54):
-            draw.ellipse((left, 18, left + 24, 78), fill=60 + 5 * number)
+        image = drawn_chest(_SIZE, _SIZE, body=200 - 10 * number, lungs=60 + 5 * number)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         image.save(folder / name, quality=95)
 

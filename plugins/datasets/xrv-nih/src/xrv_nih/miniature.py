@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _SIZE = 96
 _ABOUT = (
@@ -64,15 +65,9 @@ def write_google(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
 
 def _draw_all(folder: Path) -> None:
     """An image for each row: a body with two lungs, darker with every row; the third is RGBA, as some real ones are."""
-    from PIL import Image, ImageDraw
-
     folder.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(_ROWS):
-        image = Image.new("L", (_SIZE, _SIZE), 10)
-        draw = ImageDraw.Draw(image)
-        draw.rounded_rectangle((8, 4, 88, 95), radius=20, fill=200 - 10 * number)
-        for left in (18, 54):
-            draw.ellipse((left, 18, left + 24, 78), fill=60 + 5 * number)
+        image = drawn_chest(_SIZE, _SIZE, body=200 - 10 * number, lungs=60 + 5 * number)
         (image.convert("RGBA") if number == 2 else image).save(folder / row[:16])
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _MONTGOMERY = {
     "MCUCXR_9001_0": "Patient's Sex: F \nPatient's Age: 027Y\nnormal",
@@ -47,12 +48,4 @@ def _save(image: Any, path: Path) -> None:
 
 
 def _draw(body: int, lung: int, *lungs: tuple[int, int, int, int]) -> Any:
-    """A grey body with lungs."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("L", (100, 104), 0)
-    draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((6, 4, 94, 103), radius=18, fill=body)
-    for box in lungs:
-        draw.ellipse(box, fill=lung)
-    return image
+    return drawn_chest(100, 104, body=body, lungs=lung, boxes=lungs, background=0)

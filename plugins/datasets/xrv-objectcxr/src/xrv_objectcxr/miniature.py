@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _ROWS = """\
 90001.jpg,0 20 30 36 50
@@ -34,13 +35,10 @@ def write_objectcxr(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
 
 def _draw(body: int, annotation: str) -> Any:
     """A grey body with two dark lungs, and white objects on it."""
-    from PIL import Image, ImageDraw
+    from PIL import ImageDraw
 
-    image = Image.new("L", _SIZE, 8)
+    image = drawn_chest(*_SIZE, body=body, lungs=body // 3)
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((8, 4, 104, 103), radius=20, fill=body)
-    for left in (18, 62):
-        draw.ellipse((left, 16, left + 32, 90), fill=body // 3)
     for part in filter(None, annotation.split(";")):
         kind, *numbers = map(int, part.split())
         (draw.rectangle, draw.ellipse, draw.polygon)[kind](numbers, fill=250)

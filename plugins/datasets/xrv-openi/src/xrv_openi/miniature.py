@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _HEADER = (
     "imageid,Accession Number,Acquisition Device Processing Code,Approval Status,Bits Allocated,Bits Stored,"
@@ -160,12 +161,5 @@ def _xml(report: _Report) -> str:
 
 
 def _draw(body: int, *, frontal: bool) -> Any:
-    """A grey body: two lungs from the front, one from the side."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("L", (80, 96), 5)
-    draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((6, 4, 74, 95), radius=16, fill=body)
-    for left in (14, 46) if frontal else (28,):
-        draw.ellipse((left, 16, left + 22, 74), fill=body // 3)
-    return image
+    """Two lungs from the front, one from the side."""
+    return drawn_chest(80, 96, body=body, lungs=body // 3, boxes=None if frontal else [(28, 16, 50, 74)])

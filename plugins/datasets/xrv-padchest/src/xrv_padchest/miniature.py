@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 from xrv_padchest.terms import broken_files
 
 _WIDTH, _HEIGHT = 80, 96
@@ -54,15 +55,11 @@ def write(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
 
 
 def _draw(path: Path, number: int, *, broken: bool) -> None:
-    """A body with two lungs in 16 bits, darker with every image; the broken one ends after its header."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("I;16", (_WIDTH, _HEIGHT), 300)
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((4, 2, 76, 95), fill=60_000 - 1_000 * number)
-    for left in (12, 46):
-        draw.ellipse((left, 18, left + 22, 78), fill=15_000 + 111 * number)
+    """A chest in 16 bits, darker with every image; the broken one ends after its header."""
+    chest = drawn_chest(
+        _WIDTH, _HEIGHT, body=60_000 - 1_000 * number, lungs=15_000 + 111 * number, background=300, mode="I;16"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path)
+    chest.save(path)
     if broken:
         path.write_bytes(path.read_bytes()[:60])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _READER = "Right GEOGRAPHIC,Right OPACITY,Left GEOGRAPHIC,Left OPACITY,Total GEOGRAPHIC,Total OPACITY,Notes"
 _HEADER = f"Subject_ID,Exam_DateTime,{_READER},{_READER},Delta Geo-total,Delta Opa total"
@@ -29,7 +30,9 @@ def write_ralo(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
         told = second[0] is not None
         deltas = [abs(sum(first[k::2]) - sum(second[k::2])) for k in (0, 1)] if told else ["", ""]
         lines.append(",".join(map(str, [subject, time, *_cells(first), *_cells(second), *deltas])))
-        _draw(sum(first[1::2])).save(paths["imgpath"] / f"{number}.jpg", quality=95)
+        drawn_chest(96, 88, body=170, lungs=50 + 12 * sum(first[1::2])).save(
+            paths["imgpath"] / f"{number}.jpg", quality=95
+        )
     paths["csvpath"].write_text("\n".join(lines) + "\n", encoding="utf-8")
     return paths
 
@@ -39,15 +42,3 @@ def _cells(scores: tuple[Any, ...]) -> list[Any]:
     if scores[0] is None:
         return [""] * 7
     return [*scores, sum(scores[::2]), sum(scores[1::2]), ""]
-
-
-def _draw(opacity: int) -> Any:
-    """A grey body with two lungs, brighter with the score."""
-    from PIL import Image, ImageDraw
-
-    image = Image.new("L", (96, 88), 10)
-    draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((6, 4, 90, 87), radius=16, fill=170)
-    for left in (16, 52):
-        draw.ellipse((left, 14, left + 28, 76), fill=50 + 12 * opacity)
-    return image

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import write_dicom
+from xrv_core.datasets import drawn_chest, write_dicom
 
 _SIZE = 96
 _NORMAL, _OTHER, _OPACITY = "Normal", "No Lung Opacity / Not Normal", "Lung Opacity"
@@ -43,7 +43,8 @@ def write_rsna(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
     boxes, headers, classes, mapping = ["patientId,x,y,width,height,Target"], [_HEADER], ["patientId,class"], []
     for number, (image, nih, kind, age, sex, view, drawn) in enumerate(_IMAGES):
         tags = {"PatientID": image, "PatientSex": sex, "PatientAge": str(age), "ViewPosition": view}
-        write_dicom(paths["imgpath"] / f"{image}.dcm", _draw(number), ConversionType="WSD", **tags)
+        chest = drawn_chest(_SIZE, _SIZE, body=200 - 10 * number, lungs=60 + 5 * number)
+        write_dicom(paths["imgpath"] / f"{image}.dcm", np.asarray(chest), ConversionType="WSD", **tags)
         boxes += [f"{image},{box},1" for box in drawn] or [f"{image},,,,,0"]
         headers.append(f"{number},CHEST,WSD,{image}.dcm,1.0,CR,{age},{image},,{sex},0.168,1.0,1.0,{view}")
         classes += [f"{image},{kind}"] * max(1, len(drawn))  # the official file, too, has a row for each box
@@ -52,13 +53,3 @@ def write_rsna(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
         paths[name].write_text("\n".join(lines) + "\n", encoding="utf-8")
     paths["mapping"].write_text(json.dumps(mapping), encoding="utf-8")
     return paths
-
-
-def _draw(number: int) -> Any:
-    """A grey body with two dark lungs, darker with every number."""
-    y, x = np.mgrid[:_SIZE, :_SIZE]
-    image = np.full((_SIZE, _SIZE), 10, dtype=np.uint8)
-    image[4:, 8:88] = 200 - 10 * number
-    for middle in (30, 66):
-        image[((x - middle) / 12) ** 2 + ((y - 48) / 30) ** 2 < 1] = 60 + 5 * number
-    return image

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import siim_rle, write_dicom
+from xrv_core.datasets import drawn_chest, siim_rle, write_dicom
 
 _SIZE = 96
 _DRAWN_ON = 1024
@@ -31,7 +31,7 @@ def write_siim(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
         study, series, image = (f"1.2.276.0.7230010.3.1.{n}.8323329.{number}.1517870000.900000" for n in (2, 3, 4))
         write_dicom(
             paths["imgpath"] / study / series / f"{image}.dcm",
-            _draw(number - 90_000),
+            np.asarray(drawn_chest(_SIZE, _SIZE, body=200 - 10 * (number - 90_000), lungs=60 + 5 * (number - 90_000))),
             **{"SOPInstanceUID": image, "StudyInstanceUID": study, "SeriesInstanceUID": series},
             **{"PatientSex": sex, "PatientAge": age, "ViewPosition": view, "ConversionType": "WSD"},
         )
@@ -39,13 +39,3 @@ def write_siim(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
         lines += [f"{image}, {outline}" for outline in outlines] or [f"{image},-1"]
     paths["csvpath"].write_text("\n".join(lines) + "\n", encoding="utf-8")
     return paths
-
-
-def _draw(number: int) -> Any:
-    """A grey body with two dark lungs, darker with every number."""
-    y, x = np.mgrid[:_SIZE, :_SIZE]
-    image = np.full((_SIZE, _SIZE), 10, dtype=np.uint8)
-    image[4:, 8:88] = 200 - 10 * number
-    for middle in (30, 66):
-        image[((x - middle) / 12) ** 2 + ((y - 48) / 30) ** 2 < 1] = 60 + 5 * number
-    return image

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
+from xrv_core.datasets import drawn_chest
 
 _SIZE = 128
 _CATEGORIES = ("ActiveTuberculosis", "ObsoletePulmonaryTuberculosis", "PulmonaryTuberculosis")
@@ -72,13 +73,10 @@ def _coco(files: dict[str, list[tuple[int, float, float, float, float]]]) -> dic
 
 def _draw(body: int, boxes: list[tuple[int, float, float, float, float]]) -> Any:
     """A grey body with two dark lungs, and a bright lesion in every box."""
-    from PIL import Image, ImageDraw
+    from PIL import ImageDraw
 
-    image = Image.new("L", (_SIZE, _SIZE), 8)
+    image = drawn_chest(_SIZE, _SIZE, body=body, lungs=body // 3)
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((10, 6, 118, 127), radius=24, fill=body)
-    for left in (24, 70):
-        draw.ellipse((left, 24, left + 34, 104), fill=body // 3)
     for _, x, y, w, h in boxes:
         draw.ellipse((x, y, x + w, y + h), fill=230)
     return image

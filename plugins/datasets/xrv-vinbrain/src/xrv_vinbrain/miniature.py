@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import write_dicom
+from xrv_core.datasets import drawn_chest, write_dicom
 
 _CLASSES = (
     *("Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Consolidation", "ILD", "Infiltration"),
@@ -59,10 +59,6 @@ def write_vinbrain(spec: DatasetSpec, folder: Path) -> dict[str, Any]:
 
 def _draw(number: int, height: int, width: int, bits: int, kind: str) -> Any:
     """A grey body with two dark lungs in the lower half of the possible range, as raw detector values are."""
-    y, x = np.mgrid[:height, :width]
-    image = np.full((height, width), 0.02)
-    image[4:, 8 : width - 8] = 0.8 - 0.05 * number
-    for middle in (0.3 * width, 0.7 * width):
-        image[((x - middle) / (0.14 * width)) ** 2 + ((y - 0.5 * height) / (0.32 * height)) ** 2 < 1] = 0.25
+    image = np.asarray(drawn_chest(width, height, body=204 - 13 * number, lungs=64)) / 255
     shown = image if kind == "MONOCHROME2" else 1 - image
     return np.rint(shown * 2 ** (bits - 1)).astype(np.uint16)

@@ -1,0 +1,54 @@
+"""Draw a chest for a miniature: just enough that a picture, its masks and its file format can be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["drawn_chest"]
+
+Box = tuple[float, float, float, float]
+
+
+def drawn_chest(
+    width: int,
+    height: int,
+    *,
+    body: int,
+    lungs: int,
+    boxes: Sequence[Box] | None = None,
+    background: int = 8,
+    mode: str = "L",
+) -> Image.Image:
+    """A body with lungs. Nobody is shown; ``phantom`` draws chests that look like some.
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+        body: Grey level of the body.
+        lungs: Grey level of the lungs.
+        boxes: ``(left, top, right, bottom)`` of the ellipse of each lung, in pixels; default two, side by side.
+        background: Grey level of the rest.
+        mode: Pillow's mode of the image: "L" (8 bit) or "I;16" (16 bit).
+
+    Returns:
+        The image, to be drawn on and saved.
+    """
+    from PIL import Image, ImageDraw
+
+    image = Image.new(mode, (width, height), background)
+    draw = ImageDraw.Draw(image)
+    outline = (round(width / 12), round(height / 24), round(width * 11 / 12), height - 1)
+    if mode == "L":
+        draw.rounded_rectangle(outline, radius=min(width, height) // 5, fill=body)
+    else:  # Pillow draws no rounded corners in 16 bits
+        draw.rectangle(outline, fill=body)
+    if boxes is None:
+        sides = (round(width * 3 / 16), round(width * 9 / 16))
+        boxes = [(left, height * 3 // 16, left + width // 4, height * 13 // 16) for left in sides]
+    for box in boxes:
+        draw.ellipse(box, fill=lungs)
+    return image
