@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 from torch import nn
 
 import xrv_core as xrv
-from xrv_core.errors import ArgumentError, ImageError, InputError
+from xrv_core.errors import ArgumentError, ImageError, InputError, LeakageError
 from xrv_core.models import BackboneClassifier, OperatingPoint, fit_operating_points
 from xrv_core.models.operating_points import youden
 
@@ -189,7 +189,7 @@ def test_images_of_different_sizes_are_resized_one_by_one():
 
 def test_a_real_model_on_a_real_dataset():
     network = xrv.get_classifier("phantom-net")
-    fitted = fit_operating_points(network, xrv.get_dataset("phantom", n=60, size=128))
+    fitted = fit_operating_points(network, xrv.get_dataset("phantom", n=60, size=128, split="valid"))
     found = [p for p in fitted.values() if not p.reason]
     assert len(found) >= 5
     assert all(p.tpr > p.fpr for p in found)
@@ -244,3 +244,11 @@ def test_errors_of_items_name_them(tmp_path):
             raise ImageError(f"x{i}.png: cannot be decoded")
 
     assert text(ImageError, model(), Broken({"Mass": [0.0, 1.0]})) == "x0.png: cannot be decoded"
+
+
+def test_data_that_the_model_was_trained_on_is_not_held_out():
+    model, data = xrv.get_classifier("phantom-net"), xrv.get_dataset("phantom", n=12, size=128, split="train")
+    with pytest.raises(LeakageError, match="'phantom-net' may have seen these patients in training"):
+        fit_operating_points(model, data)
+    labels = fit_operating_points(model, data, acknowledge_leakage=True)
+    assert list(labels) == model.pathologies

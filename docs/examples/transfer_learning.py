@@ -18,7 +18,7 @@ import time
 import torch
 
 import xrv_core
-from xrv_core.datasets import XRayCenterCrop, XRayResizer, split
+from xrv_core.datasets import XRayCenterCrop, XRayResizer, check_leakage, split
 from xrv_core.torchvision_guard import import_torchvision
 from xrv_eval import evaluate
 
@@ -47,6 +47,7 @@ def main() -> None:
     crop = v2.Compose([XRayCenterCrop(), XRayResizer(args.size)])
     dataset = xrv_core.get_dataset("nih", args.images, args.csv, transform=crop)
     parts = split(dataset, {"train": 0.7, "test": 0.3}, by="patientid", seed=args.seed)
+    check_leakage(parts["train"], parts["test"]).raise_for_leakage()
     print(dataset, {name: len(part) for name, part in parts.items()}, sep="\n")
 
     model = xrv_core.get_classifier(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
     from xrv_core.datasets.masks import boxes_mask, fit_mask
     from xrv_core.datasets.merge import MergeDataset
-    from xrv_core.datasets.overlaps import training_overlaps
+    from xrv_core.datasets.overlaps import check_training_data, training_overlaps
     from xrv_core.datasets.pixels import PixelRecipe
     from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
@@ -50,7 +50,7 @@ _HOME = {
     "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
     "images": "decode_image load_image",
-    "overlaps": "training_overlaps",
+    "overlaps": "check_training_data training_overlaps",
     "pixels": "PixelRecipe",
     "index": "XrayDataset",
     "labels": "substring_labels term_labels",
@@ -120,6 +120,7 @@ __all__ = [
     "boxes_mask",
     "check_leakage",
     "check_shape",
+    "check_training_data",
     "chexpert_labels",
     "choose_extension",
     "coco_rle",

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-__all__ = ["Overlap", "between", "collection_of", "collections_in", "leaves", "training_overlaps"]
+from xrv_core.errors import LeakageError
+
+__all__ = [
+    "Overlap",
+    "between",
+    "check_training_data",
+    "collection_of",
+    "collections_in",
+    "leaves",
+    "training_overlaps",
+]
 
 
 class Overlap(NamedTuple):
@@ -84,6 +94,28 @@ def training_overlaps(training_data: Sequence[str], dataset: Any) -> list[Overla
             if overlap is not None:
                 found[trained, spec.name] = overlap._replace(one=trained)
     return list(found.values())
+
+
+def check_training_data(model: Any, dataset: Any, *, acknowledged: bool = False) -> list[str]:
+    """What is known to be shared by a model's training data and ``dataset``, in words.
+
+    Args:
+        model: One with a ``spec``, whose ``training_data`` counts; nothing is known of others.
+        dataset: What it is to be tested on, or its operating points are to be fitted on.
+        acknowledged: Tell, and do not raise.
+
+    Raises:
+        LeakageError: Anything is shared, and that was not acknowledged.
+    """
+    spec = getattr(model, "spec", None)
+    overlaps = [str(overlap) for overlap in training_overlaps(getattr(spec, "training_data", ()), dataset)]
+    if overlaps and not acknowledged:
+        raise LeakageError(
+            f"{getattr(spec, 'name', type(model).__name__)!r} may have seen these patients in training. "
+            f"{'. '.join(overlaps)}. Numbers from them say little about unseen patients. To go on all the same, pass "
+            "acknowledge_leakage=True (on the command line --acknowledge-leakage)."
+        )
+    return overlaps
 
 
 def _of_names(trained: str, spec: Any) -> Overlap | None:

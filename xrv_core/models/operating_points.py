@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xrv_core.datasets.overlaps import check_training_data
 from xrv_core.errors import ArgumentError, InputError, XrvError
 from xrv_core.models.inputs import check_input, resize_input
 from xrv_core.models.modes import evaluating
@@ -46,24 +47,27 @@ class OperatingPoint:
 
 
 def fit_operating_points(
-    model: Any, dataset: Any, *, batch_size: int = 16, num_workers: int = 0, progress: bool | None = None
+    model: Any,
+    dataset: Any,
+    *,
+    batch_size: int = 16,
+    num_workers: int = 0,
+    progress: bool | None = None,
+    acknowledge_leakage: bool = False,
 ) -> dict[str, OperatingPoint]:
     """Fit the operating points of a classifier on data it was not trained on, and attach them.
 
     For each label the threshold on the sigmoid output that maximises TPR - FPR (Youden's index), as in
-    section 2.5 of Cohen et al., TorchXRayVision, arXiv:2111.00595. They replace ``model.op_threshs``, so that
-    ``forward`` and ``predict`` give calibrated probabilities, in which 0.5 is the operating point. Labels
-    without an operating point get NaN, and then so are their outputs: look at ``reason``.
-
-    Outputs and labels are matched by name as written; ``youden`` tells which of several thresholds is taken.
-    The model runs where it is, without gradients; the modes of all submodules are as before afterwards.
+    section 2.5 of arXiv:2111.00595. They replace ``model.op_threshs``: 0.5 is the operating point of what
+    ``forward`` gives then. Labels without one get NaN, and so are their outputs: see ``reason``.
 
     Args:
-        model: A classifier with the activation "sigmoid".
-        dataset: Held-out data with the same names of labels: ``pathologies``, ``len(d)``, ``d[i] -> Sample``.
+        model: A classifier with the activation "sigmoid". Its modes are as before afterwards.
+        dataset: Held-out data; its labels are matched by name.
         batch_size: Images at a time.
-        num_workers: Processes that read images; 0 reads them in this one.
+        num_workers: Processes that read images; 0: this one.
         progress: Whether to show a bar on stderr; None: only on a terminal.
+        acknowledge_leakage: Go on although the model may have been trained on these patients.
 
     Returns:
         The operating point of each pathology of the model, in its order.
@@ -71,20 +75,31 @@ def fit_operating_points(
     Raises:
         ArgumentError: No sigmoid outputs, no label that can be fitted, or one that is neither 0, 1 nor NaN.
         InputError: An image that the model does not take, or an output that is NaN; the message names the item.
+        LeakageError: The dataset is known to overlap with the model's training data.
     """
+    check_training_data(model, dataset, acknowledged=acknowledge_leakage)
     columns = _columns(model, dataset)
     scores, labels = _scores(model, dataset, columns, (batch_size, num_workers, progress))
     fitted = {name: youden(name, scores[:, i], labels[:, i]) for i, name in enumerate(columns)}
+    found = _of_all_heads(model, fitted)
+    if not any(point.threshold > 0 for point in found.values()):
+        raise ArgumentError(_none(found, len(labels)))
+    model.op_threshs = [point.threshold for point in found.values()]
+    return found
+
+
+def _none(found: dict[str, OperatingPoint], images: int) -> str:
+    reasons = "; ".join(f"{name!r}: {point.reason}" for name, point in found.items())
+    return f"No operating point can be fitted on this dataset of {images} images. {reasons}."
+
+
+def _of_all_heads(model: Any, fitted: dict[str, OperatingPoint]) -> dict[str, OperatingPoint]:
+    """``fitted``, and for the other heads why there is none, in the model's order."""
     absent = {True: "the dataset has no such label", False: "this head was never trained"}
-    found = {
+    return {
         name: fitted.get(name, OperatingPoint(pathology=name, reason=absent[bool(trained)]))
         for name, trained in zip(model.pathologies, model.trained, strict=True)
     }
-    if not any(point.threshold > 0 for point in found.values()):
-        reasons = "; ".join(f"{name!r}: {point.reason}" for name, point in found.items())
-        raise ArgumentError(f"No operating point can be fitted on this dataset of {len(labels)} images. {reasons}.")
-    model.op_threshs = [point.threshold for point in found.values()]
-    return found
 
 
 def youden(pathology: str, scores: NDArray[np.floating[Any]], labels: NDArray[np.floating[Any]]) -> OperatingPoint:

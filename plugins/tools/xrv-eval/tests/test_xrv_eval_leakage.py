@@ -16,8 +16,8 @@ from xrv_eval import evaluate
 
 TEXT = (
     "'phantom-net' may have seen these patients in training. phantom:train and phantom: the model was trained on "
-    "images of this collection. Numbers from such a test say little about unseen patients. To go on all the same, pass "
-    "acknowledge_leakage=True (--acknowledge-leakage); the record and the report will say so."
+    "images of this collection. Numbers from them say little about unseen patients. To go on all the same, pass "
+    "acknowledge_leakage=True (on the command line --acknowledge-leakage)."
 )
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets.contract import check_dataset, whole_number
+from xrv_core.datasets.overlaps import check_training_data
 from xrv_eval.alignment import Alignment, align, check_classifier
 from xrv_eval.bootstrap import cluster_codes
-from xrv_eval.leaks import check_training_data
 from xrv_eval.metrics import SCORED, Scores, metrics_table
 from xrv_eval.output import Results, result_folder, write_results
 from xrv_eval.record import run_record
@@ -110,7 +110,7 @@ def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluatio
     check_classifier(classifier)
     check_dataset(dataset, "evaluate")
     alignment = align(classifier, dataset)
-    leaks = check_training_data(classifier, dataset, given["acknowledge_leakage"])
+    leaks = check_training_data(classifier, dataset, acknowledged=given["acknowledge_leakage"])
     out = None if given["out"] is None else result_folder(given["out"], given["overwrite"])
     shown = _draw(len(dataset), arguments["examples"] if out else 0, arguments["seed"])
     predicted = infer(classifier, dataset, alignment, shown, loading)
