@@ -57,7 +57,8 @@ def autoencoders() -> str:
     rows = []
     for name in xrv_core.list_autoencoders():
         a = xrv_core.describe_autoencoder(name)
-        rows.append([f"`{name}`", a.architecture, a.input_resolution or "any", list(a.code_shape), a.warning or "-"])
+        code = " x ".join(map(str, a.code_shape)) + (f", of a codebook of {a.codebook:,}" if a.codebook else "")
+        rows.append([f"`{name}`", a.architecture, a.input_resolution or "any", code, a.warning or "-"])
     return table(["name", "network", "pixels", "code", "warning"], rows)
 
 

@@ -29,6 +29,7 @@ FIELDS = {
     "parameters": "parameters",
     "input_resolution": "input",
     "code_shape": "code",
+    "codebook": "codebook",
     "activation": "output",
     "training_data": "trained on",
     "pathologies": "labels",
@@ -136,6 +137,8 @@ def _text(spec: Spec, key: str, value: Any) -> str:
         return f"{value} x {value} pixels"
     if key == "code_shape":
         return " x ".join(map(str, value))
+    if key == "codebook":
+        return f"{value:,} entries"
     if key == "activation":
         return OUTPUTS[value] + (f" in {spec.unit}" if isinstance(spec, ClassifierSpec) and spec.unit else "")
     if isinstance(value, tuple):
