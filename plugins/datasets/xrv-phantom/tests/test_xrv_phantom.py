@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,8 @@ def test_filters_keep_the_picture_of_a_row() -> None:
         assert (some.labels[row] == d.labels[twin]).all()
 
 
-def test_the_miniature_opens() -> None:
-    d = xrv.get_dataset("phantom", **xrv.miniature("phantom", "unused-folder-of-a-drawn-dataset"))
+def test_the_miniature_opens(tmp_path: Path) -> None:
+    d = xrv.get_dataset("phantom", **xrv.miniature("phantom", tmp_path))
     assert len(d) == 12
     assert d[0]["img"].shape == (1, 96, 96)
 
