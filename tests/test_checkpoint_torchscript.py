@@ -123,8 +123,8 @@ def test_archives_without_weights_or_code(tmp_path):
     scripted(nn.ReLU()).save(str(path))
     assert refused(path) == "Weights file W holds no weights: it is a TorchScript archive without tensors."
     scripted(Net()).save(str(tmp_path / "whole.pt"))
-    rewritten(tmp_path / "whole.pt", path, lambda name, data: None if name.endswith("batchnorm.py") else data)
-    assert refused(path) == (
+    rewritten(tmp_path / "whole.pt", path, lambda name, data: None if "/batchnorm" in name else data)
+    assert re.sub(r"___torch_mangle_\d+\.", "", refused(path)) == (  # compiled before in this process
         "Weights file W is a TorchScript archive without the code of __torch__.torch.nn.modules.batchnorm.BatchNorm1d, "
         "so it is not known which of its tensors are weights. Get the archive that torch.jit.save wrote, or a state "
         "dict."

@@ -87,10 +87,10 @@ def _window(
 def _in_ellipse(
     low: NDArray[np.float64], high: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Which centres ``[H, W]`` lie in the ellipse that fills a rectangle."""
+    """Which centres ``[H, W]`` lie in the ellipse that fills a rectangle, its outline left out: so it stays inside."""
     middle = (low + high) / 2
     radius = np.maximum((high - low) / 2, 1e-9)  # a flat one holds no centre, rather than dividing by zero
-    inside: NDArray[np.bool_] = ((x - middle[0]) / radius[0]) ** 2 + (((y - middle[1]) / radius[1]) ** 2)[:, None] <= 1
+    inside: NDArray[np.bool_] = ((x - middle[0]) / radius[0]) ** 2 + (((y - middle[1]) / radius[1]) ** 2)[:, None] < 1
     return inside
 
 
