@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from xrv_core.assets import cache_dir
 from xrv_core.specs import DatasetSpec
 
 __all__ = ["tell_terms"]
@@ -20,6 +19,8 @@ def tell_terms(spec: DatasetSpec) -> None:
     """
     if not spec.terms or f"{spec.name} {spec.terms}" in _told:
         return
+    from xrv_core.assets import cache_dir
+
     _told.add(f"{spec.name} {spec.terms}")
     file = cache_dir() / "terms" / f"{spec.name.replace('/', '_')}.txt"
     with suppress(OSError):
