@@ -93,6 +93,23 @@ default_pathologies = [
     "Enlarged Cardiomediastinum",
 ]
 
+#: The 13 findings of the CheXpert labeller, which CheXpert, MIMIC-CXR and BRAX have.
+chexpert_pathologies = [
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Enlarged Cardiomediastinum",
+    "Fracture",
+    "Lung Lesion",
+    "Lung Opacity",
+    "Effusion",
+    "Pleural Other",
+    "Pneumonia",
+    "Pneumothorax",
+    "Support Devices",
+]
+
 __all__ = [
     "ChexpertLabelled",
     "ClassBalancedSampler",
@@ -122,6 +139,7 @@ __all__ = [
     "check_shape",
     "check_training_data",
     "chexpert_labels",
+    "chexpert_pathologies",
     "choose_extension",
     "coco_rle",
     "coco_rle_mask",

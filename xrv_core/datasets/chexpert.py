@@ -14,28 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets import chexpert_pathologies
 from xrv_core.datasets.files import FileDataset
 from xrv_core.errors import ArgumentError, TableError
 from xrv_core.specs import DatasetSpec
 
 __all__ = ["ChexpertLabelled", "chexpert_labels"]
 
-_COLUMNS = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Enlarged Cardiomediastinum",
-    "Fracture",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Pneumonia",
-    "Pneumothorax",
-    "Support Devices",
-)
 _COLUMN_OF = {"Effusion": "Pleural Effusion"}  # the others are called as their labels
+_COLUMNS = tuple(_COLUMN_OF.get(name, name) for name in chexpert_pathologies)
 _DEVICES = "Support Devices"
 _NO_FINDING = "No Finding"
 _MEANING = {"nan": np.nan, "zero": 0.0, "one": 1.0}

@@ -1,6 +1,7 @@
 """What this plugin offers: `brax`."""
 
 from xrv_core import DatasetSpec, hookimpl
+from xrv_core.datasets import chexpert_pathologies
 
 BRAX = DatasetSpec(
     name="brax",
@@ -23,21 +24,7 @@ BRAX = DatasetSpec(
         "of five years, dates are fictitious, a quarter of the views is not given. PNG. 12 of the images are thin "
         "strips, left out unless max_aspect_ratio=None."
     ),
-    pathologies=(
-        "Atelectasis",
-        "Cardiomegaly",
-        "Consolidation",
-        "Edema",
-        "Enlarged Cardiomediastinum",
-        "Fracture",
-        "Lung Lesion",
-        "Lung Opacity",
-        "Effusion",
-        "Pleural Other",
-        "Pneumonia",
-        "Pneumothorax",
-        "Support Devices",
-    ),
+    pathologies=tuple(chexpert_pathologies),
     views=("AP", "LL", "LLD", "LLO", "PA", "RL", "RLD", "RLO", "UNKNOWN"),
     images=40_967,
     patients=19_351,

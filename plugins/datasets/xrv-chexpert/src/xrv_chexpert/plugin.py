@@ -1,6 +1,7 @@
 """What this plugin offers: `chexpert` and `chexlocalize`."""
 
 from xrv_core import Asset, DatasetSpec, hookimpl
+from xrv_core.datasets import chexpert_pathologies
 
 _TABLES = (
     "https://raw.githubusercontent.com/mlmed/torchxrayvision/f4087a0b0d0cdc6a5877fb5456965b6d29adb1e5"
@@ -14,21 +15,6 @@ _TERMS = (
     "Personal, non-commercial research use only; no sharing, no redistribution, no re-identification, no clinical "
     "use: the Stanford University School of Medicine {} Dataset Research Use Agreement, which you accept when you "
     "register for the download."
-)
-_LABELS = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Enlarged Cardiomediastinum",
-    "Fracture",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Effusion",
-    "Pleural Other",
-    "Pneumonia",
-    "Pneumothorax",
-    "Support Devices",
 )
 
 CHEXPERT = DatasetSpec(
@@ -48,7 +34,7 @@ CHEXPERT = DatasetSpec(
         "counts are those of the training set, which is what is opened without csvpath; the validation set (valid.csv) "
         "has 234 images of 200 patients, labelled by three radiologists. 8-bit JPEG."
     ),
-    pathologies=_LABELS,
+    pathologies=tuple(chexpert_pathologies),
     views=("AP", "L", "LL", "PA", "RL"),
     images=223_414,
     images_frontal=191_010,
@@ -87,7 +73,7 @@ CHEXLOCALIZE = DatasetSpec(
         "CheXpert, labelled by radiologists, with their pixel-wise segmentations of 10 of the 13 findings: all but "
         "Fracture, Pleural Other and Pneumonia. One of the two tables is opened at a time; the counts are of both."
     ),
-    pathologies=_LABELS,
+    pathologies=tuple(chexpert_pathologies),
     views=("AP", "L", "PA"),
     images=902,
     patients=700,

@@ -1,6 +1,7 @@
 """What this plugin offers: `mimic`."""
 
 from xrv_core import DatasetSpec, hookimpl
+from xrv_core.datasets import chexpert_pathologies
 
 MIMIC = DatasetSpec(
     name="mimic",
@@ -24,21 +25,7 @@ MIMIC = DatasetSpec(
         "Dates are shifted into the future, by the same time for all studies of a patient. Neither age nor sex: they "
         "are in MIMIC-IV. 8-bit JPEG. images_frontal counts the images that have labels."
     ),
-    pathologies=(
-        "Atelectasis",
-        "Cardiomegaly",
-        "Consolidation",
-        "Edema",
-        "Enlarged Cardiomediastinum",
-        "Fracture",
-        "Lung Lesion",
-        "Lung Opacity",
-        "Effusion",
-        "Pleural Other",
-        "Pneumonia",
-        "Pneumothorax",
-        "Support Devices",
-    ),
+    pathologies=tuple(chexpert_pathologies),
     views=("AP", "LATERAL", "LL", "PA"),
     images=377_110,
     images_frontal=243_324,
