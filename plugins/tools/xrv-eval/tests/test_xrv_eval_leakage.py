@@ -46,7 +46,7 @@ def test_it_is_told_where_it_was_acknowledged(trained: SimpleNamespace, tmp_path
     assert f"Tested on patients of the training data. {told}." in result.report.read_text()
 
 
-@pytest.mark.parametrize("split", ["test", "valid"])
+@pytest.mark.parametrize("split", ["test", "valid", "all"])
 def test_another_split_is_no_leak(trained: SimpleNamespace, split: str) -> None:
     trained.dataset.split = split
     assert evaluate(trained.classifier, trained.dataset, bootstrap=0).run["leakage"] == []

@@ -75,7 +75,8 @@ class PhantomDataset(XrayDataset):
         self.size = _whole("size", size, *_SIZES)
         if split not in SPLITS:
             raise ArgumentError(f"split={split!r} is no split of 'phantom'. Choose one of: train, valid, test, None.")
-        self.split = split
+        self._stream = (self.seed, SPLITS[split])
+        self.split = split or "all"  # a population of its own, so that it overlaps with no other
         drawn = _chosen("pathologies", pathologies, spec.pathologies)
         self.sites = _chosen("sites", sites, SITES)
         self.prevalence = _shares(prevalence, drawn, spec.pathologies)
@@ -105,7 +106,7 @@ class PhantomDataset(XrayDataset):
     def _order(self, row: int, item: int) -> Order:
         line = self.csv.iloc[row]
         return Order(
-            stream=(self.seed, SPLITS[self.split]),
+            stream=self._stream,
             patient=int(line["patient"]),
             visit=int(line["visit"]),
             image=int(line["image"]),
@@ -120,7 +121,7 @@ class PhantomDataset(XrayDataset):
 
     def _described(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table with the common columns."""
-        series = f"{self.seed}-{self.split or 'all'}"
+        series = f"{self.seed}-{self.split}"
         table["item"] = np.arange(len(table))
         return common_columns(
             table,
