@@ -55,6 +55,8 @@ class CovariateDataset(View):
         ArgumentError: Arguments that cannot be used, or too few items to fill every mode.
     """
 
+    dataset: MergeDataset
+
     def __init__(  # noqa: PLR0917  # the order is torchxrayvision's
         self,
         d1: Dataset,
@@ -108,9 +110,6 @@ class CovariateDataset(View):
         from_d2 = [int(half * counts[1, label] / whole + 0.5) for label in (0, 1)]
         wanted = [half - from_d2[0], half - from_d2[1], from_d2[0], from_d2[1]]
         return [part[:number] for part, number in zip(dealt, wanted, strict=True)]
-
-    def _origin(self, position: int) -> tuple[Dataset, int]:
-        return self.dataset, position
 
     def __getitem__(self, idx: int, /) -> Sample:
         sample: Any = super().__getitem__(idx)

@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.labelled import tree
 from xrv_core.datasets.relabel import label_names
 from xrv_core.datasets.views import View
 from xrv_core.datasets.vocabulary import Vocabulary, packaged_vocabulary
@@ -98,18 +97,11 @@ class HarmonizedDataset(View):
         self._evidence = {name: (*column.same, *column.other) for name, column in made.items()}
         self.report = pd.DataFrame([_row(name, column) for name, column in made.items()])
 
-    def _origin(self, position: int) -> tuple[Dataset, int]:
-        return self.dataset, position
-
     def _names_here(self, name: str) -> tuple[str, ...]:
         return tuple(here for here, names in self._same.items() if name in names)
 
     def _evidence_here(self, name: str) -> tuple[str, ...]:
         return tuple(here for here, names in self._evidence.items() if name in names)
-
-    def summary(self) -> str:
-        """The view and, below it, what it is a view of."""
-        return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})
 
 
 def harmonize(

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.labelled import tree
 from xrv_core.datasets.views import View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
@@ -95,13 +94,6 @@ class RelabelledDataset(View):
         self.relabelling = _relabelling(self.pathologies, dataset.pathologies, known)
         self.labels = columns(known, self.pathologies, len(dataset))
         self.csv = dataset.csv
-
-    def _origin(self, position: int) -> tuple[Dataset, int]:
-        return self.dataset, position
-
-    def summary(self) -> str:
-        """The view and, below it, what it is a view of."""
-        return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})
 
 
 def label_names(pathologies: Iterable[str]) -> list[str]:

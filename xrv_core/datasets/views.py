@@ -17,18 +17,25 @@ __all__ = ["SubsetDataset", "View"]
 class View(Labelled):
     """Base of views. A view has its own ``pathologies``, ``labels`` and ``csv``, and takes images from others.
 
-    A subclass sets those three and says where an item comes from (``_origin``), and how the labels of
-    there are called here (``_names_here``), if they are called otherwise.
+    A subclass sets those three, and ``dataset``, whose items are taken one by one; it says where an item comes
+    from (``_origin``), if that is elsewhere, and how the labels of there are called here (``_names_here``), if
+    they are called otherwise.
 
     Attributes:
+        dataset: What it is a view of.
         transform: Applied after the transform of the dataset below; image and masks get the same geometry.
     """
 
+    dataset: Dataset
     transform: Callable[..., Any] | None = None
 
     def _origin(self, position: int) -> tuple[Dataset, int]:
         """The dataset that an item comes from, and its index there."""
-        raise TypeError(f"{type(self).__name__} does not say where its items come from: define _origin(position).")
+        return self.dataset, position
+
+    def summary(self) -> str:
+        """The view and, below it, what it is a view of."""
+        return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})
 
     def _names_here(self, name: str) -> tuple[str, ...]:
         """The labels of this view that stand for label ``name`` of a dataset below."""
@@ -118,7 +125,3 @@ class SubsetDataset(View):
 
     def _origin(self, position: int) -> tuple[Dataset, int]:
         return self.dataset, int(self.idxs[position])
-
-    def summary(self) -> str:
-        """The view and, below it, what it is a view of."""
-        return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import torch
+from model_proofs import served
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, CheckpointError, DownloadError, HashMismatch, OfflineError
@@ -83,19 +79,6 @@ def test_anything_else_must_fit(tmp_path):
         f"Weights file {tmp_path / 'w.pt'} does not fit BackboneClassifier: of {len(state) + 1} tensors, "
         "1 missing (backbone.layer1.0.conv1.weight), 1 unexpected (backbone.extra)."
     )
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None: ...
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_weights_from_an_address(tmp_path, quiet):
