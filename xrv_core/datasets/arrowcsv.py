@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets.columns import in_arrow, text_dtype
+from xrv_core.datasets.gunzip import open_gzip
 
 __all__ = ["read_with_arrow"]
 
@@ -61,7 +62,7 @@ def read_with_arrow(path: Path, text: Iterable[str]) -> pd.DataFrame | None:
     if not in_arrow(pd.Series(["a"]).dtype):  # by options of pandas
         return None
     try:
-        with pa.input_stream(str(path), compression="gzip" if name.endswith(".gz") else None) as file:
+        with open_gzip(path) if name.endswith(".gz") else path.open("rb") as file:
             return _table(_Checked(file), frozenset(text))
     except (_Unsure, pa.ArrowException, ValueError, OSError, EOFError):
         return None

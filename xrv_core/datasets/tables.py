@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import lzma
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets.arrowcsv import read_with_arrow
+from xrv_core.datasets.gunzip import open_gzip
 from xrv_core.datasets.labelled import COMMON_COLUMNS
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
@@ -113,7 +115,9 @@ def _read_csv(path: Path, text: Iterable[str], options: Mapping[str, Any]) -> pd
     text = tuple(text)
     table = None if options else read_with_arrow(path, text)
     if table is None:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False, **options)
+        gzipped = path.name.lower().endswith(".gz") and not path.name.lower().endswith(".tar.gz")
+        with open_gzip(path) if gzipped else contextlib.nullcontext(path) as source:
+            table = pd.read_csv(source, dtype=dict.fromkeys(text, str), low_memory=False, **options)
     return table
 
 

@@ -176,12 +176,12 @@ BOMB = b"""<?xml version="1.0"?>
         (BOMB, "has a document type declaration, which no report of Open-i has: it was not read."),
         (
             BOMB.decode().encode("utf-16"),
-            "not a readable report ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte). "
+            "not a readable report (Start tag expected, '<' not found, line 1, column 1 (<string>, line 1)). "
             "Download it again, and compare sizes or checksums with the source.",
         ),
         (
             b"<eCitation><uId",
-            "not a readable report (unclosed token: line 1, column 11). "
+            "not a readable report (Couldn't find end of Start Tag uId line 1, line 1, column 16 (<string>, line 1)). "
             "Download it again, and compare sizes or checksums with the source.",
         ),
         (b"<eCitation/>", "not a report of Open-i: it has no <uId id=...>."),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree  # the documents are checked before it sees them
 
 import pandas as pd
+from lxml import etree
 
+from xrv_core.datasets.gunzip import open_gzip
 from xrv_core.errors import PathMissing, TableError
 
-_SECTIONS = {"COMPARISON": "comparison", "INDICATION": "indication", "FINDINGS": "findings", "IMPRESSION": "impression"}
-_BLOCK = 512  # bytes, of a tar archive
+_SECTIONS = ("COMPARISON", "INDICATION", "FINDINGS", "IMPRESSION")
+_COLUMNS = ("uid", "imageid", "mesh_major", "mesh_automatic", *map(str.lower, _SECTIONS))
+_PARTS = etree.XPath(
+    "uId[1] | parentImage | MeSH/major | MeSH/automatic | MedlineCitation/Article/Abstract/AbstractText"
+)
+_BLOCK, _CHUNK = 512, 1 << 20  # bytes: a block of a tar archive, and what is read at once
 _AGAIN = "Download it again, and compare sizes or checksums with the source."
 
 
@@ -35,10 +38,19 @@ def read_reports(path: Path, owner: str) -> pd.DataFrame:
     """
     if not path.exists():
         raise PathMissing(f"{path}: no such file. Give the path of NLMCXR_reports.tgz of {owner!r}.")
-    rows = [row for name, data in _documents(path) for row in _rows(_parse(data, f"{path}/{name}"), f"{path}/{name}")]
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        remove_comments=True,
+        remove_pis=True,
+        remove_blank_text=True,
+    )
+    documents = ((f"{path}/{name}", data) for name, data in _documents(path))
+    rows = [row for name, data in documents for row in _rows(_parse(data, name, parser), name)]
     if not rows:
         raise TableError(f"{path}: no report with an image in it; {owner!r} needs at least one.")
-    return pd.DataFrame(rows)
+    return pd.DataFrame(dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)))
 
 
 def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -66,57 +78,59 @@ def _plain_files(path: Path) -> list[tuple[str, bytes]] | None:
 
     That is what tarfile gives in four times the time; None where an archive has anything else in it, or is damaged.
     """
+    files = []
     try:
-        with gzip.open(path) as file:
-            data = file.read()
-        files, at = [], 0
-        while (head := data[at : at + _BLOCK]).strip(b"\0"):
-            size = int(head[124:136].strip(b"\0 "), 8)
-            checksum = int(head[148:156].strip(b"\0 "), 8)
-            at += _BLOCK
-            plain = head[156:157] in (b"0", b"5", b"\0") and not head[345:500].strip(b"\0")
-            intact = checksum == sum(head[:148]) + sum(b" " * 8) + sum(head[156:])
-            if not plain or not intact or not 0 <= size <= len(data) - at:
-                return None
-            if head[156:157] != b"5":
-                files.append((head[:100].rstrip(b"\0").decode("ascii"), data[at : at + size]))
-            at += -(-size // _BLOCK) * _BLOCK
+        with open_gzip(path) as file:
+            while (head := file.read(_BLOCK)).strip(b"\0"):
+                size = int(head[124:136].strip(b"\0 "), 8)
+                checksum = int(head[148:156].strip(b"\0 "), 8)
+                plain = head[156:157] in (b"0", b"5", b"\0") and not head[345:500].strip(b"\0")
+                intact = checksum == sum(head[:148]) + sum(b" " * 8) + sum(head[156:])
+                if not plain or not intact or size < 0:
+                    return None
+                data = file.read(-(-size // _BLOCK) * _BLOCK)[:size]
+                if len(data) < size:
+                    return None
+                if head[156:157] != b"5":
+                    files.append((head[:100].rstrip(b"\0").decode("ascii"), data))
+            while file.read(_CHUNK):  # the checksum is at the end
+                pass
     except (ValueError, OSError, EOFError, zlib.error):
         return None
     return files or None
 
 
-def _parse(data: bytes, name: str) -> ElementTree.Element:
+def _parse(data: bytes, name: str, parser: etree.XMLParser) -> etree._Element:
     """The root of a report.
 
     Entities, and with them documents that grow without end or read other files, can only be declared
     in a document type declaration. Reports have none, so a document with one is refused unread; it is
-    decoded here, so that no other encoding can hide one.
+    read as UTF-8 whatever it says, so that no other encoding can hide one.
     """
+    if b"<!DOCTYPE" in data:
+        raise TableError(f"{name}: has a document type declaration, which no report of Open-i has: it was not read.")
     try:
-        text = data.decode("utf-8-sig")
-        if "<!DOCTYPE" in text:
-            raise TableError(
-                f"{name}: has a document type declaration, which no report of Open-i has: it was not read."
-            )
-        return ElementTree.fromstring(text)  # noqa: S314
-    except (UnicodeDecodeError, ElementTree.ParseError) as error:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
         raise TableError(f"{name}: not a readable report ({error}). {_AGAIN}") from error
 
 
-def _rows(report: ElementTree.Element, name: str) -> Iterator[dict[str, Any]]:
-    """One row for each image of a report."""
-    uid = report.find("uId")
-    if uid is None or "id" not in uid.attrib:
+def _rows(report: etree._Element, name: str) -> Iterator[tuple[str | None, ...]]:
+    """One row for each image of a report: the values of ``_COLUMNS``."""
+    uid, images = None, []
+    terms: dict[str, list[str]] = {"major": [], "automatic": []}
+    sections = dict.fromkeys(_SECTIONS, "")
+    for part in _PARTS(report):
+        if part.tag == "parentImage":
+            images.append(part.get("id"))
+        elif part.tag == "uId":
+            uid = part.get("id")
+        elif part.tag == "AbstractText":
+            if part.get("Label") in sections:
+                sections[part.get("Label")] = (part.text or "").strip()
+        elif part.text:
+            terms[part.tag].append(part.text)
+    if uid is None:
         raise TableError(f"{name}: not a report of Open-i: it has no <uId id=...>.")
-    mesh = {f"mesh_{kind}": _joined(report.iterfind(f"MeSH/{kind}")) for kind in ("major", "automatic")}
-    sections = dict.fromkeys(_SECTIONS.values(), "")
-    for text in report.iterfind("MedlineCitation/Article/Abstract/AbstractText"):
-        if text.get("Label") in _SECTIONS:
-            sections[_SECTIONS[text.get("Label", "")]] = (text.text or "").strip()
-    for image in report.iterfind("parentImage"):
-        yield {"uid": uid.attrib["id"], "imageid": image.get("id"), **mesh, **sections}
-
-
-def _joined(nodes: Iterator[ElementTree.Element]) -> str:
-    return "|".join(node.text for node in nodes if node.text)
+    about = ("|".join(terms["major"]), "|".join(terms["automatic"]), *sections.values())
+    return ((uid, image, *about) for image in images)
