@@ -28,7 +28,7 @@ from xrv_core.assets.partfile import Failure, PartFile, public, writing
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "fetch", "known_sha256", "offline"]
+__all__ = ["asset_path", "asset_state", "cache_dir", "content_sha256", "fetch", "known_sha256", "offline"]
 
 
 def cache_dir() -> Path:
@@ -86,6 +86,11 @@ def known_sha256(path: Path) -> str | None:
         return record.sha256 if path.is_relative_to(cache_dir()) and record.fits(path) else None
     except (OSError, ValueError, TypeError):
         return None
+
+
+def content_sha256(path: Path) -> str:
+    """The sha256 of any file; one that ``fetch`` hashed is not read again."""
+    return known_sha256(path) or partfile.sha256_of(path)
 
 
 def fetch(asset: Asset, *, progress: bool | None = None) -> Path:

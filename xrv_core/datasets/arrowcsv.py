@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.columns import in_arrow, text_dtype
+from xrv_core.assets.store import content_sha256
 from xrv_core.datasets.gunzip import open_gzip
+from xrv_core.datasets.texts import Later, LateTexts, Where, in_arrow, text_dtype
+from xrv_core.errors import TableError
 
-__all__ = ["read_with_arrow"]
+__all__ = ["read_texts", "read_with_arrow"]
 
 #: What pandas takes for a missing value, see ``pandas.read_csv``.
 NA = (
@@ -31,7 +35,6 @@ _BIG = 5_000_000  # bytes of a file; others are soon read in any case
 _WORDY = 200  # bytes of text in a row
 _FIRST_ROWS = 100
 _BLOCK = 1 << 20  # bytes
-_INTEGER = {*b"0123456789-"}
 _LONG = 19  # digits, from which pandas may take a column of integers for text with no blanks in it
 _DIGITS = 15  # of which pandas and Arrow make the same float: the one next to the decimal number
 
@@ -40,19 +43,19 @@ class _Unsure(Exception):
     """Arrow might give something else than pandas, or take longer."""
 
 
-def read_with_arrow(path: Path, text: Iterable[str]) -> pd.DataFrame | None:
+def read_with_arrow(path: Path, text: Iterable[str], now: Iterable[str] | None = None) -> pd.DataFrame | None:
     """What ``pandas.read_csv(path, dtype=dict.fromkeys(text, str), low_memory=False)`` gives.
 
     Args:
         path: A .csv or .csv.gz file.
         text: Columns to read as str.
+        now: Columns that are needed at once: other texts are read when somebody looks at them. None: all.
 
     Returns:
         None where that is not certain, would take longer, or where there is no pyarrow: then pandas reads, or says what
         is wrong.
     """
-    name = path.name.lower()
-    if not name.endswith((".csv", ".csv.gz")) or path.stat().st_size < _BIG:
+    if not path.name.lower().endswith((".csv", ".csv.gz")) or path.stat().st_size < _BIG:
         return None
     try:
         import pyarrow as pa
@@ -62,10 +65,34 @@ def read_with_arrow(path: Path, text: Iterable[str]) -> pd.DataFrame | None:
     if not in_arrow(pd.Series(["a"]).dtype):  # by options of pandas
         return None
     try:
-        with open_gzip(path) if name.endswith(".gz") else path.open("rb") as file:
-            return _table(_Checked(file), frozenset(text))
-    except (_Unsure, pa.ArrowException, ValueError, OSError, EOFError):
+        sha256 = content_sha256(path)
+        with _opened(path) as file:
+            return _table(file, frozenset(text), None if now is None else (path, sha256, frozenset(now)))
+    except (_Unsure, pa.ArrowException, ValueError, OSError, EOFError, zlib.error):
         return None
+
+
+def read_texts(path: Path, names: Sequence[str]) -> pd.DataFrame:
+    """The columns of texts that ``read_with_arrow`` left for later.
+
+    Raises:
+        TableError: They cannot be read.
+    """
+    import pyarrow as pa
+
+    try:
+        with _opened(path) as file:
+            header = file.head.partition(b"\n")[0].removesuffix(b"\r").decode().split(",")
+            table = _split(file, dict.fromkeys(header, pa.large_string()), names)
+    except (_Unsure, pa.ArrowException, ValueError, OSError, EOFError, zlib.error) as error:
+        raise TableError(f"{path}: its columns {', '.join(map(repr, names))} cannot be read: {error}") from error
+    return pd.DataFrame({name: text_dtype().__from_arrow__(table[name]) for name in names}, copy=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Checked]:
+    with open_gzip(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        yield _Checked(file)
 
 
 class _Checked(io.RawIOBase):
@@ -92,31 +119,50 @@ class _Checked(io.RawIOBase):
         if not chunk:  # a text that never ends now is one that ends with a line
             chunk, self._last = b"" if self._last == b"\n" else b"\n", b"\n"
             return chunk
-        whole = b"\r" + chunk if self._last == b"\r" else chunk
-        if b"\0" in chunk or whole.count(b"\r") != whole.count(b"\r\n") + whole.endswith(b"\r"):
+        if self._last == b"\r" or b"\r" in chunk:
+            whole = b"\r" + chunk if self._last == b"\r" else chunk
+            if whole.count(b"\r") != whole.count(b"\r\n") + whole.endswith(b"\r"):
+                raise _Unsure
+        if b"\0" in chunk:
             raise _Unsure
         self._last = chunk[-1:]
         return chunk
 
 
-def _table(file: _Checked, text: frozenset[str]) -> pd.DataFrame:
+def _table(file: _Checked, text: frozenset[str], later: tuple[Path, str, frozenset[str]] | None) -> pd.DataFrame:
+    import pyarrow as pa
+
+    first = _first_rows(file.head, text)
+    kinds = zip(first.columns.tolist(), first.dtypes, strict=True)
+    types: dict[str, Any] = {name: pa.large_string() if kind == text_dtype() else pa.string() for name, kind in kinds}
+    late: tuple[str, ...] = ()
+    if later is not None:  # the ends are looked at in any case
+        late = tuple(n for n in [*types][1:-1] if types[n] == pa.large_string() and n not in text | later[2])
+    table = _split(file, types, [name for name in types if name not in late])
+    _refuse_ends(table)
+    columns: dict[str, Any] = dict.fromkeys(types)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        is_text = column.type == pa.large_string()
+        columns[name] = text_dtype().__from_arrow__(column) if is_text else _numbers(column)
+    if later is not None:
+        place = Later.at(str(later[0]), later[1], len(table), late)
+        columns.update({name: LateTexts.of(Where(place, name)) for name in late})
+    return pd.DataFrame(columns, copy=False)
+
+
+def _split(file: _Checked, types: dict[str, Any], names: Sequence[str]) -> Any:
+    """The columns ``names`` of a file in Arrow; ``types`` are those of all its columns."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    first = _first_rows(file.head, text)
-    types = {name: pa.large_string() if first[name].dtype == text_dtype() else pa.string() for name in first}
-    table = pc.read_csv(
+    return pc.read_csv(
         pa.PythonFile(file, "r"),
         read_options=pc.ReadOptions(use_threads=False, block_size=_BLOCK, skip_rows=1, column_names=list(types)),
         parse_options=pc.ParseOptions(newlines_in_values=True),
-        convert_options=pc.ConvertOptions(column_types=types, null_values=NA, strings_can_be_null=True),
+        convert_options=pc.ConvertOptions(
+            column_types=types, include_columns=names, null_values=NA, strings_can_be_null=True
+        ),
     )
-    _refuse_ends(table)
-    columns = {
-        name: text_dtype().__from_arrow__(column) if column.type == pa.large_string() else _numbers(column)
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
-    return pd.DataFrame(columns, copy=False)
 
 
 def _first_rows(head: bytes, text: frozenset[str]) -> pd.DataFrame:
@@ -146,11 +192,11 @@ def _numbers(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    used, longest = _letters(column), pc.max(pc.binary_length(column)).as_py() or 0
+    longest = pc.max(pc.binary_length(column)).as_py() or 0
     try:
-        if used <= _INTEGER:
+        if _is_written_with(column, b"-0123456789"):
             return column.cast(pa.int64()).to_numpy()  # with blanks they are floats
-        if used <= _INTEGER | {ord(".")} and longest <= _DIGITS:
+        if longest <= _DIGITS and _is_written_with(column, b"-.0123456789"):
             return column.cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
         pass
@@ -159,15 +205,15 @@ def _numbers(column: Any) -> Any:
     return _distinct(column)
 
 
-def _letters(column: Any) -> set[int]:
-    """The bytes that the texts of a column are written with."""
-    used = np.zeros(256, dtype=np.int64)
+def _is_written_with(column: Any, letters: bytes) -> bool:
+    """Whether there is no other byte in the texts of a column."""
     for chunk in column.iterchunks():
         _, offsets, data = chunk.buffers()
         if data is not None:
             first, last = np.frombuffer(offsets, np.int32)[[chunk.offset, chunk.offset + len(chunk)]]
-            used += np.bincount(np.frombuffer(data, np.uint8)[first:last], minlength=256)
-    return {*np.flatnonzero(used).tolist()}
+            if data.to_pybytes()[first:last].translate(None, letters):
+                return False
+    return True
 
 
 def _distinct(column: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Columns as pieces of memory, and back as views of it: numbers, texts that pandas keeps in Arrow, and Int64."""
+"""Columns as pieces of memory, and back as views of it: numbers, Int64, and texts that pandas keeps in Arrow.
+
+Of texts that nobody has looked at yet the memory holds where they are.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.texts import Later, LateTexts, Where, in_arrow, is_late, text_dtype
+
 __all__ = [
     "NotKept",
     "Pieces",
     "column_note",
     "column_of",
     "equal_columns",
-    "in_arrow",
     "number_note",
     "numbers_of",
-    "text_dtype",
 ]
 
 _ALIGNED = 64  # bytes: where Arrow wants its buffers
@@ -63,22 +66,16 @@ class Pieces:
         return checksum
 
 
-def text_dtype() -> Any:
-    """The dtype of texts that pandas keeps in Arrow."""
-    return pd.StringDtype("pyarrow", na_value=np.nan)
-
-
-def in_arrow(dtype: Any) -> bool:
-    """Whether texts of this dtype are kept in Arrow; False where there is no pyarrow."""
-    return isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow" and dtype == text_dtype()
-
-
 def column_note(column: pd.Series[Any], pieces: Pieces) -> Any:
     """What a column is, and where it lies in ``pieces``; NotKept if it would not come back exactly."""
     if isinstance(column.dtype, pd.Int64Dtype):
         missing = column.isna().to_numpy()
         values = column.to_numpy(dtype=np.int64, na_value=0)
         return {"Int64": [number_note(values, pieces), number_note(missing, pieces)]}
+    if is_late(column.array):
+        later, name, rows = column.array.where
+        at = None if rows is None else number_note(rows, pieces)
+        return {"late": [name, later.path, later.sha256, later.rows, later.names], "rows": at}
     if in_arrow(column.dtype):
         return {"text": _text_note(column, pieces)}
     if isinstance(column.dtype, np.dtype):
@@ -91,6 +88,10 @@ def column_of(note: Any, body: Any, start: int) -> Any:
     if "Int64" in note:
         values, missing = (numbers_of(part, body, start) for part in note["Int64"])
         return pd.arrays.IntegerArray(values, missing)
+    if "late" in note:
+        name, path, sha256, rows, names = note["late"]
+        chosen = None if note["rows"] is None else numbers_of(note["rows"], body, start)
+        return LateTexts.of(Where(Later.at(path, sha256, rows, tuple(names)), name, chosen))
     return _text_of(note["text"], body, start) if "text" in note else numbers_of(note, body, start)
 
 
@@ -115,7 +116,11 @@ def equal_columns(a: Any, b: Any) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     if isinstance(a.dtype, np.dtype):
-        return bool(np.array_equal(_bytes_of(np.asarray(a)), _bytes_of(np.asarray(b))))
+        return _same_bytes(np.asarray(a), np.asarray(b))
+    if is_late(a.array) and is_late(b.array):
+        (*here, rows), (*there, others) = a.array.where, b.array.where
+        whole = rows is None or others is None
+        return here == there and (rows is others if whole else _same_bytes(rows, others))
     if in_arrow(a.dtype):
         return bool(a.array.__arrow_array__().equals(b.array.__arrow_array__()))
     return bool(a.array.equals(b.array))
@@ -123,6 +128,12 @@ def equal_columns(a: Any, b: Any) -> bool:
 
 def _bytes_of(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+
+
+def _same_bytes(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    import pyarrow as pa
+
+    return a.shape == b.shape and bool(pa.py_buffer(_bytes_of(a)).equals(pa.py_buffer(_bytes_of(b))))
 
 
 def _text_note(column: pd.Series[Any], pieces: Pieces) -> Any:

@@ -117,7 +117,9 @@ class FileDataset(XrayDataset):
         asset = self.spec.tables[0] if self.spec.tables else None
         self.csvpath = self.table_path(csvpath, asset)
         expected = asset.name.rsplit("/", 1)[-1] if asset else ""
-        return read_table(self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=expected)
+        return read_table(
+            self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=expected, later=True
+        )
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows to keep, one an image."""

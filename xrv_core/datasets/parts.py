@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.columns import in_arrow, text_dtype
+from xrv_core.datasets.texts import in_arrow, is_late, text_dtype
 
 __all__ = ["coded_parts", "select_rows"]
 
@@ -56,7 +56,11 @@ def select_rows(table: pd.DataFrame, keep: pd.Series[Any]) -> pd.DataFrame:
     runs = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).reshape(-1, 2)
     if len(runs) > _RUNS:
         return table[wanted].reset_index(drop=True)
-    columns = {name: _select(column, wanted, runs) for name, column in table.items()}
+    at = np.flatnonzero(wanted)  # the same for all columns, so that it is kept once
+    columns = {
+        name: column.array.take(at) if is_late(column.array) else _select(column, wanted, runs)
+        for name, column in table.items()
+    }
     return pd.DataFrame(columns, index=pd.RangeIndex(int(wanted.sum())), copy=False)
 
 

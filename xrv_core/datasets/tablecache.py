@@ -209,13 +209,10 @@ def _told(value: Any) -> Any:
 
 
 def _hash_of_file(path: Path) -> str:
-    from xrv_core.assets.store import known_sha256
+    from xrv_core.assets.store import content_sha256
 
     try:
-        if (known := known_sha256(path)) is not None:
-            return known
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return content_sha256(path)
     except OSError:  # not there, or a folder, whose content would have to be told
         raise NotKept from None
 

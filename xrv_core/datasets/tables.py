@@ -16,6 +16,7 @@ import pandas as pd
 from xrv_core.datasets.arrowcsv import read_with_arrow
 from xrv_core.datasets.gunzip import open_gzip
 from xrv_core.datasets.labelled import COMMON_COLUMNS
+from xrv_core.datasets.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
 __all__ = ["common_columns", "read_table", "require_columns"]
@@ -31,6 +32,7 @@ def read_table(
     text: Iterable[str] = (),
     owner: str,
     expected: str = "",
+    later: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
     """Read a CSV file (plain, .gz, .bz2, .xz, .zip with one member, .zst) or a Parquet file (.parquet).
@@ -41,6 +43,8 @@ def read_table(
         text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
+        later: In a big file, leave the texts that are in neither ``needs`` nor ``text`` unread until somebody looks at
+            them. The file must then stay as it is.
         **options: What else ``pandas.read_csv`` should know, such as ``skiprows`` or ``sep``.
 
     Raises:
@@ -49,13 +53,14 @@ def read_table(
         TableError: The file cannot be parsed or has no rows.
         MissingColumns: Some of ``needs`` are not there.
     """
-    path = Path(path)
+    path, needs = Path(path), tuple(needs)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
     parquet = path.suffix.lower() == ".parquet"
     try:
-        table = _read_parquet(path, text) if parquet else _read_csv(path, text, options)
+        now = needs if later else None
+        table = _read_parquet(path, text) if parquet else _read_csv(path, text, now, options)
     except _UNREADABLE as error:
         kind = "Parquet" if parquet else "CSV"
         raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}") from error
@@ -107,13 +112,14 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFra
         },
         index=range(rows),
     )
+    read_now(common)  # everybody looks at them
     own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
     return pd.concat([own, common], axis=1)
 
 
-def _read_csv(path: Path, text: Iterable[str], options: Mapping[str, Any]) -> pd.DataFrame:
+def _read_csv(path: Path, text: Iterable[str], now: Iterable[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     text = tuple(text)
-    table = None if options else read_with_arrow(path, text)
+    table = None if options else read_with_arrow(path, text, now)
     if table is None:
         gzipped = path.name.lower().endswith(".gz") and not path.name.lower().endswith(".tar.gz")
         with open_gzip(path) if gzipped else contextlib.nullcontext(path) as source:
