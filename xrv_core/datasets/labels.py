@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.parts import coded_lists
 from xrv_core.errors import ArgumentError
 
-__all__ = ["LABEL_POLICIES", "check_label_policy", "substring_labels", "term_labels"]
+__all__ = ["LABEL_POLICIES", "ListedTerms", "check_label_policy", "substring_labels", "term_labels"]
 
 #: "strict": exact terms. "torchxrayvision": the labels of torchxrayvision 1.5.7, bit for bit.
 LABEL_POLICIES = ("strict", "torchxrayvision")
@@ -38,24 +39,44 @@ def term_labels(
     Returns:
         float32 ``[N, P]``.
     """
-    # A big table repeats few distinct cells: split each of those once.
-    codes, distinct = pd.factorize(cells.fillna("").astype(str))
-    column_of: dict[str, list[int]] = {}
-    for column, names in enumerate(terms.values()):
-        for name in names:
-            column_of.setdefault(name, []).append(column)
-    cells_of = distinct.tolist()
-    matrix = np.zeros((len(cells_of), len(terms)), dtype=np.float32)
-    matrix[[not cell.strip() for cell in cells_of]] = np.nan
-    # and of those, each distinct term once
-    rows = np.repeat(np.arange(len(cells_of)), [cell.count(separator) + 1 for cell in cells_of])
-    term, found = pd.factorize(np.array(separator.join(cells_of).split(separator), dtype=object))
-    means = np.zeros((len(found), len(terms)), dtype=bool)
-    for i, name in enumerate(found):
-        means[i, column_of.get(name.strip(), [])] = True
-    at, columns = np.nonzero(means[term])
-    matrix[rows[at], columns] = 1
-    return matrix[codes]
+    return ListedTerms(cells, separator).labels(terms)
+
+
+class ListedTerms:
+    """The terms in N lists such as ``"Effusion|Mass"``.
+
+    Args:
+        cells: N strings; a blank one is no list.
+        separator: What stands between the terms of a cell; blanks around a term do not count.
+
+    Attributes:
+        names: The distinct terms.
+    """
+
+    def __init__(self, cells: pd.Series[Any], separator: str) -> None:
+        # A big table repeats few distinct cells: split each of those once, and look at each distinct term once.
+        self._codes, distinct = pd.factorize(cells.fillna("").astype(str))
+        texts = pd.Series(distinct)
+        self._blank = (texts.str.strip() == "").to_numpy(dtype=bool)
+        self._rows, self._term, found = coded_lists(texts, separator)
+        self._found = [name.strip() for name in found]
+        self.names = set(self._found)
+
+    def labels(self, terms: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
+        """As ``term_labels``."""
+        column_of: dict[str, list[int]] = {}
+        for column, names in enumerate(terms.values()):
+            for name in names:
+                column_of.setdefault(name, []).append(column)
+        means = np.zeros((len(self._found), len(terms)), dtype=bool)
+        for i, name in enumerate(self._found):
+            means[i, column_of.get(name, [])] = True
+        matrix = np.zeros((len(self._blank), len(terms)), dtype=np.float32)
+        matrix[self._blank] = np.nan
+        telling = np.flatnonzero(np.take(means.any(axis=1), self._term))
+        at, columns = np.nonzero(means[self._term[telling]])
+        matrix[self._rows[telling[at]], columns] = 1
+        return np.take(matrix, self._codes, axis=0)
 
 
 def substring_labels(cells: pd.Series[Any], terms: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
@@ -63,4 +84,4 @@ def substring_labels(cells: pd.Series[Any], terms: Mapping[str, Sequence[str]]) 
     codes, distinct = pd.factorize(cells.fillna("").astype(str))
     found = [re.compile("|".join(names)).search for names in terms.values()]
     matrix = np.array([[search(cell) is not None for search in found] for cell in distinct])
-    return matrix.astype(np.float32).reshape(len(distinct), len(terms))[codes]
+    return np.take(matrix.astype(np.float32).reshape(len(distinct), len(terms)), codes, axis=0)

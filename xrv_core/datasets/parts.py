@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.texts import in_arrow, is_late, text_dtype
 
-__all__ = ["coded_parts", "select_rows"]
+__all__ = ["coded_lists", "coded_parts", "select_rows"]
 
 _RUNS = 200
 
@@ -28,17 +28,31 @@ def coded_parts(texts: pd.Series[Any], separator: str) -> tuple[NDArray[np.intp]
     """
     if not len(texts) or texts.isna().any():
         return None
-    flat, ends = (_split_by_arrow if in_arrow(texts.dtype) else _split)(texts, separator)
-    count = int(ends[1])
-    if not np.array_equal(ends, np.arange(len(texts) + 1) * count):
+    rows, codes, names = coded_lists(texts, separator)
+    count, more = divmod(len(rows), len(texts))
+    if more or not np.array_equal(rows, np.repeat(np.arange(len(texts)), count)):
         return None
+    return codes.reshape(-1, count), names
+
+
+def coded_lists(texts: pd.Series[Any], separator: str) -> tuple[NDArray[np.intp], NDArray[np.intp], list[str]]:
+    """The K parts of N texts between separators, each distinct part once.
+
+    Args:
+        texts: N texts, none missing.
+        separator: What stands between the parts.
+
+    Returns:
+        ``[K]`` the text that a part is of, ``[K]`` its position in a list of the distinct parts, and that list.
+    """
+    flat, ends = (_split_by_arrow if in_arrow(texts.dtype) and len(texts) else _split)(texts, separator)
     codes, names = pd.factorize(flat)
-    return codes.reshape(-1, count), names.tolist()
+    return np.repeat(np.arange(len(texts)), np.diff(ends)), codes, names.tolist()
 
 
 def _split(texts: pd.Series[Any], separator: str) -> tuple[Any, NDArray[np.int64]]:
     lists = [text.split(separator) for text in texts.tolist()]
-    return pd.Series([part for parts in lists for part in parts]), np.cumsum([0, *map(len, lists)])
+    return pd.Series([part for parts in lists for part in parts], dtype="str"), np.cumsum([0, *map(len, lists)])
 
 
 def _split_by_arrow(texts: pd.Series[Any], separator: str) -> tuple[Any, NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from xrv_core.datasets.labelled import COMMON_COLUMNS
 from xrv_core.datasets.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
-__all__ = ["common_columns", "read_table", "require_columns"]
+__all__ = ["common_columns", "read_table", "require_columns", "side_by_side"]
 
 # What pandas lets through from parsing and unpacking a damaged file.
 _UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
@@ -114,7 +114,13 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFra
     )
     read_now(common)  # everybody looks at them
     own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
-    return pd.concat([own, common], axis=1)
+    return side_by_side(own, common)
+
+
+def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
+    """The columns of tables of the same rows, none of which is copied."""
+    columns = {name: column for table in tables for name, column in table.items()}
+    return pd.DataFrame(columns, index=tables[0].index, copy=False)
 
 
 def _read_csv(path: Path, text: Iterable[str], now: Iterable[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -38,9 +38,9 @@ def is_late(values: Any) -> bool:
 
 def read_now(table: pd.DataFrame) -> None:
     """Read what is still to be read of a table."""
-    for _, column in table.items():
-        if is_late(column.array):
-            column.array.__arrow_array__()
+    for name in table.columns:
+        if is_late(texts := table[name].array):
+            texts.__arrow_array__()
 
 
 class Later:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset, days_from_first, substring_labels, term_labels
+from xrv_core.datasets import FileDataset, days_from_first, substring_labels
+from xrv_core.datasets.labels import ListedTerms
 from xrv_core.datasets.parts import select_rows
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
@@ -60,18 +61,17 @@ class PadChestDataset(FileDataset):
             return substring_labels(table["Labels"], {name: substrings(name) for name in self.pathologies})
         of_label, telling, silent = terms()
         codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # a sixth of them are different
-        lists = pd.Series(cells).str.strip("[]").str.replace("'", "")
-        there = set(map(str.strip, ",".join(lists.dropna()).split(",")))
-        for term in sorted(there.difference(telling, silent))[:1]:
+        lists = ListedTerms(pd.Series(cells).str.strip("[]").str.replace("'", ""), ",")
+        for term in sorted(lists.names.difference(telling, silent, [""]))[:1]:
             raise TableError(
                 f"{self.csvpath}: {term!r} in 'Labels' is no term of {self.spec.name!r}, so that it is not known which "
                 'labels it means (see terms.csv of xrv-padchest). labels="torchxrayvision" reads any text.'
             )
         wanted = {**{name: of_label[name] for name in self.pathologies}, "*": telling}
-        found = term_labels(lists, wanted, separator=",")
+        found = lists.labels(wanted)
         labels = found[:, :-1].copy()
         labels[found[:, -1] != 1] = np.nan
-        return labels[codes]
+        return np.take(labels, codes, axis=0)
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         """The cell, and the terms in it that mean the label."""
