@@ -66,7 +66,8 @@ def chexpert_labels(
         healthy = _numbers(table[_NO_FINDING], where) == 1
         absent = np.array([clears_devices or name != _DEVICES for name in pathologies])
         values[healthy] = np.where(absent & (np.isnan(cells := values[healthy]) | (policy != "strict")), 0, cells)
-    values[np.isnan(values)] = _MEANING[blank]
+    if blank != "nan":
+        values[np.isnan(values)] = _MEANING[blank]
     values[values == -1] = _MEANING[uncertain]
     return values
 

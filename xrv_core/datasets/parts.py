@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.texts import in_arrow, is_late, text_dtype
 
-__all__ = ["coded_lists", "coded_parts", "select_rows"]
+__all__ = ["coded_lists", "coded_parts", "mapped", "select_rows"]
 
 _RUNS = 200
 
@@ -62,6 +63,13 @@ def _split_by_arrow(texts: pd.Series[Any], separator: str) -> tuple[Any, NDArray
     whole = texts.array.__arrow_array__()
     lists = pa.concat_arrays(pc.split_pattern(whole, separator).chunks)
     return pd.Series(text_dtype().__from_arrow__(lists.values)), lists.offsets.to_numpy()
+
+
+def mapped(texts: pd.Series[Any], meaning: Mapping[str, str]) -> pd.Series[Any]:
+    """What ``texts.map(meaning)`` gives, which looks at each of them, for texts of which few are different."""
+    codes, distinct = pd.factorize(texts)
+    values = [*map(meaning.get, distinct.tolist()), None]  # the last one is for blanks, whose code is -1
+    return pd.Series(pd.array(values, dtype="str").take(codes), index=texts.index)
 
 
 def select_rows(table: pd.DataFrame, keep: pd.Series[Any]) -> pd.DataFrame:

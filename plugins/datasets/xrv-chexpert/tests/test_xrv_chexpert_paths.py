@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xrv_chexpert.paths import PATH, split_paths, swap_tops
+from xrv_chexpert.paths import PATH, split_paths
 
 PARTS = (
     st.sampled_from(["a/train", "a/train", "a/b/val", "test", "a/patient1/x", "", "/a", "a\n"]),
@@ -27,7 +27,7 @@ def one_by_one(paths: list[str]) -> list[tuple[Any, ...]] | None:
     rows = []
     for path in paths:
         top, patient, study, file = path.rsplit("/", 3)
-        uid = f"{patient}_{study}_{file.removesuffix('.jpg')}"
+        uid = f"chexpert:{patient}_{study}_{file.removesuffix('.jpg')}"
         rows.append((top.rpartition("/")[2], uid, patient[7:], int(study[5:]), file.endswith("lateral.jpg")))
     return rows
 
@@ -51,8 +51,10 @@ def test_any_paths(paths: list[str]) -> None:
 )
 def test_good_paths(paths: list[str]) -> None:
     check(paths)
-    swapped = swap_tops(pd.Series(paths, dtype="str"), lambda top: f"<{top}>")
-    assert swapped.tolist() == ["<{}>{}/{}/{}".format(*path.rsplit("/", 3)) for path in paths]
+    found = split_paths(pd.Series(paths, dtype="str"))
+    assert found is not None
+    swapped = (found.of_top(lambda top: f"<{top}>") + found.tails).tolist()
+    assert swapped == ["<{}>{}/{}/{}".format(*path.rsplit("/", 3)) for path in paths]
 
 
 @pytest.mark.parametrize("paths", [["a/patient1/study1/view1_frontal.jpg", None], [None]])
@@ -65,6 +67,7 @@ def check(paths: list[str]) -> None:
     expected = one_by_one(paths)
     assert (found is None) == (expected is None)
     if found is not None:
-        rows = zip(found.folder, found.uid, found.patient, found.study, found.lateral.tolist(), strict=True)
+        folder = found.of_top(lambda top: top.rpartition("/")[2])
+        rows = zip(folder, found.uid, found.patient, found.study, found.lateral.tolist(), strict=True)
         assert list(rows) == expected
         assert found.study.dtype == np.int64

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_chexpert.paths import PATH, split_paths, swap_tops
+from xrv_chexpert.paths import PATH, split_paths
 from xrv_core.datasets import ChexpertLabelled, release_folder
+from xrv_core.datasets.parts import mapped
 from xrv_core.errors import TableError
 
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
 _RELEASES = ("CheXpert-v1.0", "CheXpert-v1.0-small", "CheXpert")
 _SEX = {"Male": "M", "Female": "F"}
+_SPLIT = {"val": "valid"}  # CheXlocalize says val
 
 
 class CheXpertImages(ChexpertLabelled):
@@ -36,13 +38,14 @@ class CheXpertImages(ChexpertLabelled):
         return table.assign(
             patientid=found.patient,
             study=found.study,
-            source_uid="chexpert:" + found.uid,
+            source_uid=found.uid,
             view=frontal.mask(lateral, "L"),
-            split=found.folder.replace("val", "valid"),  # CheXlocalize says val
+            split=found.of_top(lambda top: _SPLIT.get(name := top.rpartition("/")[2], name)),
+            _image=found.of_top(self._folder) + found.tails,  # the path is at hand
         )
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return swap_tops(table["Path"], self._folder)
+        return table["_image"]
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         age = table.get("Age")
@@ -50,7 +53,7 @@ class CheXpertImages(ChexpertLabelled):
             "patientid": table["patientid"],
             "view": table["view"],
             "age_years": None if age is None else age.where(age > 0),  # 0 in three rows; all others are adults
-            "sex": table["Sex"].map(_SEX) if "Sex" in table else None,
+            "sex": mapped(table["Sex"], _SEX) if "Sex" in table else None,
             "source_uid": table["source_uid"],
         }
 

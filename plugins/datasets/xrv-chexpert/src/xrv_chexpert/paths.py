@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.parts import coded_parts
 
-__all__ = ["PATH", "Paths", "split_paths", "swap_tops"]
+__all__ = ["PATH", "Paths", "split_paths"]
 
 _PARTS = (r"patient\d+", r"study\d+", r"view\d+_(frontal|lateral)\.jpg")
 PATH = "/".join((".+", *_PARTS))
@@ -22,63 +22,84 @@ class Paths(NamedTuple):
     """What N paths tell.
 
     Attributes:
-        folder: The folder that holds the patients' folders, such as ``train``.
-        uid: Patient, study and view, such as ``patient00001_study1_view1_frontal``.
+        tops: What there is before the patients' folders, such as ``CheXpert-v1.0/train``.
+        top: ``[N]`` positions in ``tops``.
+        tails: The rest of the paths.
+        uid: Patient, study and view, such as ``patient00001_study1_view1_frontal``, after ``chexpert:``.
         patient: The patients' numbers, as text.
         study: The studies' numbers.
         lateral: bool ``[N]``, by the file's name.
     """
 
-    folder: pd.Series[Any]
+    tops: list[str]
+    top: NDArray[np.intp]
+    tails: pd.Series[Any]
     uid: pd.Series[Any]
     patient: pd.Series[Any]
-    study: pd.Series[Any]
+    study: NDArray[np.int64]
     lateral: NDArray[np.bool_]
+
+    def of_top(self, tell: Callable[[str], str]) -> pd.Series[Any]:
+        """``tell(top)`` of each path."""
+        return _taken(map(tell, self.tops), self.top)
 
 
 def split_paths(paths: pd.Series[Any]) -> Paths | None:
     """What N paths tell; None where one of them is not like ``PATH``."""
-    found = coded_parts(paths, "/")
-    if found is None or not _are_like_it(*found):
-        if not paths.str.fullmatch(PATH, na=False).all():
-            return None
-        tails = ["/".join(path.rsplit("/", 4)[-4:]) for path in paths.tolist()]  # they are of different depths
-        found = coded_parts(pd.Series(tails, dtype="str"), "/")
-        assert found is not None
-    codes, names = found
-    stems = [name.removesuffix(".jpg") for name in names]
-    patient, study, view = (pd.Series(pd.array(stems, dtype="str").take(codes[:, i])) for i in (-3, -2, -1))
-    number = [name.removeprefix("patient") for name in names]
-    place = [int(name.removeprefix("study")) if name.startswith("study") else 0 for name in names]
+    split = _with_one_top(paths) or _with_any_tops(paths)
+    if split is None:
+        return None
+    tops, top, tails, (codes, names) = split
+    patient, study, view = codes.T
+    # Of few pairs of a study and a view there are many.
+    pair, pairs = pd.factorize(study * len(names) + view)
+    ends = (f"_{names[i]}_{names[j].removesuffix('.jpg')}" for i, j in (divmod(p, len(names)) for p in pairs.tolist()))
+    number = [int(name.removeprefix("study")) if name.startswith("study") else 0 for name in names]
     return Paths(
-        pd.Series(pd.array(names, dtype="str").take(codes[:, -4]), index=paths.index),
-        (patient + "_" + study + "_" + view).set_axis(paths.index),
-        pd.Series(pd.array(number, dtype="str").take(codes[:, -3]), index=paths.index),
-        pd.Series(np.array(place, dtype=np.int64)[codes[:, -2]], index=paths.index),
-        np.array([name.endswith("lateral.jpg") for name in names])[codes[:, -1]],
+        tops,
+        top,
+        tails.reset_index(drop=True),
+        _taken((f"chexpert:{name}" for name in names), patient) + _taken(ends, pair),
+        _taken((name.removeprefix("patient") for name in names), patient),
+        np.array(number, dtype=np.int64)[study],
+        np.array([name.endswith("lateral.jpg") for name in names])[view],
     )
 
 
+def _with_one_top(paths: pd.Series[Any]) -> tuple[Any, ...] | None:
+    """Paths that begin alike; the rest of them and its parts."""
+    if not len(paths) or paths.isna().any():
+        return None
+    top = paths.iloc[0].rpartition("/patient")[0]
+    if not re.fullmatch(".+", top) or not paths.str.startswith(f"{top}/patient").all():
+        return None
+    tails = paths.str.slice(len(top) + 1)
+    found = coded_parts(tails, "/")
+    return ([top], np.zeros(len(paths), np.intp), tails, found) if found and _are_like_it(*found) else None
+
+
+def _with_any_tops(paths: pd.Series[Any]) -> tuple[Any, ...] | None:
+    if not paths.str.fullmatch(PATH, na=False).all():
+        return None
+    parts = [path.rsplit("/", len(_PARTS)) for path in paths.tolist()]
+    top, tops = pd.factorize(pd.Series([path[0] for path in parts], dtype="str"))
+    tails = pd.Series(["/".join(path[1:]) for path in parts], dtype="str")
+    return tops.tolist(), top, tails, coded_parts(tails, "/")
+
+
 def _are_like_it(codes: NDArray[np.intp], names: list[str]) -> bool:
-    """Whether paths that were taken apart are like ``PATH``, all of the same depth."""
-    tops = codes.shape[1] - len(_PARTS)
-    for column, pattern in zip(codes.T, (*(".+",) * tops, *_PARTS), strict=True) if tops > 0 else ():
+    """Whether the ends of paths, which were taken apart, are like that of ``PATH``."""
+    if codes.shape[1] != len(_PARTS):
+        return False
+    for column, pattern in zip(codes.T, _PARTS, strict=True):
         used = np.zeros(len(names), dtype=bool)
         used[column] = True
-        fits = re.compile(pattern, re.ASCII).fullmatch
-        if not all(fits(names[i]) for i in np.flatnonzero(used).tolist()):
+        lines = [names[i] for i in np.flatnonzero(used).tolist()]
+        text = "\n".join(lines)
+        if not re.fullmatch(rf"(?:{pattern}\n)*{pattern}", text, re.ASCII) or text.count("\n") != len(lines) - 1:
             return False
-    return tops > 0
+    return True
 
 
-def swap_tops(paths: pd.Series[Any], folder: Callable[[str], str]) -> pd.Series[Any]:
-    """The paths with another beginning: ``folder(top)`` for what comes before the patient's folder, and its slash."""
-    top = paths.iloc[0].rpartition("/patient")[0]
-    if paths.str.startswith(f"{top}/patient").all():
-        tails = paths.str.removeprefix(f"{top}/")
-        if not tails.str.contains("/patient", regex=False).any():
-            return folder(top) + tails
-    tops = [path.rpartition("/patient")[0] for path in paths.tolist()]
-    folders = {top: folder(top) for top in set(tops)}
-    names = [folders[top] + path[len(top) + 1 :] for top, path in zip(tops, paths.tolist(), strict=True)]
-    return pd.Series(names, index=paths.index, dtype="str")
+def _taken(texts: Iterable[str], at: NDArray[np.intp]) -> pd.Series[Any]:
+    return pd.Series(pd.array([*texts], dtype="str").take(at))
