@@ -145,6 +145,15 @@ def test_a_damaged_file_has_pandas_error(path: Path, harm: str) -> None:
         read_table(bad, owner="toy")
 
 
+def test_what_was_read_can_be_changed(path: Path) -> None:
+    path.write_bytes(b"c0,c1,c2,c3\na,1,,1.5\nb,2,7,2.5\nc,3,,3.5\nd,4,8,4.5\n")
+    found = read_with_arrow(path, TEXT)
+    assert found is not None
+    for column in range(4):
+        found.iloc[0, column] = found.iloc[3, column]
+    assert found.iloc[0].tolist() == found.iloc[3].tolist()
+
+
 def test_the_missing_values_are_those_of_pandas() -> None:
     from pandas._libs.parsers import STR_NA_VALUES
 

@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_read_any_more_is_told(path: Path, monkeypatch: py
 
 
 def test_columns_that_are_needed_numbers_and_the_ends_are_read_at_once(path: Path) -> None:
-    assert late_of(read_table(path, needs=["report"], text=["codes"], owner="toy", later=True)) == ("image",)
+    assert late_of(read_table(path, needs=["report"], text=["codes"], owner="toy", later=True)) == ("image", "codes")
     assert late_of(read_table(path, needs=["report"], owner="toy")) == ()
     assert late_of(read_table(path, needs=["report"], owner="toy", later=True, skiprows=0)) == ()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -137,7 +138,7 @@ def _table(file: _Checked, text: frozenset[str], later: tuple[Path, str, frozens
     types: dict[str, Any] = {name: pa.large_string() if kind == text_dtype() else pa.string() for name, kind in kinds}
     late: tuple[str, ...] = ()
     if later is not None:  # the ends are looked at in any case
-        late = tuple(n for n in [*types][1:-1] if types[n] == pa.large_string() and n not in text | later[2])
+        late = tuple(n for n in [*types][1:-1] if types[n] == pa.large_string() and n not in later[2])
     table = _split(file, types, [name for name in types if name not in late])
     _refuse_ends(table)
     columns: dict[str, Any] = dict.fromkeys(types)
@@ -179,10 +180,11 @@ def _first_rows(head: bytes, text: frozenset[str]) -> pd.DataFrame:
     rows[:_FIRST_ROWS].to_csv(lines, index=False)
     lines.seek(0)
     first = pd.read_csv(lines, dtype=dict.fromkeys(text, str), low_memory=False)
-    texts = [name for name in first if first[name].dtype == text_dtype()]
-    if sum(int(rows[name].str.len().sum()) for name in texts) < _WORDY * len(rows):
+    cells = {name: rows[name].tolist() for name in first if first[name].dtype == text_dtype()}
+    if sum(len(cell) for name in cells for cell in cells[name]) < _WORDY * len(rows):
         raise _Unsure
-    if any(rows[name].str.fullmatch(rf"\s*[+-]?\d{{{_LONG},}}\s*").any() for name in texts if name not in text):
+    is_long = re.compile(rf"\s*[+-]?\d{{{_LONG},}}\s*").fullmatch
+    if any(is_long(cell) for name in cells if name not in text for cell in cells[name]):
         raise _Unsure
     return first
 
@@ -192,12 +194,13 @@ def _numbers(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    column = column.combine_chunks()
     longest = pc.max(pc.binary_length(column)).as_py() or 0
     try:
         if _is_written_with(column, b"-0123456789"):
-            return column.cast(pa.int64()).to_numpy()  # with blanks they are floats
+            return column.cast(pa.int64()).to_numpy(zero_copy_only=False, writable=True)  # with blanks they are floats
         if longest <= _DIGITS and _is_written_with(column, b"-.0123456789"):
-            return column.cast(pa.float64()).to_numpy()
+            return column.cast(pa.float64()).to_numpy(zero_copy_only=False, writable=True)
     except pa.ArrowInvalid:
         pass
     if column.null_count and longest >= _LONG:
@@ -205,22 +208,20 @@ def _numbers(column: Any) -> Any:
     return _distinct(column)
 
 
-def _is_written_with(column: Any, letters: bytes) -> bool:
-    """Whether there is no other byte in the texts of a column."""
-    for chunk in column.iterchunks():
-        _, offsets, data = chunk.buffers()
-        if data is not None:
-            first, last = np.frombuffer(offsets, np.int32)[[chunk.offset, chunk.offset + len(chunk)]]
-            if data.to_pybytes()[first:last].translate(None, letters):
-                return False
-    return True
+def _is_written_with(texts: Any, letters: bytes) -> bool:
+    """Whether there is no other byte in an array of texts."""
+    _, ends, data = texts.buffers()
+    if data is None:
+        return True
+    first, last = np.frombuffer(ends, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return not bytes(memoryview(data)[first:last]).translate(None, letters)
 
 
 def _distinct(column: Any) -> Any:
     """What pandas makes of the distinct texts of a column, in the order in which it meets them."""
     import pyarrow as pa
 
-    coded = column.combine_chunks().dictionary_encode()
+    coded = column.dictionary_encode()
     texts = coded.dictionary.to_pylist()
     blank = [""] if column.null_count else []
     lines = io.StringIO(newline="")

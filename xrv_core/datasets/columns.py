@@ -5,13 +5,13 @@ Of texts that nobody has looked at yet the memory holds where they are.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.gunzip import crc32
 from xrv_core.datasets.texts import Later, LateTexts, Where, in_arrow, is_late, text_dtype
 
 __all__ = [
@@ -61,7 +61,7 @@ class Pieces:
         """Write them, and return their checksum."""
         checksum = 0
         for part in self._parts:
-            checksum = zlib.crc32(part.data, checksum)
+            checksum = crc32(part.data, checksum)
             file.write(part)
         return checksum
 

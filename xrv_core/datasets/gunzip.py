@@ -1,11 +1,13 @@
-"""Read gzip files with ISA-L, which takes a quarter of the time, where it is installed."""
+"""Read gzip files, and take checksums, with ISA-L, which takes a quarter of the time, where it is installed."""
 
 from __future__ import annotations
 
 import gzip
+import zlib
 from pathlib import Path
+from typing import Any
 
-__all__ = ["open_gzip"]
+__all__ = ["crc32", "open_gzip"]
 
 
 def open_gzip(path: Path) -> gzip.GzipFile:
@@ -16,3 +18,12 @@ def open_gzip(path: Path) -> gzip.GzipFile:
         return gzip.open(path)
     reader: gzip.GzipFile = igzip.open(path)
     return reader
+
+
+def crc32(data: Any, value: int = 0) -> int:
+    """As ``zlib.crc32``."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib.crc32(data, value)
+    return int(isal_zlib.crc32(data, value))

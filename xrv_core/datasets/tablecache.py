@@ -30,7 +30,6 @@ import platform
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +37,7 @@ from typing import IO, Any
 import pandas as pd
 
 from xrv_core.datasets.columns import NotKept, Pieces
+from xrv_core.datasets.gunzip import crc32
 from xrv_core.datasets.indexes import Index, holds, packed, unpacked
 from xrv_core.errors import ArgumentError
 
@@ -143,7 +143,7 @@ def _stamp(seal: bytes) -> int:
 
 def _checksum(body: mmap.mmap, end: int) -> int:
     with memoryview(body) as whole:
-        return zlib.crc32(whole[_START:end])
+        return crc32(whole[_START:end])
 
 
 def index_file(state: Mapping[str, Any], classes: tuple[type, ...], table: Path) -> IndexFile | None:
@@ -224,22 +224,22 @@ def _state_of_package(name: str) -> str:
         raise NotKept
     found = hashlib.sha256()
     for place in places:
-        for path in _files_of(place):
-            stat = path.stat()
+        for file in _files_of(place):
+            stat = file.stat()
             if max(stat.st_mtime, stat.st_ctime) > _IMPORTED - _MARGIN:
                 raise NotKept
             times = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_dev, stat.st_ino)
-            state = times if os.name == "posix" else path.read_bytes()
-            found.update(f"{path}\0{stat.st_size}\0{state!r}\n".encode())
+            state = times if os.name == "posix" else Path(file.path).read_bytes()
+            found.update(f"{file.path}\0{stat.st_size}\0{state!r}\n".encode())
     return found.hexdigest()
 
 
-def _files_of(folder: str) -> Iterator[Path]:
-    """Paths of all files in a folder and below, in a fixed order; NotKept where a link would lead elsewhere."""
+def _files_of(folder: str) -> Iterator[os.DirEntry[str]]:
+    """All files in a folder and below, in a fixed order; NotKept where a link would lead elsewhere."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if not entry.is_dir():
-                yield Path(entry.path)
+                yield entry
             elif entry.is_symlink():
                 raise NotKept
             elif entry.name != "__pycache__":

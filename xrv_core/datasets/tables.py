@@ -43,8 +43,8 @@ def read_table(
         text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
-        later: In a big file, leave the texts that are in neither ``needs`` nor ``text`` unread until somebody looks at
-            them. The file must then stay as it is.
+        later: In a big file, leave the texts that are not in ``needs`` unread until somebody looks at them. The file
+            must then stay as it is.
         **options: What else ``pandas.read_csv`` should know, such as ``skiprows`` or ``sep``.
 
     Raises:
