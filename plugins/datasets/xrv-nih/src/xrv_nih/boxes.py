@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from xrv_core import DatasetSpec
@@ -22,15 +23,15 @@ def read_boxes(path: Path | None, spec: DatasetSpec) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
     table = read_table(path, needs=needs, owner=spec.name, expected="BBox_List_2017.csv")[needs]
     table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
-    numbers = table[_BOX].apply(pd.to_numeric, errors="coerce")
+    numbers = np.stack([pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in _BOX], axis=1)
     good = table["Finding Label"].isin(spec.pathologies) & (numbers >= [0, 0, 1, 1]).all(axis=1)
     for line in table.index[~good]:
         raise TableError(
             f"{path}, line {line + 2}: a box needs a label of {spec.name!r}, a place and a size of at least one pixel; "
             f"this one is of {table['Finding Label'][line]!r} on {table['Image Index'][line]!r}."
         )
-    boxes = pd.concat([table[["Image Index", "Finding Label"]], numbers], axis=1)
-    return boxes.set_axis([*_COLUMNS], axis=1).astype(_COLUMNS)
+    names = {"image": table["Image Index"].astype("str"), "label": table["Finding Label"].astype("str")}
+    return pd.DataFrame({**names, **dict(zip(_PLACE, numbers.T, strict=True))})
 
 
 def by_image(table: pd.DataFrame) -> dict[str, dict[str, list[tuple[float, ...]]]]:

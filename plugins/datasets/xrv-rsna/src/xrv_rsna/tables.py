@@ -18,9 +18,10 @@ _CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
 
 def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The rows of ``stage_2_train_labels.csv`` that have a box: ``patientId``, ``x``, ``y``, ``width``, ``height``."""
-    boxes = table[_BOX].apply(pd.to_numeric, errors="coerce")
+    boxes = np.stack([pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in _BOX], axis=1)
     is_box = (boxes >= [0, 0, 1, 1]).all(axis=1)
-    ill = table[~np.where(table["Target"] == 1, is_box, (table["Target"] == 0) & table[_BOX].isna().all(axis=1))]
+    without = (table["Target"] == 0) & table[_BOX].isna().all(axis=1)
+    ill = table[~np.where(table["Target"] == 1, is_box, without)]
     for row in ill.itertuples():
         raise TableError(
             f"{path}, line {row.Index + 2}: a row is Target 1 with a box of at least one pixel, or Target 0 without; "
@@ -28,10 +29,12 @@ def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{row.x}, {row.y}, {row.width}, {row.height}."
         )
     codes, distinct = pd.factorize(table["patientId"])  # far quicker to go through than the texts themselves
-    both = np.intersect1d(codes[is_box], codes[~is_box])
+    counts = [np.bincount(codes[rows & (codes >= 0)], minlength=len(distinct)) for rows in (is_box, ~is_box)]
+    both = np.flatnonzero(np.minimum(*counts))
     if len(both):
         raise TableError(f"{path}: the rows of {distinct[both[0]]!r} contradict each other: Target 1 and Target 0.")
-    return pd.concat([table["patientId"], boxes.astype("float64")], axis=1)[is_box].reset_index(drop=True)
+    images = table["patientId"][is_box].reset_index(drop=True)
+    return pd.DataFrame({"patientId": images, **dict(zip(_BOX, boxes[is_box].T, strict=True))})
 
 
 def boxes_by_image(boxes: pd.DataFrame) -> dict[str, list[list[float]]]:

@@ -90,8 +90,7 @@ def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool)
     image, ids = pd.factorize(table["image_id"])
     reader, names = pd.factorize(table["rad_id"], sort=True)
     kind, kinds = pd.factorize(table["class_name"], sort=True)
-    size = (len(ids), len(names))
-    reads = _table(image, reader, size)
+    reads = _table(image, reader, (len(ids), len(names)))
     images = pd.DataFrame(
         {
             "image_id": ids,
@@ -101,11 +100,13 @@ def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool)
         }
     )
     means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
-    found = [_table(image[rows], reader[rows], size).sum(axis=1) for rows in means.T]
-    votes = np.stack(found, axis=1).astype(np.int64)
     rows = np.flatnonzero(means.any(axis=1))
+    votes = np.zeros((len(ids), len(labels)), np.int64)
+    for column, shows in enumerate(means[rows].T):
+        pairs = np.unique(image[rows[shows]] * len(names) + reader[rows[shows]])
+        votes[:, column] = np.bincount(pairs // len(names), minlength=len(ids))
     rows = rows[np.argsort(image[rows], kind="stable")]
-    shown = pd.DataFrame(_boxes(table.iloc[rows], path), columns=_PLACE)
+    shown = pd.DataFrame(_boxes(table, rows, path), columns=_PLACE)
     shown.insert(0, "image", image[rows].astype(np.int64))
     shown.insert(1, "rad_id", pd.Series(names[reader[rows]], dtype="str"))
     return Readings(images, votes, shown, means[rows])
@@ -133,11 +134,12 @@ def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) 
     return np.array([[label in kind.lower() or term in kind.lower() for label, term in pairs] for kind in kinds])
 
 
-def _boxes(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
-    """``x, y, width, height`` of rows that show something."""
-    corners = rows[_BOX].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+def _boxes(table: pd.DataFrame, rows: NDArray[np.intp], path: Path) -> NDArray[np.float64]:
+    """``x, y, width, height`` of the rows that show something."""
+    columns = [pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)[rows] for name in _BOX]
+    corners = np.stack(columns, axis=1)
     good = (corners[:, :2] >= 0).all(axis=1) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
-    for row in rows[~good].itertuples():
+    for row in table.iloc[rows[~good]].itertuples():
         raise TableError(
             f"{path}, line {row.Index + 2}: a finding needs a box with 0 <= x_min < x_max and 0 <= y_min < y_max; "
             f"{row.class_name!r} on {row.image_id!r} has x {row.x_min} to {row.x_max} and y {row.y_min} to {row.y_max}."
@@ -154,7 +156,11 @@ def _table(image: NDArray[Any], value: NDArray[Any], size: tuple[int, int]) -> N
 
 def _joined(table: NDArray[np.bool_], names: pd.Index[Any]) -> pd.Series[Any]:
     """The names that go with each image, between bars."""
-    distinct, at = np.unique(np.packbits(table, axis=1), axis=0, return_inverse=True)  # few sets of names are different
-    sets = np.unpackbits(distinct, axis=1, count=len(names)).astype(bool)
+    eights = -(-len(names) // 64) * 8
+    packed = np.zeros((len(table), eights), np.uint8)
+    packed[:, : -(-len(names) // 8)] = np.packbits(table, axis=1)
+    words = packed.view(np.uint64)  # one number tells a set of up to 64 names
+    _, first, at = np.unique(words[:, 0] if eights == 8 else words, axis=0, return_index=True, return_inverse=True)
     texts = names.to_numpy(dtype=object)
-    return pd.Series(pd.array(["|".join(texts[found]) for found in sets], dtype="str").take(at.reshape(-1)))
+    sets = ["|".join(texts[table[row]]) for row in first.tolist()]  # few sets of names are different
+    return pd.Series(pd.array(sets, dtype="str").take(at.reshape(-1)))
