@@ -148,7 +148,7 @@ def _text_note(column: pd.Series[Any], pieces: Pieces) -> Any:
         parts.append(np.frombuffer(data, np.uint8)[here[0] : here[-1]])
         ends.append(here[1:] + (size - here[0]))
         size += len(parts[-1])
-    valid = np.packbits(column.notna().to_numpy(), bitorder="little") if array.null_count else np.zeros(0, np.uint8)
+    valid = np.packbits(array.is_valid().to_numpy(), bitorder="little") if array.null_count else np.zeros(0, np.uint8)
     whole = here if len(ends) == 2 and parts and not here[0] else np.concatenate(ends)
     at = [pieces.add(part) for part in (valid, whole)] + [pieces.add(*parts)]
     return {"rows": len(column), "blank": array.null_count, "at": at}

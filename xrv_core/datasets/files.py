@@ -18,7 +18,7 @@ from xrv_core.datasets.labels import check_label_policy
 from xrv_core.datasets.pixels import PixelRecipe
 from xrv_core.datasets.sources import ImageSource
 from xrv_core.datasets.tablecache import index_file
-from xrv_core.datasets.tables import common_columns, read_table, side_by_side
+from xrv_core.datasets.tables import common_columns, read_table
 from xrv_core.errors import ArgumentError, ImageMissing, TableError
 from xrv_core.specs import Asset, DatasetSpec
 
@@ -201,8 +201,8 @@ class FileDataset(XrayDataset):
         complete = len(keep) == len(table)
         if not complete:
             table, names = table.iloc[keep].reset_index(drop=True), names.iloc[keep].reset_index(drop=True)
-        csv = common_columns(table, self.common(table))
-        csv = side_by_side(csv, names.to_frame("_image"))  # travels through the base's filters, then leaves
+        # the name travels through the base's filters, then leaves
+        csv = common_columns(table, self.common(table), _image=names)
         self.pathologies = list(self.label_names(table))
         return Index(csv, self.label_matrix(table), self.order(table), {}), complete
 

@@ -106,7 +106,8 @@ def _plain(value: Any) -> Any:
 
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, pd.DataFrame) and isinstance(b, pd.DataFrame):
-        return a.columns.equals(b.columns) and all(equal_columns(a[name], b[name]) for name in a.columns)
+        pairs = zip(a.items(), b.items(), strict=False)
+        return a.columns.equals(b.columns) and all(equal_columns(one, other) for (_, one), (_, other) in pairs)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return equal_columns(a, b)
     return type(a) is type(b) and repr(a) == repr(b)

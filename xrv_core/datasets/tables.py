@@ -83,13 +83,14 @@ def require_columns(table: pd.DataFrame, needs: Iterable[str], path: Path, owner
         )
 
 
-def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+def common_columns(table: pd.DataFrame, values: Mapping[str, Any], **more: pd.Series[Any]) -> pd.DataFrame:
     """``table`` with the columns of ``COMMON_COLUMNS`` added in their types.
 
     Args:
         table: The source rows; its own columns stay.
         values: Some of ``COMMON_COLUMNS`` as Series or arrays of N values; what is left out is NA
             (view: "UNKNOWN", has_masks: False). ``source_uid`` must be given.
+        **more: Columns to add after them, as they are.
     """
     unknown = set(values) - set(COMMON_COLUMNS)
     assert not unknown, unknown
@@ -114,7 +115,7 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFra
     )
     read_now(common)  # everybody looks at them
     own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
-    return side_by_side(own, common)
+    return side_by_side(own, common, pd.DataFrame(more, copy=False))
 
 
 def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:

@@ -51,18 +51,21 @@ def split_paths(paths: pd.Series[Any]) -> Paths | None:
         return None
     tops, top, tails, (codes, names) = split
     patient, study, view = codes.T
+    texts = pd.Series(names, dtype="str")
     # Of few pairs of a study and a view there are many.
     pair, pairs = pd.factorize(study * len(names) + view)
     ends = (f"_{names[i]}_{names[j].removesuffix('.jpg')}" for i, j in (divmod(p, len(names)) for p in pairs.tolist()))
-    number = [int(name.removeprefix("study")) if name.startswith("study") else 0 for name in names]
+    number = np.zeros(len(names), dtype=np.int64)
+    for i in np.flatnonzero(np.bincount(study)).tolist():
+        number[i] = int(names[i].removeprefix("study"))
     return Paths(
         tops,
         top,
         tails.reset_index(drop=True),
-        _taken((f"chexpert:{name}" for name in names), patient) + _taken(ends, pair),
-        _taken((name.removeprefix("patient") for name in names), patient),
-        np.array(number, dtype=np.int64)[study],
-        np.array([name.endswith("lateral.jpg") for name in names])[view],
+        _taken("chexpert:" + texts, patient) + _taken(ends, pair),
+        _taken(texts.str.slice(len("patient")), patient),
+        number[study],
+        texts.str.endswith("lateral.jpg").to_numpy(dtype=bool)[view],
     )
 
 
@@ -73,7 +76,7 @@ def _with_one_top(paths: pd.Series[Any]) -> tuple[Any, ...] | None:
     top = paths.iloc[0].rpartition("/patient")[0]
     if not re.fullmatch(".+", top) or not paths.str.startswith(f"{top}/patient").all():
         return None
-    tails = paths.str.slice(len(top) + 1)
+    tails = paths.str.replace(f"{top}/", "", n=1, regex=False)  # quicker than a slice, which counts letters
     found = coded_parts(tails, "/")
     return ([top], np.zeros(len(paths), np.intp), tails, found) if found and _are_like_it(*found) else None
 
@@ -101,5 +104,6 @@ def _are_like_it(codes: NDArray[np.intp], names: list[str]) -> bool:
     return True
 
 
-def _taken(texts: Iterable[str], at: NDArray[np.intp]) -> pd.Series[Any]:
-    return pd.Series(pd.array([*texts], dtype="str").take(at))
+def _taken(texts: Iterable[str] | pd.Series[Any], at: NDArray[np.intp]) -> pd.Series[Any]:
+    array: Any = texts.array if isinstance(texts, pd.Series) else pd.array([*texts], dtype="str")
+    return pd.Series(array.take(at))
