@@ -194,27 +194,29 @@ def _numbers(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = column.combine_chunks()
-    longest = pc.max(pc.binary_length(column)).as_py() or 0
+    longest = None
     try:
         if _is_written_with(column, b"-0123456789"):
-            return column.cast(pa.int64()).to_numpy(zero_copy_only=False, writable=True)  # with blanks they are floats
+            return column.cast(pa.int64()).to_numpy()  # with blanks they are floats
+        longest = pc.max(pc.binary_length(column)).as_py() or 0
         if longest <= _DIGITS and _is_written_with(column, b"-.0123456789"):
-            return column.cast(pa.float64()).to_numpy(zero_copy_only=False, writable=True)
+            return column.cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
         pass
-    if column.null_count and longest >= _LONG:
+    if column.null_count and (longest or pc.max(pc.binary_length(column)).as_py() or 0) >= _LONG:
         raise _Unsure
-    return _distinct(column)
+    return _distinct(column.combine_chunks())
 
 
-def _is_written_with(texts: Any, letters: bytes) -> bool:
-    """Whether there is no other byte in an array of texts."""
-    _, ends, data = texts.buffers()
-    if data is None:
-        return True
-    first, last = np.frombuffer(ends, np.int32)[[texts.offset, texts.offset + len(texts)]]
-    return not bytes(memoryview(data)[first:last]).translate(None, letters)
+def _is_written_with(column: Any, letters: bytes) -> bool:
+    """Whether there is no other byte in the texts of a column."""
+    for texts in column.chunks:
+        _, ends, data = texts.buffers()
+        if data is not None:
+            first, last = np.frombuffer(ends, np.int32)[[texts.offset, texts.offset + len(texts)]]
+            if bytes(memoryview(data)[first:last]).translate(None, letters):
+                return False
+    return True
 
 
 def _distinct(column: Any) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.texts import in_arrow, is_late, text_dtype
 
-__all__ = ["coded_lists", "coded_parts", "mapped", "select_rows"]
+__all__ = ["coded_lists", "coded_parts", "mapped", "select_rows", "without_end"]
 
 _RUNS = 200
 
@@ -70,6 +70,11 @@ def mapped(texts: pd.Series[Any], meaning: Mapping[str, str]) -> pd.Series[Any]:
     codes, distinct = pd.factorize(texts)
     values = [*map(meaning.get, distinct.tolist()), None]  # the last one is for blanks, whose code is -1
     return pd.Series(pd.array(values, dtype="str").take(codes), index=texts.index)
+
+
+def without_end(texts: pd.Series[Any], end: str) -> pd.Series[Any]:
+    """What ``texts.str.removesuffix(end)`` gives, in half the time where all of them end so."""
+    return texts.str.slice(0, -len(end)) if texts.str.endswith(end).all() else texts.str.removesuffix(end)
 
 
 def select_rows(table: pd.DataFrame, keep: pd.Series[Any]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets import FileDataset, days_from_first, substring_labels
 from xrv_core.datasets.labels import ListedTerms
-from xrv_core.datasets.parts import select_rows
+from xrv_core.datasets.parts import select_rows, without_end
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 
@@ -53,7 +53,7 @@ class PadChestDataset(FileDataset):
             "offset_day_int": table["offset_day_int"],
             "age_years": table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
             "sex": table["PatientSex_DICOM"],
-            "source_uid": "padchest:" + table["ImageID"].str.removesuffix(".png"),
+            "source_uid": "padchest:" + without_end(table["ImageID"], ".png"),
         }
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
