@@ -197,15 +197,21 @@ def _numbers(column: Any) -> Any:
     longest = None
     try:
         if _is_written_with(column, b"-0123456789"):
-            return column.cast(pa.int64()).to_numpy()  # with blanks they are floats
+            return _own(column.cast(pa.int64()))  # with blanks they are floats
         longest = pc.max(pc.binary_length(column)).as_py() or 0
         if longest <= _DIGITS and _is_written_with(column, b"-.0123456789"):
-            return column.cast(pa.float64()).to_numpy()
+            return _own(column.cast(pa.float64()))
     except pa.ArrowInvalid:
         pass
     if column.null_count and (longest or pc.max(pc.binary_length(column)).as_py() or 0) >= _LONG:
         raise _Unsure
     return _distinct(column.combine_chunks())
+
+
+def _own(column: Any) -> Any:
+    """The numbers of a column, in memory that may be written to."""
+    values = column.to_numpy()
+    return values if values.flags.writeable else values.copy()
 
 
 def _is_written_with(column: Any, letters: bytes) -> bool:
