@@ -46,7 +46,8 @@ def read_reports(path: Path, owner: str) -> pd.DataFrame:
         remove_pis=True,
         remove_blank_text=True,
     )
-    documents = ((f"{path}/{name}", data) for name, data in _documents(path))
+    top = f"{path}/"
+    documents = ((top + name, data) for name, data in _documents(path))
     rows = [row for name, data in documents for row in _rows(_parse(data, name, parser), name)]
     if not rows:
         raise TableError(f"{path}: no report with an image in it; {owner!r} needs at least one.")
@@ -128,8 +129,8 @@ def _rows(report: etree._Element, name: str) -> Iterator[tuple[str | None, ...]]
         elif part.tag == "uId":
             uid = part.get("id")
         elif part.tag == "AbstractText":
-            if part.get("Label") in sections:
-                sections[part.get("Label")] = (part.text or "").strip()
+            if (label := part.get("Label")) in sections:
+                sections[label] = (part.text or "").strip()
         elif part.text:
             terms[part.tag].append(part.text)
     if uid is None:
