@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, term_labels
+from xrv_core.datasets.tables import joined
 from xrv_core.errors import MissingColumns, PathMissing, TableError
 
 # -- reading
@@ -201,3 +202,19 @@ def test_a_mask_fits_another_size_with_its_own_values(height: int, width: int, t
     larger = fit_mask(mask, (height * times, width * times))
     np.testing.assert_array_equal(larger, mask.repeat(times, axis=1).repeat(times, axis=2))
     np.testing.assert_array_equal(fit_mask(larger, (height, width)), mask)
+
+
+# -- joining
+
+KEYS = st.lists(st.sampled_from(["a", "b", "c", "d", None]), max_size=6)
+
+
+@given(rows=KEYS, others=KEYS)
+def test_tables_are_joined_as_by_a_merge_that_takes_the_first_of_many(rows: list[str], others: list[str]) -> None:
+    table = pd.DataFrame({"id": pd.Series(rows, dtype="str"), "n": range(len(rows))})
+    numbers = np.arange(len(others))
+    more = pd.DataFrame({"key": pd.Series(others, dtype="str"), "whole": numbers, "text": [f"t{i}" for i in numbers]})
+    more["text"] = more["text"].astype("str")
+    known = more.dropna(subset="key").drop_duplicates("key")
+    expected = table.merge(known, left_on="id", right_on="key", how="left").drop(columns="key")
+    pd.testing.assert_frame_equal(joined(table, more, on="id", key="key"), expected)

@@ -19,7 +19,7 @@ from xrv_core.datasets.labelled import COMMON_COLUMNS
 from xrv_core.datasets.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
-__all__ = ["common_columns", "read_table", "require_columns", "side_by_side"]
+__all__ = ["common_columns", "joined", "read_table", "require_columns", "side_by_side"]
 
 # What pandas lets through from parsing and unpacking a damaged file.
 _UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
@@ -116,6 +116,24 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any], **more: pd.Se
     read_now(common)  # everybody looks at them
     own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
     return side_by_side(own, common, pd.DataFrame(more, copy=False))
+
+
+def joined(table: pd.DataFrame, more: pd.DataFrame, *, on: str, key: str) -> pd.DataFrame:
+    """The columns of ``more`` beside each row of ``table``; blank where it has no such row.
+
+    Args:
+        table: N rows, numbered from 0.
+        more: Of rows with the same key the first is taken; the key itself is left out.
+        on: The key in ``table``.
+        key: The key in ``more``.
+    """
+    codes, _ = pd.factorize(pd.concat([more[key], table[on]], ignore_index=True))
+    first = np.full(codes.max(initial=0) + 2, -1)  # the last one is of blank keys, whose code is -1
+    first[codes[: len(more)][::-1]] = np.arange(len(more))[::-1]
+    first[-1] = -1
+    at, more = first[codes[len(more) :]], more.drop(columns=key)
+    found = more.reindex(at) if -1 in at else more.take(at)
+    return side_by_side(table, found.reset_index(drop=True))
 
 
 def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:

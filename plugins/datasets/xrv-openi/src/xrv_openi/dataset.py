@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, days_from_first, read_table, substring_labels
-from xrv_core.datasets.tables import side_by_side
+from xrv_core.datasets.tables import joined
 from xrv_openi.reports import read_reports
 from xrv_openi.terms import deciding_terms, mesh_labels
 
@@ -78,10 +78,7 @@ class OpeniDataset(FileDataset):
         for path, needs, asset in wanted:
             if path is not None:
                 more = read_table(path, needs=needs, text=needs, owner=self.spec.name, expected=Path(asset.name).name)
-                more = more.drop_duplicates("imageid", ignore_index=True)
-                at = pd.Index(more.pop("imageid")).get_indexer(table["imageid"])
-                more = more.take(at) if at.min() >= 0 else more.reindex(at)  # which leaves what is not there blank
-                table = side_by_side(table, more.reset_index(drop=True))
+                table = joined(table, more, on="imageid", key="imageid")
         return table
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, age_in_years, boxes_mask, choose_extension
+from xrv_core.datasets.tables import joined
 from xrv_rsna.tables import boxes_by_image, read_boxes, read_classes, read_headers, read_mapping
 
 _DRAWN_ON = (1024, 1024)
@@ -74,8 +75,8 @@ class RSNADataset(FileDataset):
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """One row an image, with its header; the source has one a box."""
         self._boxes = read_boxes(table, self.csvpath)
-        images = table[["patientId", "Target"]].drop_duplicates("patientId")
-        images = images.join(read_headers(self._headers, self.spec.name), on="patientId")
+        images = table[["patientId", "Target"]].drop_duplicates("patientId", ignore_index=True)
+        images = joined(images, read_headers(self._headers, self.spec.name), on="patientId", key="PatientID")
         if self._classes is not None:
             images["class"] = images["patientId"].map(read_classes(self._classes, self.spec.name))
         self.extension = choose_extension(self.source, images["patientId"].tolist(), _EXTENSIONS, self._extension)

@@ -46,11 +46,11 @@ def boxes_by_image(boxes: pd.DataFrame) -> dict[str, list[list[float]]]:
 
 
 def read_headers(path: Path, owner: str) -> pd.DataFrame:
-    """The table of DICOM headers, by image."""
+    """The table of DICOM headers; ``PatientID`` names the image."""
     needs = ("PatientID", "PatientAge", "PatientSex", "ViewPosition")
     expected = "kaggle_stage_2_train_images_dicom_headers.csv"
     table = read_table(path, needs=needs, text=("PatientID",), owner=owner, expected=expected)
-    return table.drop(columns="Unnamed: 0", errors="ignore").drop_duplicates("PatientID").set_index("PatientID")
+    return table.drop(columns="Unnamed: 0", errors="ignore")
 
 
 def read_classes(path: Path, owner: str) -> pd.Series[Any]:

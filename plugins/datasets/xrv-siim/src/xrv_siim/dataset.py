@@ -64,11 +64,8 @@ class SIIMDataset(FileDataset):
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """One row an image, with the number of its outlines; the source has one an outline."""
-        self._outlines = read_outlines(table, self.csvpath, self.spec.name)
-        images = table[["ImageId"]].drop_duplicates()
+        self._outlines, images = read_outlines(table, self.csvpath, self.spec.name)
         names = images["ImageId"].tolist()
-        number = self._outlines["ImageId"].value_counts()
-        images["outlines"] = images["ImageId"].map(number).fillna(0).astype("int64")
         self.extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
         return images
 

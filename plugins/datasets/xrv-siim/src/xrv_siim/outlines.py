@@ -13,8 +13,11 @@ from xrv_core.errors import TableError
 _NONE = "-1"
 
 
-def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> pd.DataFrame:
-    """The rows that have an outline: ``ImageId`` and its run-length encoding, ``rle``."""
+def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that have an outline (``ImageId`` and its run-length encoding, ``rle``), and the images.
+
+    The images are a row each: ``ImageId``, and how many ``outlines`` it has.
+    """
     plain = table.rename(columns=str.strip)  # the header of stage 1 is "ImageId, EncodedPixels", with a blank
     require_columns(plain, ("ImageId", "EncodedPixels"), path, owner, "train-rle.csv")
     blank = plain.index[plain[["ImageId", "EncodedPixels"]].isna().any(axis=1)]
@@ -23,12 +26,14 @@ def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> pd.DataFrame:
     images, cells = plain["ImageId"], plain["EncodedPixels"].astype("str").str.strip()
     codes, distinct = pd.factorize(images)  # far quicker to compare than the texts themselves
     without = (cells == _NONE).to_numpy(dtype=bool)
-    both = np.intersect1d(codes[without], codes[~without])
+    number, none = (np.bincount(codes[rows], minlength=len(distinct)) for rows in (~without, without))
+    both = np.flatnonzero((number > 0) & (none > 0))
     if len(both):
         raise TableError(
             f"{path}: the rows of {min(distinct[both])!r} contradict each other: an outline, and {_NONE!r} for none."
         )
-    return pd.DataFrame({"ImageId": images[~without], "rle": cells[~without]}).reset_index(drop=True)
+    outlines = pd.DataFrame({"ImageId": images[~without], "rle": cells[~without]}).reset_index(drop=True)
+    return outlines, pd.DataFrame({"ImageId": distinct, "outlines": number})
 
 
 def outlines_by_image(table: pd.DataFrame) -> dict[str, list[str]]:
