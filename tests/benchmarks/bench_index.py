@@ -26,7 +26,9 @@ from real_tables import packaged_tables, seed_cache
 import pandas, numpy, xrv_core, xrv_core.datasets.files
 seed_cache(packaged_tables())
 from xrv_core.api import load_factory, describe_dataset
+from xrv_core.assets import fetch
 load_factory(describe_dataset({name!r}))
+[fetch(asset) for asset in describe_dataset({name!r}).tables]  # downloaded and checked, as by `xrv fetch`
 """
 THEIRS = """
 import json, time, warnings

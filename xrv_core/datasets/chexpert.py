@@ -148,7 +148,8 @@ def _columns(table: pd.DataFrame, pathologies: Sequence[str], where: object) -> 
 
 def _numbers(cells: pd.Series[Any], where: object) -> NDArray[np.float64]:
     """1, 0, -1 and NaN."""
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    plain = cells.dtype == np.float64
+    numbers = cells.to_numpy() if plain else pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
     known = (numbers == 0) | (np.abs(numbers) == 1)
     if known.all() or (known | cells.isna().to_numpy()).all():
         return numbers

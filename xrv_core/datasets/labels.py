@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,19 +47,20 @@ class ListedTerms:
 
     Args:
         cells: N strings; a blank one is no list.
-        separator: What stands between the terms of a cell; blanks around a term do not count.
+        separator: What stands between the terms of a cell.
+        clean: What a term is without what is round it, such as blanks.
 
     Attributes:
         names: The distinct terms.
     """
 
-    def __init__(self, cells: pd.Series[Any], separator: str) -> None:
+    def __init__(self, cells: pd.Series[Any], separator: str, clean: Callable[[str], str] = str.strip) -> None:
         # A big table repeats few distinct cells: split each of those once, and look at each distinct term once.
         self._codes, distinct = pd.factorize(cells.fillna("").astype(str))
         texts = pd.Series(distinct)
         self._blank = (texts.str.strip() == "").to_numpy(dtype=bool)
         self._rows, self._term, found = coded_lists(texts, separator)
-        self._found = [name.strip() for name in found]
+        self._found = [*map(clean, found)]
         self.names = set(self._found)
 
     def labels(self, terms: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:

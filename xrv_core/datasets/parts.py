@@ -65,11 +65,17 @@ def _split_by_arrow(texts: pd.Series[Any], separator: str) -> tuple[Any, NDArray
     return pd.Series(text_dtype().__from_arrow__(lists.values)), lists.offsets.to_numpy()
 
 
-def mapped(texts: pd.Series[Any], meaning: Mapping[str, str]) -> pd.Series[Any]:
-    """What ``texts.map(meaning)`` gives, which looks at each of them, for texts of which few are different."""
+def mapped(texts: pd.Series[Any], meaning: Mapping[str, str], *, others: bool = False) -> pd.Series[Any]:
+    """What ``texts.map(meaning)`` gives, for texts of which few are different, each of them once.
+
+    Args:
+        texts: N texts.
+        meaning: What to put in the place of a text.
+        others: Leave texts as they are that ``meaning`` does not know; else they become missing.
+    """
     codes, distinct = pd.factorize(texts)
-    values = [*map(meaning.get, distinct.tolist()), None]  # the last one is for blanks, whose code is -1
-    return pd.Series(pd.array(values, dtype="str").take(codes), index=texts.index)
+    values = [meaning.get(text, text if others else None) for text in distinct.tolist()]
+    return pd.Series(pd.array([*values, None], dtype="str").take(codes), index=texts.index)  # -1 is a blank
 
 
 def without_end(texts: pd.Series[Any], end: str) -> pd.Series[Any]:

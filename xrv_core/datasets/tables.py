@@ -107,7 +107,7 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any], **more: pd.Se
             "view": column("view", "str").fillna("UNKNOWN"),
             "offset_day_int": column("offset_day_int", "Int64"),
             "age_years": np.nan if age is None else _fresh(age, "float64"),
-            "sex": column("sex", "str").where(lambda s: s.isin(["M", "F"])),
+            "sex": _known_sex(column("sex", "str")),
             "has_masks": False if values.get("has_masks") is None else _fresh(values["has_masks"], "bool"),
             "source_uid": column("source_uid", "str"),
         },
@@ -164,6 +164,11 @@ def _read_parquet(path: Path, text: Iterable[str]) -> pd.DataFrame:
             column = column.astype("Int64")  # integers become floats where there are blanks
         table[name] = column.astype("str")
     return table
+
+
+def _known_sex(sex: pd.Series[Any]) -> pd.Series[Any]:
+    unknown = ~sex.isin(["M", "F"])
+    return sex.mask(unknown) if (unknown & sex.notna()).any() else sex
 
 
 def _fresh(values: Any, dtype: Any) -> pd.Series[Any]:

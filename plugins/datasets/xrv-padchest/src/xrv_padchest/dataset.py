@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets import FileDataset, days_from_first, substring_labels
 from xrv_core.datasets.labels import ListedTerms
-from xrv_core.datasets.parts import select_rows, without_end
+from xrv_core.datasets.parts import mapped, select_rows, without_end
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 
 _VIEW = {"AP_horizontal": "AP Supine", "UNK": "UNKNOWN"}
+
+
+def _bare(term: str) -> str:
+    """A term without the signs of a Python list."""
+    return term.strip().strip("[]").replace("'", "").strip()
 
 
 class PadChestDataset(FileDataset):
@@ -49,7 +54,7 @@ class PadChestDataset(FileDataset):
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         return {
             "patientid": table["PatientID"],
-            "view": table["Projection"].replace(_VIEW),
+            "view": mapped(table["Projection"], _VIEW, others=True),
             "offset_day_int": table["offset_day_int"],
             "age_years": table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
             "sex": table["PatientSex_DICOM"],
@@ -61,7 +66,7 @@ class PadChestDataset(FileDataset):
             return substring_labels(table["Labels"], {name: substrings(name) for name in self.pathologies})
         of_label, telling, silent = terms()
         codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # a sixth of them are different
-        lists = ListedTerms(pd.Series(cells).str.strip("[]").str.replace("'", ""), ",")
+        lists = ListedTerms(pd.Series(cells), ",", _bare)
         for term in sorted(lists.names.difference(telling, silent, [""]))[:1]:
             raise TableError(
                 f"{self.csvpath}: {term!r} in 'Labels' is no term of {self.spec.name!r}, so that it is not known which "
