@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, term_labels
+from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, tables, term_labels
 from xrv_core.datasets.tables import joined
 from xrv_core.errors import MissingColumns, PathMissing, TableError
 
@@ -202,6 +203,28 @@ def test_a_mask_fits_another_size_with_its_own_values(height: int, width: int, t
     larger = fit_mask(mask, (height * times, width * times))
     np.testing.assert_array_equal(larger, mask.repeat(times, axis=1).repeat(times, axis=2))
     np.testing.assert_array_equal(fit_mask(larger, (height, width)), mask)
+
+
+# -- texts
+
+CELLS = st.sampled_from(["1", "007", "1.50", "", "NA", "a", "True", "False", "1e5", " 2", '"3"', "x,y", "é", "None"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(columns=st.lists(st.lists(CELLS, min_size=1, max_size=3), min_size=2, max_size=3), data=st.data())
+def test_texts_are_what_pandas_gives_that_was_told(
+    columns: list[list[str]], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rows = [[data.draw(st.sampled_from(cells)) for cells in columns] for _ in range(data.draw(st.integers(1, 6)))]
+    path = tmp_path_factory.mktemp("texts") / "t.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[f"c{i}" for i in range(len(columns))], *rows])
+    expected = pd.read_csv(path, dtype={"c0": str, "c1": str}, low_memory=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_SMALL", 0)
+        patch.setattr(tables, "_FIRST_ROWS", 2)
+        found = read_table(path, text=["c0", "c1", "not there"], owner="toy")
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 # -- joining
