@@ -5,9 +5,8 @@ size and modification time that the file had then, so that an unchanged file is 
 an asset without a published hash the record is what later uses are held to, so it outlives the file.
 ``NAME.part`` is an unfinished download, ``.NAME.lock`` the lock between processes and threads.
 
-Environment: ``XRV_CACHE_DIR`` the folder; ``XRV_MIRRORS`` addresses of folders that are asked first,
-separated by spaces or commas; ``XRV_OFFLINE=1`` asks no server; ``XRV_REQUIRE_HASH=1`` refuses assets
-without a published hash.
+Environment: ``XRV_CACHE_DIR`` the folder; ``XRV_MIRRORS`` addresses of folders that are asked first, separated by spaces
+or commas; ``XRV_OFFLINE=1`` asks no server; ``XRV_REQUIRE_HASH=1`` refuses assets without a published hash.
 """
 
 from __future__ import annotations
@@ -53,8 +52,7 @@ def offline() -> bool:
 def asset_path(asset: Asset) -> Path:
     """Where an asset is, or will be once it is fetched.
 
-    That is ``cache_dir() / asset.name``, but for a file that comes inside an installed package: such a
-    file is used in place.
+    That is ``cache_dir() / asset.name``, but a file that comes inside an installed package is used in place.
     """
     return shipped.shipped_path(asset) or cache_dir() / asset.name
 

@@ -45,8 +45,7 @@ def chexpert_labels(
     12 others are absent, and nothing about devices (in CheXpert 8,808 of its 22,381 rows have one).
 
     Args:
-        table: N rows with a column for each of ``pathologies`` ("Pleural Effusion" for "Effusion"), and perhaps
-            "No Finding".
+        table: N rows: a column for each of ``pathologies`` ("Pleural Effusion" for "Effusion"), perhaps "No Finding".
         pathologies: The P labels.
         policy: "strict": No Finding = 1 fills the *blank* cells of its row with 0, but overrules no cell.
             "torchxrayvision": it overrules every cell.

@@ -35,7 +35,7 @@ class FileDataset(XrayDataset):
 
     A subclass says what is particular to it, and nothing else:
 
-    * ``needs`` / ``text``: columns its table must have / that hold identifiers;
+    * ``needs`` / ``text``: columns its table must have, all that the methods below look at / that hold identifiers;
     * ``load_table(csvpath)``, where the table is no plain CSV file;
     * ``rows(table)``: the table with one row an image, in the official order (default: as it is);
     * ``image_names(table)``: path of each row's image below ``imgpath``, with forward slashes;

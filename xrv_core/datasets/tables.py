@@ -44,8 +44,7 @@ def read_table(
         text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
-        later: In a big file, leave the texts that are not in ``needs`` unread until somebody looks at them. The file
-            must then stay as it is.
+        later: In a big file, leave texts that are not in ``needs`` until somebody looks; the file must stay as it is.
         **options: What else ``pandas.read_csv`` should know, such as ``skiprows`` or ``sep``.
 
     Raises:
@@ -58,12 +57,10 @@ def read_table(
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
-    parquet = path.suffix.lower() == ".parquet"
+    kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
     try:
-        now = needs if later else None
-        table = _read_parquet(path, text) if parquet else _read_csv(path, text, now, options)
+        table = _read(path, kind, text, needs if later else None, options)
     except _UNREADABLE as error:
-        kind = "Parquet" if parquet else "CSV"
         raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}") from error
     require_columns(table, needs, path, owner, expected)
     if table.empty:
@@ -143,8 +140,13 @@ def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=tables[0].index, copy=False)
 
 
-def _read_csv(path: Path, text: Iterable[str], now: Iterable[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
+def _read(
+    path: Path, kind: str, text: Iterable[str], now: Iterable[str] | None, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """A table of a kind; with texts that are not in ``now`` left for later, if that is not None."""
     text = tuple(text)
+    if kind == "Parquet":
+        return _read_parquet(path, text)
     if options:
         return _parsed(path, text, **options)
     table = read_with_arrow(path, text, now)
