@@ -5,7 +5,7 @@ size and modification time that the file had then, so that an unchanged file is 
 an asset without a published hash the record is what later uses are held to, so it outlives the file.
 ``NAME.part`` is an unfinished download, ``.NAME.lock`` the lock between processes and threads.
 
-Environment: ``XRV_CACHE_DIR`` the folder; ``XRV_MIRRORS`` addresses of folders that are asked first, separated by spaces
+Environment: ``XRV_CACHE_DIR`` the folder; ``XRV_MIRRORS`` addresses of folders asked first, separated by spaces
 or commas; ``XRV_OFFLINE=1`` asks no server; ``XRV_REQUIRE_HASH=1`` refuses assets without a published hash.
 """
 
