@@ -49,7 +49,7 @@ class Pieces:
         size = sum(len(part) for part in parts)
         if not any(part.any() for part in parts):
             return [-1, size]
-        place = tuple((part.ctypes.data, len(part)) for part in parts)
+        place = tuple((part.__array_interface__["data"][0], len(part)) for part in parts)
         if place not in self._known:  # columns may share their memory
             gap = -size % _ALIGNED
             self._parts += [*parts, np.zeros(gap, np.uint8)]
@@ -127,7 +127,8 @@ def equal_columns(a: Any, b: Any) -> bool:
 
 
 def _bytes_of(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    flat = values if values.ndim == 1 and values.flags.c_contiguous else np.ascontiguousarray(values).reshape(-1)
+    return flat.view(np.uint8)
 
 
 def _same_bytes(a: NDArray[Any], b: NDArray[Any]) -> bool:

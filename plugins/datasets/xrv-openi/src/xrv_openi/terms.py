@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.parts import coded_lists
+
 _EVERY = "*"  # the label of a rule that holds for all of them
 
 
@@ -53,16 +55,17 @@ def mesh_labels(cells: pd.Series[Any], labels: Sequence[str]) -> NDArray[np.floa
         float32 ``[N, P]``.
     """
     codes, distinct = pd.factorize(cells.fillna("").astype(str))
-    matrix = np.zeros((len(distinct), len(labels)), dtype=np.float32)
+    row, term, terms = coded_lists(pd.Series(distinct), "|")
     columns = {label: [i] for i, label in enumerate(labels)} | {_EVERY: list(range(len(labels)))}
-    cached_values = cache(term_values)
-    for row, cell in zip(matrix, distinct, strict=True):
-        said = [pair for term in cell.split("|") for pair in cached_values(term).items()]
-        for wanted, value in (("unknown", np.nan), ("present", 1)):  # what is present has the last word
-            for label in (label for label, what in said if what == wanted):
-                row[columns.get(label, [])] = value
-        if not cell:
-            row[:] = np.nan
+    says = {value: np.zeros((len(terms), len(labels)), dtype=bool) for value in ("absent", "unknown", "present")}
+    for i, name in enumerate(terms):
+        for label, value in term_values(name).items():
+            says[value][i, columns.get(label, [])] = True
+    matrix = np.zeros((len(distinct), len(labels)), dtype=np.float32)
+    for value, number in (("unknown", np.nan), ("present", 1)):  # what is present has the last word
+        part, column = np.nonzero(says[value][term])
+        matrix[row[part], column] = number
+    matrix[distinct == ""] = np.nan
     return matrix[codes]
 
 
