@@ -47,7 +47,7 @@ class Pieces:
         """``[offset, bytes]`` of the piece made of ``parts``; of zeros alone there is none, and the offset is -1."""
         parts = tuple(_bytes_of(part) for part in parts if part.size)
         size = sum(len(part) for part in parts)
-        if not any(part.any() for part in parts):
+        if not any(part[:_ALIGNED].any() or part.any() for part in parts):  # the first bytes tell it mostly
             return [-1, size]
         place = tuple((part.__array_interface__["data"][0], len(part)) for part in parts)
         if place not in self._known:  # columns may share their memory
