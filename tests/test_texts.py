@@ -161,6 +161,13 @@ def test_a_pickle_needs_no_file(path: Path) -> None:
     assert_frame_equal(pickle.loads(data), read)
 
 
+def test_the_working_directory_may_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    table = opened(Path(path.name))
+    monkeypatch.chdir("/")
+    assert table["codes"].iloc[0] == "c0"
+
+
 LOOKED_AT = "its columns 'report', 'codes' are read when they are looked at"
 
 

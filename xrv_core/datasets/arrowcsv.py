@@ -146,7 +146,7 @@ def _table(file: _Checked, text: frozenset[str], later: tuple[Path, str, frozens
         is_text = column.type == pa.large_string()
         columns[name] = text_dtype().__from_arrow__(column) if is_text else _numbers(column)
     if later is not None:
-        place = Later.at(str(later[0]), later[1], len(table), late)
+        place = Later.at(str(later[0].absolute()), later[1], len(table), late)
         columns.update({name: LateTexts.of(Where(place, name)) for name in late})
     return pd.DataFrame(columns, copy=False)
 
