@@ -8,6 +8,7 @@ import gzip
 import pickle
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,19 @@ def test_what_was_read_is_of_pandas_own_class_and_the_rest_of_the_file_is_let_go
     assert len(Later._known) == before
 
 
+def test_many_threads_may_look_at_once(path: Path) -> None:
+    table, read = opened(path), pd.read_csv(path)
+    looks = [lambda: len(table["report"]), lambda: table["report"].tolist(), lambda: table.iloc[2:]["report"].tolist()]
+    with ThreadPoolExecutor(8) as pool:
+        found = [task.result() for task in [pool.submit(looks[n % 3]) for n in range(60)]]
+    texts = read["report"].tolist()
+    assert found == [len(texts), texts, texts[2:]] * 20
+
+
 def test_a_pickle_needs_no_file(path: Path) -> None:
-    data = pickle.dumps(opened(path))
     read = pd.read_csv(path)
+    data = pickle.dumps(opened(path))
+    assert len(data) < len(pickle.dumps(read)) + 200, "nothing of the other columns comes with one"
     path.unlink()
     assert_frame_equal(pickle.loads(data), read)
 

@@ -126,6 +126,7 @@ class LateTexts(_Texts):  # type: ignore[misc]
     """
 
     _where: Where
+    _readonly = False  # as of every array of pandas
 
     @classmethod
     def of(cls, where: Where) -> LateTexts:
@@ -136,34 +137,42 @@ class LateTexts(_Texts):  # type: ignore[misc]
     def __getattr__(self, name: str) -> Any:
         if name != "_pa_array":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._pa_array = self._where.values()
-        self.__class__ = _Texts
-        return self._pa_array
+        if (where := self.where) is not None:
+            self._pa_array = where.values()
+            self.__class__ = _Texts
+            self.__dict__.pop("_where", None)
+        return vars(self)["_pa_array"]
 
     @property
-    def where(self) -> Where:
-        """Where the values are."""
-        return self._where
+    def where(self) -> Where | None:
+        """Where the values are; None as soon as they were read, be it by another thread."""
+        return vars(self).get("_where")
 
     def __len__(self) -> int:
-        return self._where.size()
+        return _Texts.__len__(self) if (where := self.where) is None else where.size()
 
     @property
     def nbytes(self) -> int:
-        return 0 if self._where.rows is None else self._where.rows.nbytes
+        rows = None if (where := self.where) is None else where.rows
+        return 0 if rows is None else rows.nbytes
 
-    def copy(self) -> LateTexts:
-        return self.of(self._where)
+    def copy(self) -> Any:
+        return _Texts.copy(self) if (where := self.where) is None else self.of(where)
 
     def view(self, dtype: Any = None) -> Any:
-        return self.copy() if dtype is None else _Texts.view(self, dtype)
+        if dtype is not None:
+            return _Texts.view(self, dtype)
+        made = self.copy()
+        made._readonly = self._readonly
+        return made
 
     def take(self, indices: Any, allow_fill: bool = False, fill_value: Any = None) -> Any:
-        at, rows = np.asarray(indices), self._where.rows
-        if at.dtype.kind != "i" or not at.size or at.min() < 0 or at.max() >= len(self):
+        at, where = np.asarray(indices), self.where
+        plain = at.dtype.kind == "i" and at.size and at.min() >= 0
+        if where is None or not plain or at.max() >= where.size():
             return _Texts.take(self, indices, allow_fill=allow_fill, fill_value=fill_value)
         at = at.astype(np.intp, copy=False)
-        return self.of(self._where._replace(rows=at if rows is None else rows[at]))
+        return self.of(where._replace(rows=at if where.rows is None else where.rows[at]))
 
     def __getitem__(self, item: Any) -> Any:
         if isinstance(item, slice):
