@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 
 import xrv_core
+import xrv_core.datasets
 from xrv_core.specs import ModelSpec
 
 M = TypeVar("M", bound=ModelSpec)
@@ -24,6 +25,13 @@ def xrays(*shape: int) -> torch.Tensor:
     """Smooth random images in [-1024, 1024], always the same ones."""
     coarse = torch.rand(*shape[:-2], 16, 16, generator=torch.Generator().manual_seed(0)) * 2048 - 1024
     return torch.nn.functional.interpolate(coarse, size=shape[-2:], mode="bilinear")
+
+
+def real_images(realdata: Path) -> Iterator[torch.Tensor]:
+    """The images of torchxrayvision's own tests: the middle square of each, ``[1, 1, S, S]``."""
+    for name in ("00000001_000.png", "00027426_000.png", "16747_3_1.jpg"):
+        image = xrv_core.datasets.load_image(realdata / "reference_images" / name)
+        yield torch.from_numpy(xrv_core.datasets.XRayCenterCrop()(image))[None]
 
 
 def settle(model: torch.nn.Module, x: torch.Tensor) -> torch.nn.Module:

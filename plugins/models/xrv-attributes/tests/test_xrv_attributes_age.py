@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_proofs import published, served, settle, xrays
+from model_proofs import published, real_images, served, settle, xrays
 
 import xrv_core as xrv
 from xrv_attributes.age import LAYERS, AgeNetwork, age, own_keys
@@ -205,10 +205,7 @@ def test_years_are_those_of_torchxrayvision(pair):
 @pytest.mark.parity
 @pytest.mark.realdata
 def test_years_of_real_images_are_those_of_torchxrayvision(pair, realdata):
-    names = ("00000001_000.png", "00027426_000.png", "16747_3_1.jpg")
-    images = [xrv.datasets.load_image(realdata / "reference_images" / name) for name in names]
-    cropped = [torch.from_numpy(xrv.datasets.XRayCenterCrop()(image))[None] for image in images]
-    x = torch.cat([resize_input(image, 320) for image in cropped])
+    x = torch.cat([resize_input(image, 320) for image in real_images(realdata)])
     with torch.no_grad():
         torch.testing.assert_close(pair.ours(x), pair.theirs(x), atol=1e-4, rtol=0)
 

@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from model_proofs import published, served, settle, xrays
+from model_proofs import published, real_images, served, settle, xrays
 
 import xrv_core as xrv
 from xrv_attributes.plugin import xrv_classifiers
@@ -127,9 +127,7 @@ def test_outputs_are_those_of_torchxrayvision(pair: Pair, size: int) -> None:
 @pytest.mark.parity
 @pytest.mark.realdata
 def test_outputs_on_real_images_are_those_of_torchxrayvision(pair: Pair, realdata: Path) -> None:
-    for name in ("00000001_000.png", "00027426_000.png", "16747_3_1.jpg"):
-        image = xrv.datasets.XRayCenterCrop()(xrv.datasets.load_image(realdata / "reference_images" / name))
-        x = torch.from_numpy(image)[None]
+    for x in real_images(realdata):
         torch.testing.assert_close(as_theirs(pair, x), expected(pair, x), atol=1e-5, rtol=1e-5)
 
 

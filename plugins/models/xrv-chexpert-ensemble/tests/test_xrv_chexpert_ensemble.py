@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_proofs import xrays
+from model_proofs import real_images, xrays
 
 import xrv_core as xrv
 from xrv_chexpert_ensemble import network
@@ -110,9 +110,8 @@ def test_outputs_are_those_of_torchxrayvision(theirs, streamed):
 @pytest.mark.parity
 @pytest.mark.realdata
 def test_outputs_on_real_images_are_those_of_torchxrayvision(theirs, resident, realdata):
-    for name in ("00000001_000.png", "00027426_000.png", "16747_3_1.jpg"):
-        image = xrv.datasets.XRayCenterCrop()(xrv.datasets.load_image(realdata / "reference_images" / name))
-        compare(theirs, resident, torch.as_tensor(image)[None])
+    for image in real_images(realdata):
+        compare(theirs, resident, image)
 
 
 @pytest.mark.parity

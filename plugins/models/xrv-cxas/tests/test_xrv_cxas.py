@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_proofs import published, served, settle, xrays
+from model_proofs import published, real_images, served, settle, xrays
 
 import xrv_core as xrv
 from xrv_core.errors import CheckpointError
@@ -110,10 +110,8 @@ def test_logits_are_those_of_torchxrayvision(theirs, ours):
 @pytest.mark.realdata
 @pytest.mark.slow
 def test_logits_of_real_images_are_those_of_torchxrayvision(theirs, ours, realdata):
-    crop = xrv.datasets.XRayCenterCrop()
-    for name in ("00000001_000.png", "16747_3_1.jpg", "00027426_000.png"):
-        image = crop(xrv.datasets.load_image(realdata / "reference_images" / name))
-        assert_equal_logits(theirs, ours, torch.from_numpy(image)[None])
+    for image in real_images(realdata):
+        assert_equal_logits(theirs, ours, image)
 
 
 @pytest.mark.parity

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from model_proofs import published, served, settle, xrays
+from model_proofs import published, real_images, served, settle, xrays
 
 import xrv_core as xrv
 from xrv_core.errors import CheckpointError
@@ -118,9 +118,8 @@ def test_outputs_are_those_of_torchxrayvision(theirs, ours, shape):
 @pytest.mark.parity
 @pytest.mark.realdata
 def test_outputs_on_real_images_are_those_of_torchxrayvision(theirs, ours, realdata):
-    for name in ("00000001_000.png", "00027426_000.png", "16747_3_1.jpg"):
-        image = xrv.datasets.XRayCenterCrop()(xrv.datasets.load_image(realdata / "reference_images" / name))
-        compare(theirs, ours, torch.as_tensor(image)[None])
+    for image in real_images(realdata):
+        compare(theirs, ours, image)
 
 
 @pytest.mark.parity

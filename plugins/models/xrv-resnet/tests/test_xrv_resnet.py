@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from model_proofs import published, served, settle, xrays
+from model_proofs import published, real_images, served, settle, xrays
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, CheckpointError
@@ -127,9 +127,8 @@ def test_outputs_are_those_of_torchxrayvision(theirs, as_published, size):
 @pytest.mark.parity
 @pytest.mark.realdata
 def test_outputs_on_real_images_are_those_of_torchxrayvision(theirs, as_published, realdata):
-    for name in ("00000001_000.png", "00027426_000.png", "16747_3_1.jpg"):
-        image = xrv.datasets.XRayCenterCrop()(xrv.datasets.load_image(realdata / "reference_images" / name))
-        compare(theirs, as_published, torch.as_tensor(image)[None])
+    for image in real_images(realdata):
+        compare(theirs, as_published, image)
 
 
 @pytest.mark.parity
