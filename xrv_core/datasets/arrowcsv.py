@@ -194,23 +194,28 @@ def _numbers(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    longest = None
-    try:
-        if _is_written_with(column, b"-0123456789"):
-            return _own(column.cast(pa.int64()))  # with blanks they are floats
-        longest = pc.max(pc.binary_length(column)).as_py() or 0
-        if longest <= _DIGITS and _is_written_with(column, b"-.0123456789"):
-            return _own(column.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        pass
-    if column.null_count and (longest or pc.max(pc.binary_length(column)).as_py() or 0) >= _LONG:
+    whole = _cast(column, b"-0123456789", pa.int64())
+    if whole is not None:
+        return whole
+    longest = pc.max(pc.binary_length(column)).as_py() or 0
+    decimal = _cast(column, b"-.0123456789", pa.float64()) if longest <= _DIGITS else None
+    if decimal is not None:
+        return decimal
+    if column.null_count and longest >= _LONG:
         raise _Unsure
     return _distinct(column.combine_chunks())
 
 
-def _own(column: Any) -> Any:
-    """The numbers of a column, in memory that may be written to."""
-    values = column.to_numpy()
+def _cast(column: Any, letters: bytes, kind: Any) -> Any:
+    """The numbers of a column that is written with these bytes, in memory of their own; None where they are none."""
+    import pyarrow as pa
+
+    if not _is_written_with(column, letters):
+        return None
+    try:
+        values = column.cast(kind).to_numpy()  # whole ones with blanks become floats
+    except pa.ArrowInvalid:
+        return None
     return values if values.flags.writeable else values.copy()
 
 

@@ -6,12 +6,13 @@ import contextlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from xrv_core.datasets.arrowcsv import read_with_arrow
 from xrv_core.datasets.gunzip import open_gzip
@@ -19,7 +20,7 @@ from xrv_core.datasets.labelled import COMMON_COLUMNS
 from xrv_core.datasets.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
-__all__ = ["common_columns", "joined", "read_table", "require_columns", "side_by_side"]
+__all__ = ["common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]
 
 _SMALL, _FIRST_ROWS = 100_000, 50  # bytes of a file that is soon read in any way
 # What pandas lets through from parsing and unpacking a damaged file.
@@ -114,6 +115,11 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any], **more: pd.Se
     read_now(common)  # everybody looks at them
     own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
     return side_by_side(own, common, pd.DataFrame(more, copy=False))
+
+
+def numbers_in(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """The numbers in K columns: ``[N, K]``; NaN where a cell is none."""
+    return np.stack([pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64) for name in names], axis=1)
 
 
 def joined(table: pd.DataFrame, more: pd.DataFrame, *, on: str, key: str) -> pd.DataFrame:

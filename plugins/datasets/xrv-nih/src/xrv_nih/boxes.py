@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import read_table
+from xrv_core.datasets.tables import numbers_in
 from xrv_core.errors import TableError
 
 _PLACE = ("x", "y", "width", "height")
@@ -23,7 +23,7 @@ def read_boxes(path: Path | None, spec: DatasetSpec) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
     table = read_table(path, needs=needs, owner=spec.name, expected="BBox_List_2017.csv")[needs]
     table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
-    numbers = np.stack([pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in _BOX], axis=1)
+    numbers = numbers_in(table, _BOX)
     good = table["Finding Label"].isin(spec.pathologies) & (numbers >= [0, 0, 1, 1]).all(axis=1)
     for line in table.index[~good]:
         raise TableError(

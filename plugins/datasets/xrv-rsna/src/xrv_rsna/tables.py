@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets import read_table
+from xrv_core.datasets.tables import numbers_in
 from xrv_core.errors import PathMissing, TableError
 
 _BOX = ["x", "y", "width", "height"]
@@ -18,7 +19,7 @@ _CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
 
 def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The rows of ``stage_2_train_labels.csv`` that have a box: ``patientId``, ``x``, ``y``, ``width``, ``height``."""
-    boxes = np.stack([pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in _BOX], axis=1)
+    boxes = numbers_in(table, _BOX)
     is_box = (boxes >= [0, 0, 1, 1]).all(axis=1)
     without = (table["Target"] == 0) & table[_BOX].isna().all(axis=1)
     ill = table[~np.where(table["Target"] == 1, is_box, without)]

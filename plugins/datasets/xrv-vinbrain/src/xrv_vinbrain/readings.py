@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.tables import numbers_in
 from xrv_core.errors import TableError
 
 #: The source's name of a label, where it is not the label's.
@@ -136,8 +137,7 @@ def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) 
 
 def _boxes(table: pd.DataFrame, rows: NDArray[np.intp], path: Path) -> NDArray[np.float64]:
     """``x, y, width, height`` of the rows that show something."""
-    columns = [pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)[rows] for name in _BOX]
-    corners = np.stack(columns, axis=1)
+    corners = numbers_in(table, _BOX)[rows]
     good = (corners[:, :2] >= 0).all(axis=1) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
     for row in table.iloc[rows[~good]].itertuples():
         raise TableError(
