@@ -1,9 +1,10 @@
-"""A plugin package and a table on disk, for the tests of the cache of indices."""
+"""A plugin package and a table on disk, for the tests of the cache of indices, and small files for those of Arrow."""
 
 from __future__ import annotations
 
 import importlib
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 import xrv_core
 from xrv_core.assets import cache_dir
-from xrv_core.datasets import tablecache
+from xrv_core.datasets import arrowcsv, tablecache
 
 CODE = """
 import numpy as np
@@ -145,6 +146,15 @@ class Bench:
         before = len(self.module.built)
         opened = getattr(self.module, kind)(spec(self.name), **{"csvpath": self.csv, "more": self.more, **options})
         return opened, len(self.module.built) > before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_file() -> Iterator[None]:
+    """Arrow reads small files of few texts, too, wherever this is imported; the first rows are two."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"_BIG": 0, "_WORDY": 0, "_FIRST_ROWS": 2}.items():
+            patch.setattr(arrowcsv, name, value)
+        yield
 
 
 @pytest.fixture

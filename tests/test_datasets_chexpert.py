@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import whole
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import ChexpertLabelled, ImageSource, chexpert_labels, days_from_first, release_folder
@@ -19,10 +19,6 @@ from xrv_core.errors import ArgumentError, TableError
 
 NAN = float("nan")
 NAMES = ["Edema", "Effusion", "Support Devices"]
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 def table(*rows: tuple[Any, Any, Any, Any]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 from PIL import Image
 
 from xrv_core import Asset, DatasetSpec
@@ -41,10 +42,6 @@ SPEC = DatasetSpec(
     obtain="Draw it.",
     pathologies=("Mass", "Nodule"),
 )
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 class Files(FileDataset):

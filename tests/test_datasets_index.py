@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 from xrv_core import Dataset, DatasetSpec
 from xrv_core.datasets import XrayDataset, common_columns
@@ -24,10 +24,6 @@ SPEC = DatasetSpec(
     obtain="Draw it.",
     pathologies=("Mass", "Nodule"),
 )
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 class Toy(XrayDataset):

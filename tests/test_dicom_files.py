@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from messages import whole
 from pydicom import dcmread
 
 from xrv_core.datasets import (
@@ -27,10 +27,6 @@ from xrv_core.errors import ArgumentError, ImageError, ImageMissing, MissingDepe
 GREY = np.arange(6 * 7, dtype=np.uint8).reshape(6, 7)
 KEYWORDS = ("PatientSex", "PatientAge", "ViewPosition", "PatientID")
 ADVICE = "pass the folder or archive that holds them as imgpath, or leave read_headers out."
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 # -- written files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import whole
 
 from xrv_core import Dataset, DatasetSpec
 from xrv_core.datasets import SubsetDataset, XrayDataset, common_columns, split
@@ -36,10 +36,6 @@ def toy(patients: list[str | None]) -> Toy:
     uids = [f"toy:{i}" for i in range(len(patients))]
     csv = common_columns(pd.DataFrame({"uid": uids}), {"patientid": patients, "source_uid": uids})
     return Toy(SPEC, csv, (np.arange(len(patients)) % 2).astype(np.float32)[:, None])
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 # -- subsets

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
+from table_bench import every_file
 
 from xrv_core.datasets import arrowcsv, read_table
 from xrv_core.datasets.arrowcsv import read_with_arrow
 from xrv_core.errors import TableError
+
+__all__ = ["every_file"]  # the fixture
 
 CELLS = (
     *(
@@ -43,15 +46,6 @@ CELLS = (
 )
 COLUMN = st.lists(st.sampled_from(CELLS), min_size=1, max_size=4)
 TEXT = ("c0",)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def every_file(request: pytest.FixtureRequest) -> Any:
-    """Small files of few texts are read in this way, too; the first rows are two."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"_BIG": 0, "_WORDY": 0, "_FIRST_ROWS": 2}.items():
-            patch.setattr(arrowcsv, name, value)
-        yield
 
 
 def by_pandas(path: Path, text: tuple[str, ...] = TEXT) -> pd.DataFrame:

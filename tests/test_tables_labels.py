@@ -13,16 +13,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import whole
 
 from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, tables, term_labels
 from xrv_core.datasets.tables import joined
 from xrv_core.errors import MissingColumns, PathMissing, TableError
 
 # -- reading
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 def test_identifiers_stay_text(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 import right_toy
 import torch
 import wrong_toys
+from messages import whole
 from test_testing_wrong_toys import spec
 
 import xrv_core
@@ -24,10 +25,6 @@ from xrv_core.errors import ArgumentError, ConformanceError, XrvError
 from xrv_core.testing import DATASET_CHECKS, SPEC_CHECKS, check_dataset, check_dataset_spec, run_checks
 
 SCORES = {"label_values": "severity scores, not findings"}
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 # -- exemptions

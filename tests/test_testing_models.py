@@ -15,6 +15,7 @@ import pytest
 import right_models
 import torch
 import wrong_models
+from messages import whole
 from safetensors.torch import save_file
 from test_testing_pytest import run_pytest
 from test_testing_wrong_models import quick, wrong
@@ -41,10 +42,6 @@ from xrv_core.testing.settling import settle
 from xrv_core.testing.tensors import differences, xray_like
 
 FEW = ["names", "forward", "predict"]
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 def one(check: str, model: Any, kind: str = "classifier", **arguments: Any) -> CheckResult:

@@ -6,7 +6,6 @@ import copy
 import gc
 import gzip
 import pickle
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,34 +16,21 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import whole
 from pandas.testing import assert_frame_equal
-from table_bench import Bench, assert_same, bench, kept
+from table_bench import Bench, assert_same, bench, every_file, kept
 
 from xrv_core.datasets import arrowcsv, read_table, tablecache
 from xrv_core.datasets.parts import select_rows
 from xrv_core.datasets.texts import Later, is_late
 from xrv_core.errors import PathMissing, TableError
 
-__all__ = ["bench"]  # the fixture
+__all__ = ["bench", "every_file"]  # the fixtures
 
 pytest.importorskip("pyarrow")
 LATE = ("report", "codes")
 ROWS = "\n".join(f'{i},im{i}.png,"über ""{i}"",\n{i % 3}",{"NA" if i % 2 else f"c{i}"},{i}.5,end{i}' for i in range(9))
 TABLE = f"n,image,report,codes,size,end\n{ROWS}\n"
-
-
-def whole(text: str) -> str:
-    """A pattern that matches ``text`` and nothing else."""
-    return f"^{re.escape(text)}$"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def every_file(request: pytest.FixtureRequest) -> Any:
-    """Small files of few texts are read in this way, too; the first rows are two."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"_BIG": 0, "_WORDY": 0, "_FIRST_ROWS": 2}.items():
-            patch.setattr(arrowcsv, name, value)
-        yield
 
 
 @pytest.fixture

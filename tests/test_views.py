@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import whole
 from view_toys import Stranger, toy
 
 from xrv_core import Dataset
@@ -19,10 +20,6 @@ from xrv_core.datasets import FilterDataset, MergeDataset, RelabelledDataset, de
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 
 NAN = float("nan")
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 # -- relabelling

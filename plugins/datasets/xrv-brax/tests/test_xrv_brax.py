@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_brax.plugin import BRAX, xrv_datasets
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, TableError
 
 NAN = float("nan")
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_chexpert.plugin import CHEXLOCALIZE, CHEXPERT, xrv_datasets
@@ -21,10 +22,6 @@ from xrv_core.datasets import official_split
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, PathMissing, TableError
 
 NAN = float("nan")
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 from PIL import Image
 
 import xrv_core as xrv
@@ -29,10 +30,6 @@ from xrv_core.errors import (
     TableError,
 )
 from xrv_covid19.plugin import COVID19, xrv_datasets
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, PathMissing, TableError
 from xrv_mimic.plugin import MIMIC, xrv_datasets
 
 NAN = float("nan")
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -14,14 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, ImageError, ImageMissing, MissingColumns, OfflineError, TableError
 from xrv_nih.plugin import xrv_datasets
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -12,15 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, PathMissing, TableError
 from xrv_nlmtb.listing import read_reading
 from xrv_nlmtb.plugin import NLMTB, xrv_datasets
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

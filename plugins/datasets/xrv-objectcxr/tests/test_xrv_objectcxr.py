@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.datasets import boxes_mask
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, TableError
 from xrv_objectcxr.plugin import OBJECTCXR, xrv_datasets
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

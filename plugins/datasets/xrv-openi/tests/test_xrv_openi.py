@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import re
 import shutil
 import tarfile
 import zipfile
@@ -15,15 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ImageMissing, MissingColumns, OfflineError, PathMissing, TableError
 from xrv_openi.plugin import OPENI, xrv_datasets
 from xrv_openi.terms import mesh_labels, rules, term_values
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

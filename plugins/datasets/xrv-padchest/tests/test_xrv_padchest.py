@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import pickle
-import re
 import shutil
 import zipfile
 from importlib.resources import files
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, TableError
@@ -22,10 +22,6 @@ from xrv_padchest.plugin import PADCHEST, xrv_datasets
 from xrv_padchest.terms import broken_files, substrings, terms
 
 NAN = float("nan")
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

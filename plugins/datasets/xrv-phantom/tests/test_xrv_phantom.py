@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import whole
 from torch.utils.data import DataLoader
 
 import xrv_core as xrv
@@ -29,10 +29,6 @@ def phantom(**options: Any) -> PhantomDataset:
     d = xrv.get_dataset("phantom", **{"n": 20, "size": 64, **options})
     assert isinstance(d, PhantomDataset)
     return d
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 # -- the contract

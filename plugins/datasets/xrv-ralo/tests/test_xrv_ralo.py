@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, TableError
 from xrv_ralo.plugin import RALO, xrv_datasets
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 from PIL import Image
 
 import xrv_core as xrv
@@ -21,10 +22,6 @@ from xrv_rsna.plugin import xrv_datasets
 
 ID = "a090000{}-0000-4000-8000-00000000000{}"
 FIRST, FOURTH = ID.format(1, 1), ID.format(2, 4)
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

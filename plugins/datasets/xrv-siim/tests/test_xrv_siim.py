@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from messages import whole
 from PIL import Image
 
 import xrv_core as xrv
@@ -20,10 +20,6 @@ from xrv_core.errors import ArgumentError, ImageError, MissingColumns, TableErro
 from xrv_siim.plugin import xrv_datasets
 
 ID = "1.2.276.0.7230010.3.1.4.8323329.9000{}.1517870000.900000"
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, ImageMissing, MissingColumns, PathMissing, TableError
 
 PLAIN = {"image": "file", "labels": ["Effusion", "Mass"]}
 KEYS = "image, labels, findings, separator, patient, view, age, sex, day, masks, extension, delimiter, collection"
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from messages import whole
 
 import xrv_core as xrv
 from xrv_core.datasets import official_split
@@ -19,10 +20,6 @@ from xrv_core.errors import ArgumentError, ImageMissing, PathMissing, TableError
 from xrv_tbx11k.plugin import TBX11K, xrv_datasets
 
 ACTIVE, OBSOLETE, PULMONARY, ANY = range(4)
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from messages import whole
 from PIL import Image
 
 import xrv_core as xrv
@@ -19,10 +19,6 @@ from xrv_core.errors import ArgumentError, MissingColumns, TableError
 from xrv_vinbrain.plugin import VINBRAIN, xrv_datasets
 
 IDS = [f"a000000000000000000000000000000{n}" for n in (1, 2, 3, 4)]
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture

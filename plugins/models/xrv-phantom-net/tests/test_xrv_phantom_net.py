@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from messages import whole
 from sklearn.metrics import roc_auc_score
 from torch.utils.data import DataLoader
 
@@ -23,10 +23,6 @@ from xrv_phantom_net.plugin import PHANTOM_AE, PHANTOM_NET, RECORD, xrv_autoenco
 
 FOLDER = Path(__file__).parent.parent
 WEIGHTS = FOLDER / "src" / "xrv_phantom_net" / "weights"
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from real_tables import seed_cache
 
 import xrv_compat as xrv
 import xrv_core
@@ -66,6 +67,23 @@ def opened(peer: Any, tmp_path: Path) -> Callable[..., Both]:
         return Both(getattr(peer.datasets, cls)(**given), getattr(xrv.datasets, cls)(**given))
 
     return give
+
+
+@pytest.fixture(scope="module")
+def table_cache(xrv_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the tables in it, which is kept for the module: what was parsed is not parsed again."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XRV_CACHE_DIR", str(folder))
+        seed_cache(xrv_tables)
+    return folder
+
+
+@pytest.fixture
+def real_tables_at_hand(table_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real tables are where ``fetch`` would put them, and nothing else can be fetched."""
+    monkeypatch.setenv("XRV_CACHE_DIR", str(table_cache))
+    monkeypatch.setenv("XRV_OFFLINE", "1")
 
 
 @pytest.fixture

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from real_tables import seed_cache
 
 import xrv_compat as xrv
 
-pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.usefixtures("real_tables_at_hand"),
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+]
 
 #: The column that names an image.
 CASES = {
@@ -25,22 +28,6 @@ CASES = {
 }
 #: Rows whose labels are those of one image here, and a mixture of several there.
 MIXED = {"CheX_Dataset": 3197}
-
-
-@pytest.fixture(scope="module")
-def cache(xrv_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the tables in it, which is kept for the module: what was parsed is not parsed again."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XRV_CACHE_DIR", str(folder))
-        seed_cache(xrv_tables)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _with_tables(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XRV_CACHE_DIR", str(cache))
-    monkeypatch.setenv("XRV_OFFLINE", "1")
 
 
 @pytest.mark.parametrize("cls", CASES)

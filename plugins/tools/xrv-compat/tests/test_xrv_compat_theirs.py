@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from real_tables import seed_cache
 
 import xrv_compat as xrv
 import xrv_core
 
-pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning")]
+pytestmark = [pytest.mark.usefixtures("real_tables_at_hand"), pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 #: Classes whose tables are packaged, and the one image that torchxrayvision's tests make for each: of its first item.
 CLASSES = {
@@ -37,21 +36,6 @@ SOURCES = {
     ".dicom": "dicom/siim_1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819.dcm",
 }
 TRANSFORM = torchvision.transforms.Compose([xrv.datasets.XRayCenterCrop(), xrv.datasets.XRayResizer(224)])
-
-
-@pytest.fixture(scope="module")
-def cache(xrv_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XRV_CACHE_DIR", str(folder))
-        seed_cache(xrv_tables)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _with_tables(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XRV_CACHE_DIR", str(cache))
-    monkeypatch.setenv("XRV_OFFLINE", "1")
 
 
 @pytest.mark.realdata

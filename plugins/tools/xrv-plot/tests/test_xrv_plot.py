@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from messages import whole
 from view_toys import Stranger, toy
 
 import xrv_plot
@@ -23,10 +23,6 @@ from xrv_plot import (
 from xrv_plot.canvas import save, text_on
 
 NAN = float("nan")
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 def drawn(figure: Figure) -> Figure:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from messages import whole
 from view_toys import toy
 
 from xrv_core.datasets import CovariateDataset
@@ -15,10 +15,6 @@ from xrv_core.errors import ArgumentError
 from xrv_plot import plot_covariate_split, plot_mean_class_difference
 
 PAIRS = ((1, 0), (0, 1), (1, 1), (0, 0)) * 6
-
-
-def whole(text: str) -> str:
-    return f"^{re.escape(text)}$"
 
 
 def words(axes: Any) -> list[str]:
