@@ -62,6 +62,14 @@ def test_a_header_that_was_changed_is_left_to_tarfile(plain: Path, at: int) -> N
     assert reports._plain_files(plain) is None
 
 
+def test_a_checksum_is_compared_whole(plain: Path) -> None:
+    data = bytearray(gzip.decompress(plain.read_bytes()))
+    told = int(data[148:154], 8)
+    data[148:154] = b"%06o" % (told + 65_521)
+    plain.write_bytes(gzip.compress(data))
+    assert reports._plain_files(plain) is None
+
+
 def test_what_is_cut_short_or_not_packed_is_left_to_tarfile(plain: Path) -> None:
     packed = plain.read_bytes()
     data = gzip.decompress(packed)

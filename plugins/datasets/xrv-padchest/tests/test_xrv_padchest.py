@@ -180,6 +180,14 @@ def test_broken_files_are_left_out_and_others_must_be_there(mini: dict[str, Any]
     assert xrv.get_dataset("padchest", **mini, on_error="skip").skipped == [gone.name]
 
 
+def test_a_bracket_inside_a_list_is_part_of_a_term(mini: dict[str, Any]) -> None:
+    text = mini["csvpath"].read_text()
+    assert "['pneumonia', " in text
+    mini["csvpath"].write_text(text.replace("['pneumonia', ", "['pneumonia'], "))
+    with pytest.raises(TableError, match=r": 'pneumonia\]' in 'Labels' is no term of 'padchest'"):
+        xrv.get_dataset("padchest", **mini)
+
+
 def test_wrong_tables(mini: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match=whole("'padchest' has no pathology masks: leave pathology_masks out.")):
         xrv.get_dataset("padchest", **mini, pathology_masks=True)

@@ -19,8 +19,7 @@ _VIEW = {"AP_horizontal": "AP Supine", "UNK": "UNKNOWN"}
 
 
 def _bare(term: str) -> str:
-    """A term without the signs of a Python list."""
-    return term.strip().strip("[]").replace("'", "").strip()
+    return term.replace("'", "").strip()
 
 
 class PadChestDataset(FileDataset):
@@ -66,8 +65,8 @@ class PadChestDataset(FileDataset):
             return substring_labels(table["Labels"], {name: substrings(name) for name in self.pathologies})
         of_label, telling, silent = terms()
         codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # a sixth of them are different
-        lists = ListedTerms(pd.Series(cells), ",", _bare)
-        for term in sorted(lists.names.difference(telling, silent, [""]))[:1]:
+        lists = ListedTerms(pd.Series(cells).str.strip("[]"), ",", _bare)
+        for term in sorted(lists.names.difference(telling, silent))[:1]:
             raise TableError(
                 f"{self.csvpath}: {term!r} in 'Labels' is no term of {self.spec.name!r}, so that it is not known which "
                 'labels it means (see terms.csv of xrv-padchest). labels="torchxrayvision" reads any text.'
