@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.labelled import COMMON_COLUMNS, Labelled
+from xrv_core.datasets.labelled import Labelled
 from xrv_core.datasets.labels import check_label_policy
+from xrv_core.datasets.tables import COMMON_COLUMNS
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Sample
 from xrv_core.specs import DatasetSpec

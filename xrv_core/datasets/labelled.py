@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.views import SubsetDataset
     from xrv_core.protocols import Dataset
 
-__all__ = ["COMMON_COLUMNS", "Labelled", "tree"]
-
-#: Columns that ``csv`` of every dataset has, whatever its source tells.
-COMMON_COLUMNS = ("patientid", "view", "offset_day_int", "age_years", "sex", "has_masks", "source_uid")
+__all__ = ["Labelled", "tree"]
 
 
 class Labelled:

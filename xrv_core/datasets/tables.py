@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.arrowcsv import read_with_arrow
 from xrv_core.datasets.gunzip import open_gzip
-from xrv_core.datasets.labelled import COMMON_COLUMNS
 from xrv_core.datasets.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
-__all__ = ["common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]
+__all__ = ["COMMON_COLUMNS", "common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]
+
+#: Columns that ``csv`` of every dataset has, whatever its source tells.
+COMMON_COLUMNS = ("patientid", "view", "offset_day_int", "age_years", "sex", "has_masks", "source_uid")
 
 _SMALL, _FIRST_ROWS = 100_000, 50  # bytes of a file that is soon read in any way
 # What pandas lets through from parsing and unpacking a damaged file.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.labelled import COMMON_COLUMNS
+from xrv_core.datasets.tables import COMMON_COLUMNS
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, missing_members
 from xrv_core.testing.compare import column, table_difference
