@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import xrv_core
-from xrv_core.known import FAMILIES
+from xrv_core.specs.known import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/catalogue.md"

@@ -8,7 +8,7 @@ import pytest
 
 import xrv_core
 import xrv_core.discovery
-import xrv_core.known
+import xrv_core.specs.known
 from xrv_core.errors import FactoryError, NotInstalled, UnknownName
 
 Install = Callable[..., None]
@@ -144,7 +144,7 @@ def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.Mon
 
 
 def test_a_known_plugin_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(xrv_core.known.KNOWN["dataset"], "jsrt", "xrv-jsrt")
+    monkeypatch.setitem(xrv_core.specs.known.KNOWN["dataset"], "jsrt", "xrv-jsrt")
     with pytest.raises(NotInstalled) as caught:
         xrv_core.get_dataset("jsrt")
     assert str(caught.value) == "'jsrt' comes with the plugin xrv-jsrt, which is not installed: pip install xrv-jsrt"

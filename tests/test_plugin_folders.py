@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import xrv_core
-from xrv_core.known import FAMILIES, KNOWN
 from xrv_core.specs import KINDS
+from xrv_core.specs.known import FAMILIES, KNOWN
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(path.parent for path in (ROOT / "plugins").glob("*/*/pyproject.toml"))

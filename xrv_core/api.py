@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from xrv_core.catalogue import plugins, register, registered, reload_plugins, the_catalogue
 from xrv_core.discovery import missing_owner
 from xrv_core.errors import ArgumentError, NotInstalled, PathMissing, UnknownName
 from xrv_core.factories import load_factory, remember
 from xrv_core.saved import file_weights, is_model_file, read_spec
-from xrv_core.session import plugins, register, registered, reload_plugins, the_catalogue
 from xrv_core.specs import (
     KINDS,
     AutoencoderSpec,

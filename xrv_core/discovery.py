@@ -19,9 +19,9 @@ import pluggy
 
 from xrv_core import hooks
 from xrv_core.errors import DuplicateName
-from xrv_core.known import owner_of
 from xrv_core.registry import Registry
 from xrv_core.specs import KINDS, CommandSpec, Spec
+from xrv_core.specs.known import owner_of
 
 __all__ = ["Catalogue", "Plugin", "discover"]
 
@@ -171,7 +171,7 @@ def _distribution(entry: importlib.metadata.EntryPoint) -> str:
 
 
 def _is_ours(distribution: str) -> bool:
-    from xrv_core.known import FAMILIES, KNOWN
+    from xrv_core.specs.known import FAMILIES, KNOWN
 
     owners = {owner for table in (*KNOWN.values(), *FAMILIES.values()) for owner in table.values()}
     return distribution.split(maxsplit=1)[0] in owners

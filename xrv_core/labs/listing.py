@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from xrv_core.assets.partfile import public
 from xrv_core.discovery import Catalogue, Plugin
 from xrv_core.errors import DuplicateName, SpecError
-from xrv_core.known import FAMILIES
 from xrv_core.labs.entries import Registry, parse
 from xrv_core.labs.reading import Text, keep_copy, read_all
 from xrv_core.registries import TOKEN, is_address, servers
+from xrv_core.specs.known import FAMILIES
 
 __all__ = ["add_registries"]
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _HOME = {
     "dataset_checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
     "model_checks": (
-        "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS "
-        "check_autoencoder check_classifier check_segmenter run_model_checks"
+        "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS check_autoencoder "
+        "check_classifier check_segmenter run_model_checks "
     ),
     "pytest_classes": "AutoencoderTests ClassifierTests DatasetTests SegmenterTests",
     "results": "CheckResult",
@@ -44,16 +44,16 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names.spli
 
 __all__ = [
     "AUTOENCODER_CHECKS",
+    "AutoencoderTests",
     "CLASSIFIER_CHECKS",
+    "CheckResult",
+    "ClassifierTests",
     "DATASET_CHECKS",
+    "DatasetTests",
     "MODEL_CHECKS",
     "MODEL_SPEC_CHECKS",
     "SEGMENTER_CHECKS",
     "SPEC_CHECKS",
-    "AutoencoderTests",
-    "CheckResult",
-    "ClassifierTests",
-    "DatasetTests",
     "SegmenterTests",
     "check_autoencoder",
     "check_classifier",

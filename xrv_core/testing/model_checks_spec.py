@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xrv_core.api import list_datasets
 from xrv_core.assets import fetch
 from xrv_core.errors import AssetError
-from xrv_core.known import KNOWN
+from xrv_core.specs.known import KNOWN
 from xrv_core.testing.results import Check, NotApplicable
 from xrv_core.testing.spec_checks import (
     code_is_found,
