@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from xrv_core.datasets.description import Description, describe
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
     from xrv_core.datasets.drawn import drawn_chest
-    from xrv_core.datasets.extensions import choose_extension
     from xrv_core.datasets.files import FileDataset
     from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.harmonized import Harmonized, harmonize
     from xrv_core.datasets.images import decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.labels import substring_labels, term_labels
-    from xrv_core.datasets.layout import release_folder
     from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
     from xrv_core.datasets.masks import boxes_mask, fit_mask
     from xrv_core.datasets.merge import MergeDataset
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
     from xrv_core.datasets.samplers import ClassBalancedSampler, DomainBalancedSampler, PatientSampler
     from xrv_core.datasets.shapes import check_shape, shapes_mask
-    from xrv_core.datasets.sources import ImageSource
+    from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
     from xrv_core.datasets.splits import official_split, split, split_report
     from xrv_core.datasets.tables import common_columns, read_table
     from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
@@ -45,14 +43,12 @@ _HOME = {
     "description": "Description describe",
     "dicom_files": "age_in_years dicom_headers write_dicom",
     "drawn": "drawn_chest",
-    "extensions": "choose_extension",
     "files": "FileDataset",
     "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
     "images": "decode_image load_image",
     "index": "XrayDataset",
     "labels": "substring_labels term_labels",
-    "layout": "release_folder",
     "leakage": "LeakageReport check_leakage read_id_map",
     "masks": "boxes_mask fit_mask",
     "merge": "MergeDataset",
@@ -62,7 +58,7 @@ _HOME = {
     "rle": "coco_rle coco_rle_mask siim_rle siim_rle_mask",
     "samplers": "ClassBalancedSampler DomainBalancedSampler PatientSampler",
     "shapes": "check_shape shapes_mask",
-    "sources": "ImageSource",
+    "sources": "ImageSource choose_extension release_folder",
     "splits": "official_split split split_report",
     "tables": "common_columns read_table",
     "transforms": "XRayCenterCrop XRayResizer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xrv_core.datasets.sources import ImageSource
+from xrv_core.datasets.sources.images import ImageSource
 
 __all__ = ["release_folder"]
 

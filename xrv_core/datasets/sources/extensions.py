@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xrv_core.datasets.sources import ImageSource
+from xrv_core.datasets.sources.images import ImageSource
 from xrv_core.errors import ArgumentError
 
 __all__ = ["choose_extension"]
