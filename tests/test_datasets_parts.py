@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xrv_core.datasets import parts
-from xrv_core.datasets.parts import coded_parts, select_rows
+from xrv_core.datasets.tables.text_split import coded_parts, select_rows
 
 STORAGE = [pd.StringDtype(storage, na_value=np.nan) for storage in ("pyarrow", "python")]
 TEXTS = st.lists(st.lists(st.sampled_from(["", "a", "b", "é"]), min_size=2, max_size=2).map("/".join), min_size=1)
@@ -49,8 +49,8 @@ import sys
 sys.modules["pyarrow"] = None
 import pandas as pd
 from pathlib import Path
-from xrv_core.datasets.arrowcsv import read_with_arrow
-from xrv_core.datasets.parts import coded_parts, select_rows
+from xrv_core.datasets.tables.arrowcsv import read_with_arrow
+from xrv_core.datasets.tables.text_split import coded_parts, select_rows
 texts = pd.Series(["a/b", "c/b"], dtype="str")
 print(texts.dtype.storage, coded_parts(texts, "/")[0].tolist())
 print(select_rows(texts.to_frame("t"), texts == "c/b")["t"].tolist(), read_with_arrow(Path(sys.argv[1]), ()))

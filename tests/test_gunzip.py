@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from xrv_core.datasets import read_table
-from xrv_core.datasets.gunzip import open_gzip
+from xrv_core.datasets.tables.gunzip import open_gzip
 from xrv_core.errors import TableError
 
 TABLE = "a,b\n" + "".join(f"{n},x{n}\n" for n in range(50_000))

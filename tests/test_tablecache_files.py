@@ -18,8 +18,8 @@ from xrv_core import Asset
 from xrv_core.assets import cache_dir, fetch
 from xrv_core.assets.store import known_sha256
 from xrv_core.datasets import tablecache
-from xrv_core.datasets.columns import NotKept
-from xrv_core.datasets.indexes import Index, holds, packed, unpacked
+from xrv_core.datasets.tables.columns import NotKept
+from xrv_core.datasets.tables.indexes import Index, holds, packed, unpacked
 
 __all__ = ["bench"]  # the fixture
 

@@ -14,7 +14,7 @@ import pytest
 from table_bench import ROWS, Bench, bench, kept, spec
 
 from xrv_core.datasets import FileDataset, tablecache
-from xrv_core.datasets.columns import Pieces, column_note, column_of, equal_columns
+from xrv_core.datasets.tables.columns import Pieces, column_note, column_of, equal_columns
 from xrv_core.errors import ImageMissing
 
 __all__ = ["bench"]  # the fixture

@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 from table_bench import every_file
 
 from xrv_core.datasets import arrowcsv, read_table
-from xrv_core.datasets.arrowcsv import read_with_arrow
+from xrv_core.datasets.tables.arrowcsv import read_with_arrow
 from xrv_core.errors import TableError
 
 __all__ = ["every_file"]  # the fixture

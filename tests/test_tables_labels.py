@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from messages import whole
 
 from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, tables, term_labels
-from xrv_core.datasets.tables import joined
+from xrv_core.datasets.tables.reading import joined
 from xrv_core.errors import MissingColumns, PathMissing, TableError
 
 # -- reading

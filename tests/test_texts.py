@@ -21,8 +21,8 @@ from pandas.testing import assert_frame_equal
 from table_bench import Bench, assert_same, bench, every_file, kept
 
 from xrv_core.datasets import arrowcsv, read_table, tablecache
-from xrv_core.datasets.parts import select_rows
-from xrv_core.datasets.texts import Later, is_late
+from xrv_core.datasets.tables.text_split import select_rows
+from xrv_core.datasets.tables.texts import Later, is_late
 from xrv_core.errors import PathMissing, TableError
 
 __all__ = ["bench", "every_file"]  # the fixtures

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from xrv_core.datasets.augment import apply_transform
     from xrv_core.datasets.chexpert import ChexpertLabelled, chexpert_labels
     from xrv_core.datasets.covariate import CovariateDataset
-    from xrv_core.datasets.days import days_from_first
     from xrv_core.datasets.description import Description, describe
     from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
     from xrv_core.datasets.drawn import drawn_chest
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from xrv_core.datasets.harmonized import Harmonized, harmonize
     from xrv_core.datasets.images import decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
-    from xrv_core.datasets.labels import substring_labels, term_labels
     from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
     from xrv_core.datasets.masks import boxes_mask, fit_mask
     from xrv_core.datasets.merge import MergeDataset
@@ -30,7 +28,23 @@ if TYPE_CHECKING:
     from xrv_core.datasets.shapes import check_shape, shapes_mask
     from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
     from xrv_core.datasets.splits import official_split, split, split_report
-    from xrv_core.datasets.tables import common_columns, read_table
+    from xrv_core.datasets.tables import (
+        ListedTerms,
+        coded_lists,
+        coded_parts,
+        common_columns,
+        days_from_first,
+        joined,
+        mapped,
+        numbers_in,
+        open_gzip,
+        read_table,
+        require_columns,
+        select_rows,
+        substring_labels,
+        term_labels,
+        without_end,
+    )
     from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
     from xrv_core.datasets.views import SubsetDataset, View
     from xrv_core.datasets.vocabulary import Vocabulary
@@ -39,7 +53,6 @@ _HOME = {
     "augment": "apply_transform",
     "chexpert": "ChexpertLabelled chexpert_labels",
     "covariate": "CovariateDataset",
-    "days": "days_from_first",
     "description": "Description describe",
     "dicom_files": "age_in_years dicom_headers write_dicom",
     "drawn": "drawn_chest",
@@ -48,7 +61,6 @@ _HOME = {
     "harmonized": "Harmonized harmonize",
     "images": "decode_image load_image",
     "index": "XrayDataset",
-    "labels": "substring_labels term_labels",
     "leakage": "LeakageReport check_leakage read_id_map",
     "masks": "boxes_mask fit_mask",
     "merge": "MergeDataset",
@@ -60,7 +72,11 @@ _HOME = {
     "shapes": "check_shape shapes_mask",
     "sources": "ImageSource choose_extension release_folder",
     "splits": "official_split split split_report",
-    "tables": "common_columns read_table",
+    "tables": (
+        "ListedTerms coded_lists coded_parts common_columns days_from_first joined "
+        "mapped numbers_in open_gzip read_table require_columns select_rows "
+        "substring_labels term_labels without_end "
+    ),
     "transforms": "XRayCenterCrop XRayResizer",
     "views": "SubsetDataset View",
     "vocabulary": "Vocabulary",
@@ -117,6 +133,7 @@ __all__ = [
     "Harmonized",
     "ImageSource",
     "LeakageReport",
+    "ListedTerms",
     "MergeDataset",
     "PatientSampler",
     "PixelRecipe",
@@ -139,6 +156,8 @@ __all__ = [
     "choose_extension",
     "coco_rle",
     "coco_rle_mask",
+    "coded_lists",
+    "coded_parts",
     "common_columns",
     "days_from_first",
     "decode_image",
@@ -148,12 +167,18 @@ __all__ = [
     "drawn_chest",
     "fit_mask",
     "harmonize",
+    "joined",
     "load_image",
+    "mapped",
+    "numbers_in",
     "official_split",
+    "open_gzip",
     "read_id_map",
     "read_table",
     "relabel_dataset",
     "release_folder",
+    "require_columns",
+    "select_rows",
     "shapes_mask",
     "siim_rle",
     "siim_rle_mask",
@@ -162,6 +187,7 @@ __all__ = [
     "substring_labels",
     "term_labels",
     "training_overlaps",
+    "without_end",
     "write_dicom",
 ]
 

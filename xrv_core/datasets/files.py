@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.images import decode_image
 from xrv_core.datasets.index import XrayDataset
-from xrv_core.datasets.indexes import Index
-from xrv_core.datasets.labels import check_label_policy
 from xrv_core.datasets.pixels import PixelRecipe
 from xrv_core.datasets.sources import ImageSource
-from xrv_core.datasets.tablecache import index_file
-from xrv_core.datasets.tables import common_columns, read_table
+from xrv_core.datasets.tables import Index, check_label_policy, common_columns, index_file, read_table
 from xrv_core.errors import ArgumentError, ImageMissing, TableError
 from xrv_core.specs import Asset, DatasetSpec
 

@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.labelled import Labelled
-from xrv_core.datasets.labels import check_label_policy
-from xrv_core.datasets.tables import COMMON_COLUMNS
+from xrv_core.datasets.tables import COMMON_COLUMNS, check_label_policy
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Sample
 from xrv_core.specs import DatasetSpec

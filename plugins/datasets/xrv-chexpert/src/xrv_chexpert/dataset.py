@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_chexpert.paths import PATH, split_paths
-from xrv_core.datasets import ChexpertLabelled, release_folder
-from xrv_core.datasets.parts import mapped
+from xrv_core.datasets import ChexpertLabelled, mapped, release_folder
 from xrv_core.errors import TableError
 
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.parts import coded_parts
+from xrv_core.datasets import coded_parts
 
 __all__ = ["PATH", "Paths", "split_paths"]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import read_table
-from xrv_core.datasets.tables import numbers_in
+from xrv_core.datasets import numbers_in, read_table
 from xrv_core.errors import TableError
 
 _PLACE = ("x", "y", "width", "height")

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels
-from xrv_core.datasets.parts import without_end
+from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels, without_end
 from xrv_core.errors import TableError
 from xrv_nih.boxes import by_image, read_boxes
 from xrv_nih.lists import read_list

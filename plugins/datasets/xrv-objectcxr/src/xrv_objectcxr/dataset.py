@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, shapes_mask
-from xrv_core.datasets.tables import require_columns
+from xrv_core.datasets import FileDataset, require_columns, shapes_mask
 from xrv_objectcxr.annotations import read_shapes
 
 

@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, days_from_first, read_table, substring_labels
-from xrv_core.datasets.tables import joined
+from xrv_core.datasets import FileDataset, days_from_first, joined, read_table, substring_labels
 from xrv_openi.reports import read_reports
 from xrv_openi.terms import deciding_terms, mesh_labels
 

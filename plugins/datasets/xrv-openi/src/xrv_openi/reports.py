@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from lxml import etree
 
-from xrv_core.datasets.gunzip import open_gzip
+from xrv_core.datasets import open_gzip
 from xrv_core.errors import PathMissing, TableError
 
 _SECTIONS = ("COMPARISON", "INDICATION", "FINDINGS", "IMPRESSION")

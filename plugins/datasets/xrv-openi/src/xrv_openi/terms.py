@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.parts import coded_lists
+from xrv_core.datasets import coded_lists
 
 _EVERY = "*"  # the label of a rule that holds for all of them
 

@@ -9,9 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset, days_from_first, substring_labels
-from xrv_core.datasets.labels import ListedTerms
-from xrv_core.datasets.parts import mapped, select_rows, without_end
+from xrv_core.datasets import (
+    FileDataset,
+    ListedTerms,
+    days_from_first,
+    mapped,
+    select_rows,
+    substring_labels,
+    without_end,
+)
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, age_in_years, boxes_mask, choose_extension
-from xrv_core.datasets.tables import joined
+from xrv_core.datasets import FileDataset, age_in_years, boxes_mask, choose_extension, joined
 from xrv_rsna.tables import boxes_by_image, read_boxes, read_classes, read_headers, read_mapping
 
 _DRAWN_ON = (1024, 1024)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import read_table
-from xrv_core.datasets.tables import numbers_in
+from xrv_core.datasets import numbers_in, read_table
 from xrv_core.errors import PathMissing, TableError
 
 _BOX = ["x", "y", "width", "height"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.tables import require_columns
+from xrv_core.datasets import require_columns
 from xrv_core.errors import TableError
 
 _NONE = "-1"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.tables import numbers_in
+from xrv_core.datasets import numbers_in
 from xrv_core.errors import TableError
 
 #: The source's name of a label, where it is not the label's.

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xrv_core.datasets import read_table
-from xrv_core.datasets.tables import require_columns
+from xrv_core.datasets import read_table, require_columns
 from xrv_core.errors import TableError
 
 

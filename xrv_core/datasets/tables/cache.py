@@ -36,9 +36,9 @@ from typing import IO, Any
 
 import pandas as pd
 
-from xrv_core.datasets.columns import NotKept, Pieces
-from xrv_core.datasets.gunzip import crc32
-from xrv_core.datasets.indexes import Index, holds, packed, unpacked
+from xrv_core.datasets.tables.columns import NotKept, Pieces
+from xrv_core.datasets.tables.gunzip import crc32
+from xrv_core.datasets.tables.indexes import Index, holds, packed, unpacked
 from xrv_core.errors import ArgumentError
 
 __all__ = ["IndexFile", "index_file"]

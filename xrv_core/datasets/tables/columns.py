@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.gunzip import crc32
-from xrv_core.datasets.texts import Later, LateTexts, Where, in_arrow, is_late, text_dtype
+from xrv_core.datasets.tables.gunzip import crc32
+from xrv_core.datasets.tables.texts import Later, LateTexts, Where, in_arrow, is_late, text_dtype
 
 __all__ = [
     "NotKept",

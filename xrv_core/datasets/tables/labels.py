@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.parts import coded_lists
+from xrv_core.datasets.tables.text_split import coded_lists
 from xrv_core.errors import ArgumentError
 
 __all__ = ["LABEL_POLICIES", "ListedTerms", "check_label_policy", "substring_labels", "term_labels"]

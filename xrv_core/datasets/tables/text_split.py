@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.texts import in_arrow, is_late, text_dtype
+from xrv_core.datasets.tables.texts import in_arrow, is_late, text_dtype
 
 __all__ = ["coded_lists", "coded_parts", "mapped", "select_rows", "without_end"]
 

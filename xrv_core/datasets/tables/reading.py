@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.arrowcsv import read_with_arrow
-from xrv_core.datasets.gunzip import open_gzip
-from xrv_core.datasets.texts import read_now
+from xrv_core.datasets.tables.arrowcsv import read_with_arrow
+from xrv_core.datasets.tables.gunzip import open_gzip
+from xrv_core.datasets.tables.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
 __all__ = ["COMMON_COLUMNS", "common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]

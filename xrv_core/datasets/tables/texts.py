@@ -77,9 +77,9 @@ class Later:
 
     def _read(self) -> dict[str, Any]:
         from xrv_core.assets.store import content_sha256
-        from xrv_core.datasets.arrowcsv import read_texts
-        from xrv_core.datasets.indexes import Index
-        from xrv_core.datasets.tablecache import index_file
+        from xrv_core.datasets.tables.arrowcsv import read_texts
+        from xrv_core.datasets.tables.cache import index_file
+        from xrv_core.datasets.tables.indexes import Index
 
         path = Path(self.path)
         late = f"its columns {', '.join(map(repr, self.names))} are read when they are looked at"

@@ -12,7 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.columns import NotKept, Pieces, column_note, column_of, equal_columns, number_note, numbers_of
+from xrv_core.datasets.tables.columns import (
+    NotKept,
+    Pieces,
+    column_note,
+    column_of,
+    equal_columns,
+    number_note,
+    numbers_of,
+)
 
 __all__ = ["Index", "holds", "packed", "unpacked"]
 

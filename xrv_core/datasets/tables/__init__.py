@@ -1,0 +1,40 @@
+"""From a metadata table to typed columns and labels: reading, text, days, terms, the table cache."""
+
+from __future__ import annotations
+
+from xrv_core.datasets.tables.cache import index_file
+from xrv_core.datasets.tables.days import days_from_first
+from xrv_core.datasets.tables.gunzip import open_gzip
+from xrv_core.datasets.tables.indexes import Index
+from xrv_core.datasets.tables.labels import ListedTerms, check_label_policy, substring_labels, term_labels
+from xrv_core.datasets.tables.reading import (
+    COMMON_COLUMNS,
+    common_columns,
+    joined,
+    numbers_in,
+    read_table,
+    require_columns,
+)
+from xrv_core.datasets.tables.text_split import coded_lists, coded_parts, mapped, select_rows, without_end
+
+__all__ = [
+    "COMMON_COLUMNS",
+    "Index",
+    "ListedTerms",
+    "check_label_policy",
+    "coded_lists",
+    "coded_parts",
+    "common_columns",
+    "days_from_first",
+    "index_file",
+    "joined",
+    "mapped",
+    "numbers_in",
+    "open_gzip",
+    "read_table",
+    "require_columns",
+    "select_rows",
+    "substring_labels",
+    "term_labels",
+    "without_end",
+]
