@@ -16,7 +16,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from xrv_core.datasets import XRayCenterCrop, XRayResizer, apply_transform
-from xrv_core.datasets.augment import apply_in_step
+from xrv_core.datasets.pixels.augment import apply_in_step
 from xrv_core.errors import ArgumentError
 
 

@@ -73,7 +73,7 @@ def imports(tree: ast.AST, *, everywhere: bool) -> Iterator[str]:
 
 
 def rooms_of(names: Iterator[str]) -> set[str]:
-    """The rooms of the core among imported names: ``xrv_core.datasets.images`` -> ``datasets``."""
+    """The rooms of the core among imported names: ``xrv_core.datasets.pixels.images`` -> ``datasets``."""
     return {name.split(".")[1] for name in names if name.startswith("xrv_core.")}
 
 

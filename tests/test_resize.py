@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skimage.transform import resize as skimage_resize
 
 from xrv_core.datasets import load_image
-from xrv_core.datasets.resize import axis_weights, resize_exact
+from xrv_core.datasets.pixels.resize import axis_weights, resize_exact
 
 sides = st.integers(1, 90)
 

@@ -6,22 +6,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xrv_core.datasets.augment import apply_transform
     from xrv_core.datasets.chexpert import ChexpertLabelled, chexpert_labels
     from xrv_core.datasets.covariate import CovariateDataset
     from xrv_core.datasets.description import Description, describe
-    from xrv_core.datasets.dicom_files import age_in_years, dicom_headers, write_dicom
-    from xrv_core.datasets.drawn import drawn_chest
     from xrv_core.datasets.files import FileDataset
     from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.harmonized import Harmonized, harmonize
-    from xrv_core.datasets.images import decode_image, load_image
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
     from xrv_core.datasets.masks import boxes_mask, fit_mask
     from xrv_core.datasets.merge import MergeDataset
     from xrv_core.datasets.overlaps import check_training_data, training_overlaps
-    from xrv_core.datasets.pixels import PixelRecipe
+    from xrv_core.datasets.pixels import (
+        PixelRecipe,
+        XRayCenterCrop,
+        XRayResizer,
+        age_in_years,
+        apply_in_step,
+        apply_transform,
+        decode_image,
+        dicom_headers,
+        drawn_chest,
+        load_image,
+        luminance,
+        png_uri,
+        scale_pixels,
+        write_dicom,
+    )
     from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
     from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
     from xrv_core.datasets.samplers import ClassBalancedSampler, DomainBalancedSampler, PatientSampler
@@ -45,27 +56,26 @@ if TYPE_CHECKING:
         term_labels,
         without_end,
     )
-    from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
     from xrv_core.datasets.views import SubsetDataset, View
     from xrv_core.datasets.vocabulary import Vocabulary
 
 _HOME = {
-    "augment": "apply_transform",
     "chexpert": "ChexpertLabelled chexpert_labels",
     "covariate": "CovariateDataset",
     "description": "Description describe",
-    "dicom_files": "age_in_years dicom_headers write_dicom",
-    "drawn": "drawn_chest",
     "files": "FileDataset",
     "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
-    "images": "decode_image load_image",
     "index": "XrayDataset",
     "leakage": "LeakageReport check_leakage read_id_map",
     "masks": "boxes_mask fit_mask",
     "merge": "MergeDataset",
     "overlaps": "check_training_data training_overlaps",
-    "pixels": "PixelRecipe",
+    "pixels": (
+        "PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
+        "decode_image dicom_headers drawn_chest load_image luminance png_uri "
+        "scale_pixels write_dicom "
+    ),
     "relabel": "RelabelledDataset Relabelling relabel_dataset",
     "rle": "coco_rle coco_rle_mask siim_rle siim_rle_mask",
     "samplers": "ClassBalancedSampler DomainBalancedSampler PatientSampler",
@@ -77,7 +87,6 @@ _HOME = {
         "mapped numbers_in open_gzip read_table require_columns select_rows "
         "substring_labels term_labels without_end "
     ),
-    "transforms": "XRayCenterCrop XRayResizer",
     "views": "SubsetDataset View",
     "vocabulary": "Vocabulary",
 }
@@ -146,6 +155,7 @@ __all__ = [
     "XRayResizer",
     "XrayDataset",
     "age_in_years",
+    "apply_in_step",
     "apply_transform",
     "boxes_mask",
     "check_leakage",
@@ -169,15 +179,18 @@ __all__ = [
     "harmonize",
     "joined",
     "load_image",
+    "luminance",
     "mapped",
     "numbers_in",
     "official_split",
     "open_gzip",
+    "png_uri",
     "read_id_map",
     "read_table",
     "relabel_dataset",
     "release_folder",
     "require_columns",
+    "scale_pixels",
     "select_rows",
     "shapes_mask",
     "siim_rle",

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.overlaps import collections_in
-from xrv_core.datasets.thumbnails import png_uri
+from xrv_core.datasets.pixels import png_uri
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
 

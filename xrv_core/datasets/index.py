@@ -133,7 +133,7 @@ class XrayDataset(Labelled):
     def __getitem__(self, idx: int, /) -> Sample:
         import torch
 
-        from xrv_core.datasets.augment import apply_transform
+        from xrv_core.datasets.pixels import apply_transform
 
         row = self._position(idx)
         pixels = self.pixels(row)

@@ -53,7 +53,7 @@ class View(Labelled):
             sample["pathology_masks"] = self._masks_here(sample["pathology_masks"], dataset.pathologies)
         if self.transform is None:
             return cast("Sample", sample)
-        from xrv_core.datasets.augment import apply_transform
+        from xrv_core.datasets.pixels import apply_transform
 
         return apply_transform(self.transform, sample)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from xrv_core.datasets.augment import apply_transform
+from xrv_core.datasets.pixels import apply_transform
 from xrv_core.errors import XrvError
 from xrv_core.testing.compare import array_difference, sample_difference, samples_differences, table_difference
 from xrv_core.testing.results import Check, described
@@ -139,7 +139,7 @@ def transform(subject: Subject) -> Iterator[str]:
     from torchvision import transforms as v1
     from torchvision.transforms import v2
 
-    from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
+    from xrv_core.datasets.pixels import XRayCenterCrop, XRayResizer
 
     given: dict[str, Any] = {
         "a v2 transform": v2.Compose([XRayCenterCrop(), XRayResizer(_SIDE)]),

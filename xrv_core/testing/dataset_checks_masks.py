@@ -172,7 +172,7 @@ def masks_crop_resize(subject: Subject) -> Iterator[str]:
     from torchvision import tv_tensors
     from torchvision.transforms import v2
 
-    from xrv_core.datasets.transforms import XRayCenterCrop, XRayResizer
+    from xrv_core.datasets.pixels import XRayCenterCrop, XRayResizer
 
     steps = [XRayCenterCrop(), XRayResizer(_SIDE)]
     still = _still(subject)

@@ -7,7 +7,7 @@ from typing import Any
 
 from xrv_compat.notes import tell
 from xrv_core import datasets
-from xrv_core.datasets.augment import apply_in_step
+from xrv_core.datasets import apply_in_step
 from xrv_core.errors import ArgumentError
 from xrv_core.torchvision_guard import import_torchvision
 

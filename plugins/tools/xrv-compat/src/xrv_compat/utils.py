@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from xrv_compat.notes import tell
 from xrv_core.assets import cache_dir
-from xrv_core.datasets import PixelRecipe
+from xrv_core.datasets import PixelRecipe, luminance, scale_pixels
 from xrv_core.datasets import load_image as _load_image
-from xrv_core.datasets.pixels import luminance, scale_pixels
 from xrv_core.errors import ArgumentError, InputError
 
 __all__ = [

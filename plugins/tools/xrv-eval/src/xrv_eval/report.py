@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.thumbnails import png_uri
+from xrv_core.datasets import png_uri
 from xrv_eval.metrics import SCORED
 from xrv_eval.plots import calibration_svg, roc_svg
 from xrv_eval.table import number, summary_line, with_interval

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from xrv_core.datasets.augment import apply_transform
-from xrv_core.datasets.resize import resize_exact
+from xrv_core.datasets.pixels.augment import apply_transform
+from xrv_core.datasets.pixels.resize import resize_exact
 from xrv_core.errors import ArgumentError
 from xrv_core.torchvision_guard import import_torchvision
 
@@ -67,7 +67,7 @@ class XRayResizer(_XRayTransform):
 
     Takes tensors ``[..., H, W]``, ``tv_tensors`` (Image, Mask, BoundingBoxes, ...), arrays ``[1, H, W]`` or
     ``[H, W]``, and whole samples. Pixels outside the image count as 0 (mid-grey), see
-    ``xrv_core.datasets.resize``. Masks go through the same kernel and stay in 0..1, so what they cover
+    ``xrv_core.datasets.pixels.resize``. Masks go through the same kernel and stay in 0..1, so what they cover
     keeps its area, to a pixel of the input on each side. Results are float32.
 
     Args:

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.pixels import luminance, scale_pixels
+from xrv_core.datasets.pixels.pixels import luminance, scale_pixels
 from xrv_core.errors import ImageError, MissingDependency, XrvError
 
 if TYPE_CHECKING:
-    from xrv_core.datasets.pixels import PixelRecipe
+    from xrv_core.datasets.pixels.pixels import PixelRecipe
 
 __all__ = ["decode_dicom"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.pixels import PixelRecipe, luminance, scale_pixels
+from xrv_core.datasets.pixels.pixels import PixelRecipe, luminance, scale_pixels
 from xrv_core.errors import ImageError, PathMissing
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArra
     if not data:
         raise ImageError(f"{name}: the file is empty (0 bytes). {_AGAIN}")
     if data[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom")):
-        from xrv_core.datasets.dicom import decode_dicom
+        from xrv_core.datasets.pixels.dicom import decode_dicom
 
         return decode_dicom(data, name, recipe)
     values, low, high = _grey(*_samples(data, name), name)
