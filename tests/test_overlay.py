@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xrv_core.datasets.overlay import Overlay, colour_of, outline
+from xrv_core.datasets.masks.overlay import Overlay, colour_of, outline
 from xrv_core.errors import ArgumentError
 
 CAPTION = "toy, threshold 0.5. Not for medical use."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from xrv_core.datasets import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
-from xrv_core.datasets.rle import _packed
+from xrv_core.datasets.masks.rle import _packed
 from xrv_core.errors import TableError
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24))

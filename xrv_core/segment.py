@@ -97,7 +97,7 @@ class Job:
     def run(self, file: Path, folder: Path, failures: list[XrvError]) -> None:
         """Segment one file; one structure is in memory at a time, unless an npz is written."""
         from xrv_core.datasets import load_image
-        from xrv_core.datasets.overlay import Overlay
+        from xrv_core.datasets.masks import Overlay
 
         try:
             image = load_image(file)

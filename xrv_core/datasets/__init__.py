@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from xrv_core.datasets.harmonized import Harmonized, harmonize
     from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
-    from xrv_core.datasets.masks import boxes_mask, fit_mask
+    from xrv_core.datasets.masks import (
+        boxes_mask,
+        check_shape,
+        coco_rle,
+        coco_rle_mask,
+        fit_mask,
+        shapes_mask,
+        siim_rle,
+        siim_rle_mask,
+    )
     from xrv_core.datasets.merge import MergeDataset
     from xrv_core.datasets.overlaps import check_training_data, training_overlaps
     from xrv_core.datasets.pixels import (
@@ -34,9 +43,7 @@ if TYPE_CHECKING:
         write_dicom,
     )
     from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
-    from xrv_core.datasets.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
     from xrv_core.datasets.samplers import ClassBalancedSampler, DomainBalancedSampler, PatientSampler
-    from xrv_core.datasets.shapes import check_shape, shapes_mask
     from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
     from xrv_core.datasets.splits import official_split, split, split_report
     from xrv_core.datasets.tables import (
@@ -68,7 +75,7 @@ _HOME = {
     "harmonized": "Harmonized harmonize",
     "index": "XrayDataset",
     "leakage": "LeakageReport check_leakage read_id_map",
-    "masks": "boxes_mask fit_mask",
+    "masks": "boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask",
     "merge": "MergeDataset",
     "overlaps": "check_training_data training_overlaps",
     "pixels": (
@@ -77,9 +84,7 @@ _HOME = {
         "scale_pixels write_dicom "
     ),
     "relabel": "RelabelledDataset Relabelling relabel_dataset",
-    "rle": "coco_rle coco_rle_mask siim_rle siim_rle_mask",
     "samplers": "ClassBalancedSampler DomainBalancedSampler PatientSampler",
-    "shapes": "check_shape shapes_mask",
     "sources": "ImageSource choose_extension release_folder",
     "splits": "official_split split split_report",
     "tables": (

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.masks import boxes_mask
+from xrv_core.datasets.masks.boxes import boxes_mask
 from xrv_core.errors import ArgumentError
 
 __all__ = ["check_shape", "shapes_mask"]

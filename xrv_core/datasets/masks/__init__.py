@@ -1,0 +1,20 @@
+"""Masks from boxes, shapes and run lengths, and outlines drawn over an image."""
+
+from __future__ import annotations
+
+from xrv_core.datasets.masks.boxes import boxes_mask, fit_mask
+from xrv_core.datasets.masks.overlay import Overlay
+from xrv_core.datasets.masks.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
+from xrv_core.datasets.masks.shapes import check_shape, shapes_mask
+
+__all__ = [
+    "Overlay",
+    "boxes_mask",
+    "check_shape",
+    "coco_rle",
+    "coco_rle_mask",
+    "fit_mask",
+    "shapes_mask",
+    "siim_rle",
+    "siim_rle_mask",
+]
