@@ -23,7 +23,7 @@ OURS = """
 import json, sys, time
 sys.path.insert(0, {docs!r})
 from real_tables import packaged_tables, seed_cache
-import pandas, numpy, isal.igzip, pyarrow.csv, xrv_core, xrv_core.datasets.files
+import pandas, numpy, isal.igzip, pyarrow.csv, xrv_core, xrv_core.datasets.base.files
 seed_cache(packaged_tables())
 from xrv_core.api import load_factory, describe_dataset
 from xrv_core.assets import fetch

@@ -6,13 +6,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xrv_core.datasets.chexpert import ChexpertLabelled, chexpert_labels
+    from xrv_core.datasets.base import (
+        ChexpertLabelled,
+        FileDataset,
+        Labelled,
+        XrayDataset,
+        check_dataset,
+        chexpert_labels,
+        whole_number,
+    )
     from xrv_core.datasets.covariate import CovariateDataset
     from xrv_core.datasets.description import Description, describe
-    from xrv_core.datasets.files import FileDataset
     from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.harmonized import Harmonized, harmonize
-    from xrv_core.datasets.index import XrayDataset
     from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
     from xrv_core.datasets.masks import (
         boxes_mask,
@@ -67,13 +73,11 @@ if TYPE_CHECKING:
     from xrv_core.datasets.vocabulary import Vocabulary
 
 _HOME = {
-    "chexpert": "ChexpertLabelled chexpert_labels",
+    "base": "ChexpertLabelled FileDataset Labelled XrayDataset check_dataset chexpert_labels whole_number",
     "covariate": "CovariateDataset",
     "description": "Description describe",
-    "files": "FileDataset",
     "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
-    "index": "XrayDataset",
     "leakage": "LeakageReport check_leakage read_id_map",
     "masks": "boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask",
     "merge": "MergeDataset",
@@ -146,6 +150,7 @@ __all__ = [
     "FilterDataset",
     "Harmonized",
     "ImageSource",
+    "Labelled",
     "LeakageReport",
     "ListedTerms",
     "MergeDataset",
@@ -163,6 +168,7 @@ __all__ = [
     "apply_in_step",
     "apply_transform",
     "boxes_mask",
+    "check_dataset",
     "check_leakage",
     "check_shape",
     "check_training_data",
@@ -205,6 +211,7 @@ __all__ = [
     "substring_labels",
     "term_labels",
     "training_overlaps",
+    "whole_number",
     "without_end",
     "write_dicom",
 ]

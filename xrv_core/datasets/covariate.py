@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.base import tree
 from xrv_core.datasets.covariate_plan import MODES, Counts, cell_counts, deal, home_cells
-from xrv_core.datasets.labelled import tree
 from xrv_core.datasets.merge import MergeDataset
 from xrv_core.datasets.overlaps import collections_in
 from xrv_core.datasets.views import SubsetDataset, View

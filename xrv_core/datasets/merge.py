@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.labelled import tree
+from xrv_core.datasets.base import tree
 from xrv_core.datasets.relabel import label_names
 from xrv_core.datasets.tables import COMMON_COLUMNS, common_columns
 from xrv_core.datasets.views import View

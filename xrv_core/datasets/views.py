@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from xrv_core.datasets.labelled import Labelled, tree
+from xrv_core.datasets.base import Labelled, tree
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 from xrv_core.protocols import Dataset, Sample
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xrv_compat.utils import in_notebook
-from xrv_core.datasets.labelled import Labelled
+from xrv_core.datasets import Labelled
 from xrv_core.errors import PathMissing
 
 __all__ = ["Dataset"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xrv_compat.base import Dataset
 from xrv_compat.notes import tell
 from xrv_core import datasets
-from xrv_core.datasets.labelled import Labelled
+from xrv_core.datasets import Labelled
 from xrv_core.errors import ArgumentError, XrvError
 
 __all__ = ["CovariateDataset", "FilterDataset", "MergeDataset", "NotAssignable", "SubsetDataset", "relabel_dataset"]

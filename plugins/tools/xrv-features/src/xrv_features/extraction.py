@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from xrv_core import Autoencoder, Classifier, Dataset
-from xrv_core.datasets.contract import check_dataset, whole_number
+from xrv_core.datasets import check_dataset, whole_number
 from xrv_core.errors import ArgumentError, InputError
 from xrv_core.models.inference import Batch, Loading, check_device, run_over
 from xrv_core.models.records import about_dataset, about_model, as_json, versions

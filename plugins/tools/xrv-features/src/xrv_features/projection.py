@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.contract import whole_number
+from xrv_core.datasets import whole_number
 from xrv_core.errors import ArgumentError, InputError, MissingDependency
 from xrv_features.table import Features
 

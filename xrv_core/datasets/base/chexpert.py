@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets import chexpert_pathologies
-from xrv_core.datasets.files import FileDataset
+from xrv_core.datasets.base.files import FileDataset
 from xrv_core.errors import ArgumentError, TableError
 from xrv_core.specs import DatasetSpec
 

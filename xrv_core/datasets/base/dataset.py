@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.labelled import Labelled
+from xrv_core.datasets.base.labelled import Labelled
 from xrv_core.datasets.tables import COMMON_COLUMNS, check_label_policy
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Sample

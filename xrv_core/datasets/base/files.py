@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.index import XrayDataset
+from xrv_core.datasets.base.dataset import XrayDataset
 from xrv_core.datasets.pixels import PixelRecipe, decode_image
 from xrv_core.datasets.sources import ImageSource
 from xrv_core.datasets.tables import Index, check_label_policy, common_columns, index_file, read_table
