@@ -14,7 +14,7 @@ from view_toys import Stranger, spec, table, toy
 
 import xrv_core
 from xrv_core.datasets import XrayDataset, check_leakage, read_id_map, split
-from xrv_core.datasets.overlaps import between, collection_of, training_overlaps
+from xrv_core.datasets.leakage.overlaps import between, collection_of, training_overlaps
 from xrv_core.errors import ArgumentError, LeakageError, MissingColumns, MissingDependency
 
 

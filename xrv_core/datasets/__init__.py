@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from xrv_core.datasets.description import Description, describe
     from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.harmonized import Harmonized, harmonize
-    from xrv_core.datasets.leakage import LeakageReport, check_leakage, read_id_map
+    from xrv_core.datasets.leakage import (
+        LeakageReport,
+        check_leakage,
+        check_training_data,
+        read_id_map,
+        training_overlaps,
+    )
     from xrv_core.datasets.masks import (
         boxes_mask,
         check_shape,
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
         siim_rle_mask,
     )
     from xrv_core.datasets.merge import MergeDataset
-    from xrv_core.datasets.overlaps import check_training_data, training_overlaps
     from xrv_core.datasets.pixels import (
         PixelRecipe,
         XRayCenterCrop,
@@ -78,10 +83,9 @@ _HOME = {
     "description": "Description describe",
     "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
-    "leakage": "LeakageReport check_leakage read_id_map",
+    "leakage": "LeakageReport check_leakage check_training_data read_id_map training_overlaps",
     "masks": "boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask",
     "merge": "MergeDataset",
-    "overlaps": "check_training_data training_overlaps",
     "pixels": (
         "PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
         "decode_image dicom_headers drawn_chest load_image luminance png_uri "

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.overlaps import collections_in
+from xrv_core.datasets.leakage import collections_in
 from xrv_core.datasets.pixels import png_uri
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xrv_core.datasets.overlaps import check_training_data
+from xrv_core.datasets.leakage import check_training_data
 from xrv_core.errors import ArgumentError, InputError, XrvError
 from xrv_core.models.inputs import check_input, resize_input
 from xrv_core.models.modes import evaluating

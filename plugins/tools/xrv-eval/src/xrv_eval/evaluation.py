@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import check_dataset, whole_number
-from xrv_core.datasets.overlaps import check_training_data
+from xrv_core.datasets import check_dataset, check_training_data, whole_number
 from xrv_eval.alignment import Alignment, align, check_classifier
 from xrv_eval.bootstrap import cluster_codes
 from xrv_eval.metrics import SCORED, Scores, metrics_table

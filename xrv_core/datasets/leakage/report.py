@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.overlaps import Overlap, between, collections_in, leaves
+from xrv_core.datasets.leakage.overlaps import Overlap, between, collections_in, leaves
 from xrv_core.datasets.tables import read_table
 from xrv_core.errors import ArgumentError, LeakageError
 from xrv_core.protocols import Dataset
@@ -114,7 +114,7 @@ def check_leakage(
     patients = _shared([side.dropna(subset="patient") for side in sides], "patient", count=True)
     alike = pd.DataFrame({"train": [], "test": [], "distance": []})
     if near_duplicates:
-        from xrv_core.datasets.duplicates import near_duplicate_pairs
+        from xrv_core.datasets.leakage.duplicates import near_duplicate_pairs
 
         alike = near_duplicate_pairs(train, test, max_distance=max_distance, progress=progress)
     unknown = tuple(int(dataset.csv["patientid"].isna().sum()) for dataset in (train, test))
@@ -194,7 +194,7 @@ def _collections(train: Dataset, test: Dataset, sides: Sequence[pd.DataFrame]) -
 
 def _declared(train: Dataset, test: Dataset) -> list[tuple[str, str]]:
     """What specs of strangers say of each other; our own say nothing that the facts do not say better."""
-    from xrv_core.datasets.overlaps import collection_of
+    from xrv_core.datasets.leakage.overlaps import collection_of
 
     pairs = []
     for a in leaves(train):

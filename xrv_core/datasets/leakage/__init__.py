@@ -1,0 +1,15 @@
+"""Who is on both sides: collections that overlap, shared patients, near-duplicate images."""
+
+from __future__ import annotations
+
+from xrv_core.datasets.leakage.overlaps import check_training_data, collections_in, training_overlaps
+from xrv_core.datasets.leakage.report import LeakageReport, check_leakage, read_id_map
+
+__all__ = [
+    "LeakageReport",
+    "check_leakage",
+    "check_training_data",
+    "collections_in",
+    "read_id_map",
+    "training_overlaps",
+]
