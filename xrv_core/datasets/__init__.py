@@ -15,9 +15,7 @@ if TYPE_CHECKING:
         chexpert_labels,
         whole_number,
     )
-    from xrv_core.datasets.covariate import CovariateDataset
     from xrv_core.datasets.description import Description, describe
-    from xrv_core.datasets.filters import FilterDataset
     from xrv_core.datasets.harmonized import Harmonized, harmonize
     from xrv_core.datasets.leakage import (
         LeakageReport,
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
         siim_rle,
         siim_rle_mask,
     )
-    from xrv_core.datasets.merge import MergeDataset
     from xrv_core.datasets.pixels import (
         PixelRecipe,
         XRayCenterCrop,
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
         scale_pixels,
         write_dicom,
     )
-    from xrv_core.datasets.relabel import RelabelledDataset, Relabelling, relabel_dataset
     from xrv_core.datasets.samplers import ClassBalancedSampler, DomainBalancedSampler, PatientSampler
     from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
     from xrv_core.datasets.splits import official_split, split, split_report
@@ -74,24 +70,29 @@ if TYPE_CHECKING:
         term_labels,
         without_end,
     )
-    from xrv_core.datasets.views import SubsetDataset, View
     from xrv_core.datasets.vocabulary import Vocabulary
+    from xrv_core.datasets.wrappers import (
+        CovariateDataset,
+        FilterDataset,
+        MergeDataset,
+        RelabelledDataset,
+        Relabelling,
+        SubsetDataset,
+        View,
+        relabel_dataset,
+    )
 
 _HOME = {
     "base": "ChexpertLabelled FileDataset Labelled XrayDataset check_dataset chexpert_labels whole_number",
-    "covariate": "CovariateDataset",
     "description": "Description describe",
-    "filters": "FilterDataset",
     "harmonized": "Harmonized harmonize",
     "leakage": "LeakageReport check_leakage check_training_data read_id_map training_overlaps",
     "masks": "boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask",
-    "merge": "MergeDataset",
     "pixels": (
         "PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
         "decode_image dicom_headers drawn_chest load_image luminance png_uri "
         "scale_pixels write_dicom "
     ),
-    "relabel": "RelabelledDataset Relabelling relabel_dataset",
     "samplers": "ClassBalancedSampler DomainBalancedSampler PatientSampler",
     "sources": "ImageSource choose_extension release_folder",
     "splits": "official_split split split_report",
@@ -100,8 +101,10 @@ _HOME = {
         "mapped numbers_in open_gzip read_table require_columns select_rows "
         "substring_labels term_labels without_end "
     ),
-    "views": "SubsetDataset View",
     "vocabulary": "Vocabulary",
+    "wrappers": (
+        "CovariateDataset FilterDataset MergeDataset RelabelledDataset Relabelling SubsetDataset View relabel_dataset "
+    ),
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 

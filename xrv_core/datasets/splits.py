@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.views import SubsetDataset
+from xrv_core.datasets.wrappers import SubsetDataset
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
 

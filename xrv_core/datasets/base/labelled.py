@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xrv_core.datasets.description import Description
-    from xrv_core.datasets.filters import FilterDataset
-    from xrv_core.datasets.merge import MergeDataset
-    from xrv_core.datasets.relabel import RelabelledDataset
-    from xrv_core.datasets.views import SubsetDataset
+    from xrv_core.datasets.wrappers import FilterDataset, MergeDataset, RelabelledDataset, SubsetDataset
     from xrv_core.protocols import Dataset
 
 __all__ = ["Labelled", "tree"]
@@ -58,25 +55,25 @@ class Labelled:
 
     def subset(self: Dataset, idxs: Any, **options: Any) -> SubsetDataset:
         """The items at positions ``idxs``, as a view that copies no image: see ``SubsetDataset``."""
-        from xrv_core.datasets.views import SubsetDataset
+        from xrv_core.datasets.wrappers import SubsetDataset
 
         return SubsetDataset(self, idxs, **options)
 
     def filter(self: Dataset, labels: Any = None, query: Any = None, **options: Any) -> FilterDataset:
         """The items with certain labels or table rows, as a view: see ``FilterDataset``."""
-        from xrv_core.datasets.filters import FilterDataset
+        from xrv_core.datasets.wrappers import FilterDataset
 
         return FilterDataset(self, labels, query, **options)
 
     def merge(self: Dataset, *others: Dataset, **options: Any) -> MergeDataset:
         """This dataset and, after it, ``others``, as a view: see ``MergeDataset``."""
-        from xrv_core.datasets.merge import MergeDataset
+        from xrv_core.datasets.wrappers import MergeDataset
 
         return MergeDataset([self, *others], **options)
 
     def relabel(self: Dataset, pathologies: Iterable[str], **options: Any) -> RelabelledDataset:
         """This dataset under other label columns, as a view; it stays as it is: see ``RelabelledDataset``."""
-        from xrv_core.datasets.relabel import RelabelledDataset
+        from xrv_core.datasets.wrappers import RelabelledDataset
 
         return RelabelledDataset(self, pathologies, **options)
 

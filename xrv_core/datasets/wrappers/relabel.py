@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.views import View
+from xrv_core.datasets.wrappers.views import View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
 

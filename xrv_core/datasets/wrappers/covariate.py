@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.base import tree
-from xrv_core.datasets.covariate_plan import MODES, Counts, cell_counts, deal, home_cells
 from xrv_core.datasets.leakage import collections_in
-from xrv_core.datasets.merge import MergeDataset
-from xrv_core.datasets.views import SubsetDataset, View
+from xrv_core.datasets.wrappers.covariate_plan import MODES, Counts, cell_counts, deal, home_cells
+from xrv_core.datasets.wrappers.merge import MergeDataset
+from xrv_core.datasets.wrappers.views import SubsetDataset, View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, Sample
 

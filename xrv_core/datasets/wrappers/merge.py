@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.base import tree
-from xrv_core.datasets.relabel import label_names
 from xrv_core.datasets.tables import COMMON_COLUMNS, common_columns
-from xrv_core.datasets.views import View
+from xrv_core.datasets.wrappers.relabel import label_names
+from xrv_core.datasets.wrappers.views import View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, Sample
 

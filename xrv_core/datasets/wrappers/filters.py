@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.views import SubsetDataset
+from xrv_core.datasets.wrappers.views import SubsetDataset
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
 
