@@ -50,9 +50,15 @@ if TYPE_CHECKING:
         scale_pixels,
         write_dicom,
     )
-    from xrv_core.datasets.samplers import ClassBalancedSampler, DomainBalancedSampler, PatientSampler
+    from xrv_core.datasets.sampling import (
+        ClassBalancedSampler,
+        DomainBalancedSampler,
+        PatientSampler,
+        official_split,
+        split,
+        split_report,
+    )
     from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
-    from xrv_core.datasets.splits import official_split, split, split_report
     from xrv_core.datasets.tables import (
         ListedTerms,
         coded_lists,
@@ -93,9 +99,8 @@ _HOME = {
         "decode_image dicom_headers drawn_chest load_image luminance png_uri "
         "scale_pixels write_dicom "
     ),
-    "samplers": "ClassBalancedSampler DomainBalancedSampler PatientSampler",
+    "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource choose_extension release_folder",
-    "splits": "official_split split split_report",
     "tables": (
         "ListedTerms coded_lists coded_parts common_columns days_from_first joined "
         "mapped numbers_in open_gzip read_table require_columns select_rows "
