@@ -15,7 +15,7 @@ from view_toys import Stranger, toy
 
 import xrv_core
 from xrv_core.datasets import MergeDataset, Vocabulary, default_pathologies, harmonize
-from xrv_core.datasets.vocabulary import packaged_vocabulary
+from xrv_core.datasets.harmonization.vocabulary import packaged_vocabulary
 from xrv_core.errors import ArgumentError, PathMissing, TableError
 
 NAN = float("nan")

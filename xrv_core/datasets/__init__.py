@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         whole_number,
     )
     from xrv_core.datasets.description import Description, describe
-    from xrv_core.datasets.harmonized import Harmonized, harmonize
+    from xrv_core.datasets.harmonization import Harmonized, Vocabulary, harmonize
     from xrv_core.datasets.leakage import (
         LeakageReport,
         check_leakage,
@@ -76,7 +76,6 @@ if TYPE_CHECKING:
         term_labels,
         without_end,
     )
-    from xrv_core.datasets.vocabulary import Vocabulary
     from xrv_core.datasets.wrappers import (
         CovariateDataset,
         FilterDataset,
@@ -91,7 +90,7 @@ if TYPE_CHECKING:
 _HOME = {
     "base": "ChexpertLabelled FileDataset Labelled XrayDataset check_dataset chexpert_labels whole_number",
     "description": "Description describe",
-    "harmonized": "Harmonized harmonize",
+    "harmonization": "Harmonized Vocabulary harmonize",
     "leakage": "LeakageReport check_leakage check_training_data read_id_map training_overlaps",
     "masks": "boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask",
     "pixels": (
@@ -106,7 +105,6 @@ _HOME = {
         "mapped numbers_in open_gzip read_table require_columns select_rows "
         "substring_labels term_labels without_end "
     ),
-    "vocabulary": "Vocabulary",
     "wrappers": (
         "CovariateDataset FilterDataset MergeDataset RelabelledDataset Relabelling SubsetDataset View relabel_dataset "
     ),

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.vocabulary import Vocabulary, packaged_vocabulary
+from xrv_core.datasets.harmonization.vocabulary import Vocabulary, packaged_vocabulary
 from xrv_core.datasets.wrappers import View, label_names
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
