@@ -15,7 +15,7 @@ from PIL import Image
 from view_toys import Stranger, spec, table, toy
 
 from xrv_core.datasets import Description, FileDataset, XrayDataset, describe
-from xrv_core.datasets.description import LabelCount, Spread
+from xrv_core.datasets.description.description import LabelCount, Spread
 from xrv_core.errors import ArgumentError
 
 NAN = float("nan")

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xrv_core.datasets.description import Description, LabelCount, Thumbnail
+    from xrv_core.datasets.description.description import Description, LabelCount, Thumbnail
 
 __all__ = ["page"]
 

@@ -133,7 +133,7 @@ class Description:
         return "\n".join([*lines, *_label_lines(self.labels)])
 
     def _repr_html_(self) -> str:
-        from xrv_core.datasets.description_html import page
+        from xrv_core.datasets.description.description_html import page
 
         return page(self)
 
