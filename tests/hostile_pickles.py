@@ -167,7 +167,7 @@ def calls(canary: str) -> Iterable[Call]:
     yield Call("cloudpickle.cloudpickle", "_make_function")
     yield Call("pip", "main", (["install", "x"],))
     yield Call("safetensors.torch", "load_file", (canary,))
-    yield Call("xrv_core.models.inert", "Shell")
+    yield Call("xrv_core.models.weights.inert", "Shell")
 
 
 #: The same under names of Python 2, which the unpickler knows; and disguised as parts of what is allowed.

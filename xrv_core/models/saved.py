@@ -12,10 +12,10 @@ from torch import nn
 
 from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
 from xrv_core.factories import load_factory
-from xrv_core.models.checkpoints import load_into, load_state_dict
 from xrv_core.models.classifier import BackboneClassifier
 from xrv_core.models.inputs import InputAdapter
 from xrv_core.models.timm_networks import timm_keys
+from xrv_core.models.weights import load_into, load_state_dict
 from xrv_core.saved import is_saved
 from xrv_core.specs import ClassifierSpec
 from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec

@@ -19,7 +19,7 @@ from xrv_core.models.inputs import InputAdapter
 from xrv_core.models.modes import evaluating
 from xrv_core.models.saved import fill, open_saved
 from xrv_core.models.timm_networks import timm_feature_maps
-from xrv_core.models.writing import write_safetensors
+from xrv_core.models.weights import write_safetensors
 from xrv_core.protocols import Classifier, missing_members
 from xrv_core.saved import SOURCES, SUFFIX, to_metadata
 from xrv_core.specs import ClassifierSpec

@@ -15,7 +15,7 @@ from torch import nn
 
 from xrv_core.assets import offline
 from xrv_core.errors import ArgumentError, DownloadError, OfflineError, UnknownName
-from xrv_core.models.checkpoints import wrapped_keys
+from xrv_core.models.weights import wrapped_keys
 from xrv_core.torchvision_guard import import_timm
 
 __all__ = ["TimmNetwork", "timm_feature_maps", "timm_heads", "timm_keys"]

@@ -13,10 +13,10 @@ from typing import IO, Any
 import torch
 
 from xrv_core.errors import CheckpointError, XrvError
-from xrv_core.models.inert import Storage, TensorRecord, unpickle
-from xrv_core.models.members import Source, leaves_archive
-from xrv_core.models.names import shown
-from xrv_core.models.torchscript import Script, read_classes
+from xrv_core.models.weights.inert import Storage, TensorRecord, unpickle
+from xrv_core.models.weights.members import Source, leaves_archive
+from xrv_core.models.weights.names import shown
+from xrv_core.models.weights.torchscript import Script, read_classes
 
 __all__ = ["TorchFile"]
 

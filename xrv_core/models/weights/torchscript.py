@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from xrv_core.errors import CheckpointError
-from xrv_core.models.inert import Shell, TensorRecord, layers
-from xrv_core.models.names import shown
+from xrv_core.models.weights.inert import Shell, TensorRecord, layers
+from xrv_core.models.weights.names import shown
 
 __all__ = ["Script", "ScriptClass", "read_classes", "script_records"]
 

@@ -22,8 +22,8 @@ from typing import IO, Any, NamedTuple
 import torch
 
 from xrv_core.errors import CheckpointError, UnsafeCheckpoint
-from xrv_core.models.names import DTYPES, RENAMED, is_inert, shown
-from xrv_core.models.opcodes import check_opcodes
+from xrv_core.models.weights.names import DTYPES, RENAMED, is_inert, shown
+from xrv_core.models.weights.opcodes import check_opcodes
 
 __all__ = ["Shell", "Storage", "TensorRecord", "layers", "unpickle"]
 

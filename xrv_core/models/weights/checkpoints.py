@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from xrv_core.errors import CheckpointError
-from xrv_core.models.inert import Shell, TensorRecord, layers
-from xrv_core.models.members import Source, open_source
-from xrv_core.models.names import shown
-from xrv_core.models.torchfile import TorchFile
-from xrv_core.models.torchscript import script_records
+from xrv_core.models.weights.inert import Shell, TensorRecord, layers
+from xrv_core.models.weights.members import Source, open_source
+from xrv_core.models.weights.names import shown
+from xrv_core.models.weights.torchfile import TorchFile
+from xrv_core.models.weights.torchscript import script_records
 
 __all__ = ["is_safetensors", "load_checkpoint", "load_into", "load_state_dict", "wrapped_keys"]
 
