@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from xrv_core.errors import ArgumentError, InputError
-from xrv_core.models.inputs import InputAdapter, as_batch, check_input, resize_input
+from xrv_core.models.base.inputs import InputAdapter, as_batch, check_input, resize_input
 
 WANTED = "A model takes float images [B, 1, H, W] with pixels in [-1024, 1024]"
 HOW = "xrv_core.datasets.load_image(PATH) reads a file the right way."

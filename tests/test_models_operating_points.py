@@ -15,7 +15,7 @@ from torch import nn
 import xrv_core as xrv
 from xrv_core.errors import ArgumentError, ImageError, InputError, LeakageError
 from xrv_core.models import BackboneClassifier, OperatingPoint, fit_operating_points
-from xrv_core.models.operating_points import youden
+from xrv_core.models.base.operating_points import youden
 
 NAN = math.nan
 CHANCE = "no threshold does better than chance (TPR - FPR is never above 0)"

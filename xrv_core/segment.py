@@ -137,7 +137,7 @@ class Job:
 
 
 def _chosen(structures: Sequence[str], spec: SegmenterSpec) -> list[str]:
-    from xrv_core.models.segmenter import choose_structures
+    from xrv_core.models.base import choose_structures
 
     named = [part.strip() for text in structures for part in text.split(",") if part.strip()]
     chosen = choose_structures(named or None, spec.structures, spec.name)

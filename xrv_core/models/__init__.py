@@ -6,25 +6,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xrv_core.models.autoencoder import ImageAutoencoder
-    from xrv_core.models.calibration import apply_operating_points
-    from xrv_core.models.classifier import BackboneClassifier
-    from xrv_core.models.inputs import InputAdapter, check_input, resize_input
-    from xrv_core.models.operating_points import OperatingPoint, fit_operating_points
+    from xrv_core.models.base import (
+        BackboneClassifier,
+        ImageAutoencoder,
+        InputAdapter,
+        NetworkSegmenter,
+        OperatingPoint,
+        apply_operating_points,
+        check_input,
+        fit_operating_points,
+        resize_input,
+        timm_feature_maps,
+        timm_heads,
+        timm_keys,
+    )
     from xrv_core.models.saving import save_classifier
-    from xrv_core.models.segmenter import NetworkSegmenter
-    from xrv_core.models.timm_networks import timm_heads, timm_keys
     from xrv_core.models.weights import load_checkpoint, load_into, load_state_dict, renamed_keys, wrapped_keys
 
 _HOME = {
-    "autoencoder": "ImageAutoencoder",
-    "calibration": "apply_operating_points",
-    "classifier": "BackboneClassifier",
-    "inputs": "InputAdapter check_input resize_input",
-    "operating_points": "OperatingPoint fit_operating_points",
+    "base": (
+        "BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint apply_operating_points "
+        "check_input fit_operating_points resize_input timm_feature_maps timm_heads timm_keys "
+    ),
     "saving": "save_classifier",
-    "segmenter": "NetworkSegmenter",
-    "timm_networks": "timm_heads timm_keys",
     "weights": "load_checkpoint load_into load_state_dict renamed_keys wrapped_keys",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -44,6 +48,7 @@ __all__ = [
     "renamed_keys",
     "resize_input",
     "save_classifier",
+    "timm_feature_maps",
     "timm_heads",
     "timm_keys",
     "wrapped_keys",

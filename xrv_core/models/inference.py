@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from xrv_core.errors import ArgumentError, InputError, XrvError
-from xrv_core.models.modes import evaluating
+from xrv_core.models.base import evaluating
 
 __all__ = ["Batch", "Loading", "check_device", "run_over"]
 

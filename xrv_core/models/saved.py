@@ -12,9 +12,7 @@ from torch import nn
 
 from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
 from xrv_core.factories import load_factory
-from xrv_core.models.classifier import BackboneClassifier
-from xrv_core.models.inputs import InputAdapter
-from xrv_core.models.timm_networks import timm_keys
+from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
 from xrv_core.models.weights import load_into, load_state_dict
 from xrv_core.saved import is_saved
 from xrv_core.specs import ClassifierSpec

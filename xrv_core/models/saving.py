@@ -15,10 +15,8 @@ from torch import nn
 
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
 from xrv_core.facts import UNSAID, checked
-from xrv_core.models.inputs import InputAdapter
-from xrv_core.models.modes import evaluating
+from xrv_core.models.base import InputAdapter, evaluating, timm_feature_maps
 from xrv_core.models.saved import fill, open_saved
-from xrv_core.models.timm_networks import timm_feature_maps
 from xrv_core.models.weights import write_safetensors
 from xrv_core.protocols import Classifier, missing_members
 from xrv_core.saved import SOURCES, SUFFIX, to_metadata

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from xrv_core.models.activations import activated
+from xrv_core.models.base import activated
 from xrv_core.testing.model_checks_gradients import training
 from xrv_core.testing.model_checks_inputs import ROUNDING
 from xrv_core.testing.predictions import left_by_predict, name_faults

@@ -12,8 +12,7 @@ from torch import nn
 from xrv_attributes.model import IMAGENET
 from xrv_core import ClassifierSpec
 from xrv_core.errors import CheckpointError
-from xrv_core.models import BackboneClassifier, InputAdapter, load_into, load_state_dict
-from xrv_core.models.timm_networks import timm_feature_maps
+from xrv_core.models import BackboneClassifier, InputAdapter, load_into, load_state_dict, timm_feature_maps
 from xrv_core.torchvision_guard import import_timm
 
 #: Length of the feature vector.

@@ -8,8 +8,14 @@ from pathlib import Path
 import torch
 
 from xrv_core import ClassifierSpec
-from xrv_core.models import BackboneClassifier, InputAdapter, load_into, load_state_dict, wrapped_keys
-from xrv_core.models.timm_networks import timm_feature_maps
+from xrv_core.models import (
+    BackboneClassifier,
+    InputAdapter,
+    load_into,
+    load_state_dict,
+    timm_feature_maps,
+    wrapped_keys,
+)
 from xrv_core.torchvision_guard import import_timm
 
 #: Mean and standard deviation of ImageNet's channels, on the 0..1 scale.

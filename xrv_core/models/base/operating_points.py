@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.leakage import check_training_data
 from xrv_core.errors import ArgumentError, InputError, XrvError
-from xrv_core.models.inputs import check_input, resize_input
-from xrv_core.models.modes import evaluating
+from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.inputs import check_input, resize_input
 
 __all__ = ["OperatingPoint", "fit_operating_points", "youden"]
 

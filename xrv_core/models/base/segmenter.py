@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from xrv_core.errors import ArgumentError, InputError
-from xrv_core.models.activations import activated
-from xrv_core.models.inputs import as_batch, check_input, resize_input
-from xrv_core.models.modes import evaluating
+from xrv_core.models.base.activations import activated
+from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.inputs import as_batch, check_input, resize_input
 from xrv_core.specs import SegmenterSpec
 from xrv_core.specs.models import ACTIVATIONS
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from xrv_core.errors import ArgumentError
-from xrv_core.models.inputs import InputAdapter
-from xrv_core.models.modes import evaluating
-from xrv_core.models.timm_networks import TimmNetwork, timm_feature_maps
+from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.inputs import InputAdapter
+from xrv_core.models.base.timm_networks import TimmNetwork, timm_feature_maps
 
 __all__ = ["Adapter", "Extractor", "Parts", "pooled"]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xrv_core.errors import ArgumentError
-from xrv_core.models.activations import activated
-from xrv_core.models.backbones import Adapter, Extractor, Parts, pooled
-from xrv_core.models.calibration import apply_operating_points
-from xrv_core.models.inputs import as_batch, check_input, resize_input
-from xrv_core.models.modes import evaluating
+from xrv_core.models.base.activations import activated
+from xrv_core.models.base.backbones import Adapter, Extractor, Parts, pooled
+from xrv_core.models.base.calibration import apply_operating_points
+from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.inputs import as_batch, check_input, resize_input
 from xrv_core.specs import ClassifierSpec
 from xrv_core.specs.models import ACTIVATIONS
 

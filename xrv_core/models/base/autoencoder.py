@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from xrv_core.errors import ArgumentError, InputError
-from xrv_core.models.inputs import check_input, resize_input
+from xrv_core.models.base.inputs import check_input, resize_input
 from xrv_core.specs import AutoencoderSpec
 
 __all__ = ["ImageAutoencoder"]
