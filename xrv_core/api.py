@@ -10,7 +10,7 @@ from xrv_core.catalogue import plugins, register, registered, reload_plugins, th
 from xrv_core.discovery import missing_owner
 from xrv_core.errors import ArgumentError, NotInstalled, PathMissing, UnknownName
 from xrv_core.factories import load_factory, remember
-from xrv_core.saved import file_weights, is_model_file, read_spec
+from xrv_core.models.saved import SavedClassifierSpec, file_weights, is_model_file, read_spec
 from xrv_core.specs import (
     KINDS,
     AutoencoderSpec,
@@ -21,7 +21,6 @@ from xrv_core.specs import (
     SegmenterSpec,
     Spec,
 )
-from xrv_core.specs.saved import SavedClassifierSpec
 from xrv_core.terms import tell_terms
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import click
 
 from xrv_core import api
 from xrv_core.errors import ArgumentError, PathMissing, XrvError
-from xrv_core.saved import is_model_file
+from xrv_core.models.saved import is_model_file
 from xrv_core.terminal import NOT_MEDICAL, print_table
 
 if TYPE_CHECKING:

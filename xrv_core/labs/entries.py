@@ -12,11 +12,18 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from xrv_core.assets.partfile import public
 from xrv_core.errors import SpecError
-from xrv_core.facts import FACTS, UNSAID, checked, plain
+from xrv_core.models.saved import (
+    FACTS,
+    SAVED_FACTORY,
+    UNSAID,
+    SavedClassifierSpec,
+    check_options,
+    checked,
+    is_model_file,
+    plain,
+)
 from xrv_core.registries import is_address, is_safe_address
-from xrv_core.saved import check_options, is_model_file
 from xrv_core.specs import Asset
-from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec
 
 __all__ = ["BUILD_KEYS", "Registry", "entry_spec", "parse"]
 

@@ -14,12 +14,10 @@ from typing import Any
 
 from xrv_core import api
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
-from xrv_core.facts import FACTS, UNSAID
 from xrv_core.labs import toml
 from xrv_core.labs.entries import BUILD_KEYS, NAME, TOP_KEYS, parse
+from xrv_core.models.saved import FACTS, UNSAID, SavedClassifierSpec, is_model_file, read_spec
 from xrv_core.registries import is_address
-from xrv_core.saved import is_model_file, read_spec
-from xrv_core.specs.saved import SavedClassifierSpec
 
 __all__ = ["publish"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         timm_heads,
         timm_keys,
     )
-    from xrv_core.models.saving import save_classifier
+    from xrv_core.models.saved import save_classifier
     from xrv_core.models.weights import load_checkpoint, load_into, load_state_dict, renamed_keys, wrapped_keys
 
 _HOME = {
@@ -28,7 +28,7 @@ _HOME = {
         "BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint apply_operating_points "
         "check_input fit_operating_points resize_input timm_feature_maps timm_heads timm_keys "
     ),
-    "saving": "save_classifier",
+    "saved": "save_classifier",
     "weights": "load_checkpoint load_into load_state_dict renamed_keys wrapped_keys",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -16,8 +16,8 @@ from typing import Any
 
 from xrv_core import __version__
 from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, SpecError
-from xrv_core.facts import FACTS, checked, plain
-from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec
+from xrv_core.models.saved.facts import FACTS, checked, plain
+from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 
 __all__ = [
     "FORMAT",

@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
-from xrv_core.facts import UNSAID, checked
 from xrv_core.models.base import InputAdapter, evaluating, timm_feature_maps
-from xrv_core.models.saved import fill, open_saved
+from xrv_core.models.saved.facts import UNSAID, checked
+from xrv_core.models.saved.header import SOURCES, SUFFIX, to_metadata
+from xrv_core.models.saved.opening import fill, open_saved
+from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 from xrv_core.models.weights import write_safetensors
 from xrv_core.protocols import Classifier, missing_members
-from xrv_core.saved import SOURCES, SUFFIX, to_metadata
 from xrv_core.specs import ClassifierSpec
-from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec
 
 __all__ = ["save_classifier"]
 

@@ -13,7 +13,7 @@ from xrv_core.specs.models import ClassifierSpec
 __all__ = ["BUILDS", "SAVED_FACTORY", "SavedClassifierSpec"]
 
 #: Opens every saved classifier.
-SAVED_FACTORY = "xrv_core.models.saved:open_saved"
+SAVED_FACTORY = "xrv_core.models.saved.opening:open_saved"
 
 #: Ways to build a network again: a network of timm, a registered classifier, a function of somebody's own.
 BUILDS = ("timm", "registered", "factory")

@@ -13,10 +13,10 @@ from torch import nn
 from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
 from xrv_core.factories import load_factory
 from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
+from xrv_core.models.saved.header import is_saved
+from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 from xrv_core.models.weights import load_into, load_state_dict
-from xrv_core.saved import is_saved
 from xrv_core.specs import ClassifierSpec
-from xrv_core.specs.saved import SAVED_FACTORY, SavedClassifierSpec
 
 __all__ = ["fill", "open_saved"]
 
