@@ -20,6 +20,16 @@ if TYPE_CHECKING:
         timm_heads,
         timm_keys,
     )
+    from xrv_core.models.running import (
+        Batch,
+        Loading,
+        about_dataset,
+        about_model,
+        as_json,
+        check_device,
+        run_over,
+        versions,
+    )
     from xrv_core.models.saved import save_classifier
     from xrv_core.models.weights import load_checkpoint, load_into, load_state_dict, renamed_keys, wrapped_keys
 
@@ -28,6 +38,7 @@ _HOME = {
         "BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint apply_operating_points "
         "check_input fit_operating_points resize_input timm_feature_maps timm_heads timm_keys "
     ),
+    "running": "Batch Loading about_dataset about_model as_json check_device run_over versions",
     "saved": "save_classifier",
     "weights": "load_checkpoint load_into load_state_dict renamed_keys wrapped_keys",
 }
@@ -35,11 +46,17 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names.spli
 
 __all__ = [
     "BackboneClassifier",
+    "Batch",
     "ImageAutoencoder",
     "InputAdapter",
+    "Loading",
     "NetworkSegmenter",
     "OperatingPoint",
+    "about_dataset",
+    "about_model",
     "apply_operating_points",
+    "as_json",
+    "check_device",
     "check_input",
     "fit_operating_points",
     "load_checkpoint",
@@ -47,10 +64,12 @@ __all__ = [
     "load_state_dict",
     "renamed_keys",
     "resize_input",
+    "run_over",
     "save_classifier",
     "timm_feature_maps",
     "timm_heads",
     "timm_keys",
+    "versions",
     "wrapped_keys",
 ]
 

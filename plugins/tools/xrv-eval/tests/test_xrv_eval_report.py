@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from xrv_core import Asset, ClassifierSpec, DatasetSpec
-from xrv_core.models.records import dataset_fingerprint, state_dict_sha256
+from xrv_core.models.running.provenance import dataset_fingerprint, state_dict_sha256
 from xrv_eval import evaluate
 from xrv_eval.output import FILES
 

@@ -98,7 +98,7 @@ def evaluate(
 
 
 def _evaluate(classifier: Any, dataset: Any, given: dict[str, Any]) -> Evaluation:
-    from xrv_core.models.inference import Loading, check_device
+    from xrv_core.models import Loading, check_device
     from xrv_eval.inference import infer
 
     started, clock = datetime.now(UTC), time.perf_counter()

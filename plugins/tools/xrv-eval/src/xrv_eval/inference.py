@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from xrv_core.errors import InputError
-from xrv_core.models.inference import Batch, Loading, run_over
+from xrv_core.models import Batch, Loading, run_over
 from xrv_eval.alignment import Alignment
 
 __all__ = ["Predicted", "infer"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xrv_core.models.records import about_dataset, about_model, as_json, versions
+from xrv_core.models import about_dataset, about_model, as_json, versions
 from xrv_eval import __version__
 from xrv_eval.alignment import Alignment
 from xrv_eval.metrics import BINS, SCORED, Scores
