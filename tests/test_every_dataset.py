@@ -9,8 +9,8 @@ from torch.utils.data import ConcatDataset, DataLoader
 
 import xrv_core
 from xrv_core.testing import DATASET_CHECKS, run_checks
-from xrv_core.testing.compare import sample_difference
-from xrv_core.testing.results import raise_failures
+from xrv_core.testing.common.compare import sample_difference
+from xrv_core.testing.common.results import raise_failures
 
 #: Checks that cannot hold for a dataset, with the reason.
 EXEMPT: dict[str, dict[str, str]] = {

@@ -11,7 +11,7 @@ import pytest
 from xrv_core.api import describe, names
 from xrv_core.specs import ModelSpec
 from xrv_core.testing import MODEL_CHECKS, MODEL_SPEC_CHECKS, run_model_checks
-from xrv_core.testing.results import raise_failures
+from xrv_core.testing.common.results import raise_failures
 
 _OVERFLOW = (
     "float16 ends at 65,504, and the mean square of what its first batch normalisation sees is above a million, since "

@@ -38,8 +38,8 @@ from xrv_core.testing import (
     check_segmenter,
     run_model_checks,
 )
+from xrv_core.testing.common.tensors import differences, xray_like
 from xrv_core.testing.settling import settle
-from xrv_core.testing.tensors import differences, xray_like
 
 FEW = ["names", "forward", "predict"]
 

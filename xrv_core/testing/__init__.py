@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xrv_core.testing.common.results import CheckResult
     from xrv_core.testing.dataset_checks import (
         DATASET_CHECKS,
         SPEC_CHECKS,
@@ -29,16 +30,15 @@ if TYPE_CHECKING:
         run_model_checks,
     )
     from xrv_core.testing.pytest_classes import AutoencoderTests, ClassifierTests, DatasetTests, SegmenterTests
-    from xrv_core.testing.results import CheckResult
 
 _HOME = {
+    "common.results": "CheckResult",
     "dataset_checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
     "model_checks": (
         "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS check_autoencoder "
         "check_classifier check_segmenter run_model_checks "
     ),
     "pytest_classes": "AutoencoderTests ClassifierTests DatasetTests SegmenterTests",
-    "results": "CheckResult",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 

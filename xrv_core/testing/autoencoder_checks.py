@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from xrv_core.testing.common.results import Check, NotApplicable
+from xrv_core.testing.common.tensors import differences
 from xrv_core.testing.model_checks_gradients import training
 from xrv_core.testing.model_checks_inputs import ROUNDING, refusal
-from xrv_core.testing.results import Check, NotApplicable
-from xrv_core.testing.tensors import differences
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

@@ -19,7 +19,7 @@ from xrv_core.testing import (
     dataset_checks_spec,
     dataset_checks_table,
 )
-from xrv_core.testing.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
+from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
 from xrv_core.testing.subject import Subject, Write
 
 __all__ = ["DATASET_CHECKS", "SPEC_CHECKS", "check_dataset", "check_dataset_spec", "run_checks"]

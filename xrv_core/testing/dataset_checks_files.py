@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xrv_core.errors import ImageError, ImageMissing, PathMissing, TableError, XrvError
-from xrv_core.testing.compare import array_difference, column, samples_differences, table_difference
+from xrv_core.testing.common.compare import array_difference, column, samples_differences, table_difference
+from xrv_core.testing.common.images import redrawn
+from xrv_core.testing.common.results import Check, NotApplicable, described
 from xrv_core.testing.dataset_checks_options import rewritten
-from xrv_core.testing.images import redrawn
-from xrv_core.testing.results import Check, NotApplicable, described
 
 if TYPE_CHECKING:
     from xrv_core.testing.subject import Subject

@@ -10,8 +10,8 @@ import torch
 
 from xrv_core.datasets.pixels import apply_transform
 from xrv_core.errors import XrvError
-from xrv_core.testing.compare import array_difference, sample_difference, samples_differences, table_difference
-from xrv_core.testing.results import Check, described
+from xrv_core.testing.common.compare import array_difference, sample_difference, samples_differences, table_difference
+from xrv_core.testing.common.results import Check, described
 from xrv_core.torchvision_guard import import_torchvision
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from xrv_core.testing.compare import array_difference
-from xrv_core.testing.results import Check, NotRun
+from xrv_core.testing.common.compare import array_difference
+from xrv_core.testing.common.results import Check, NotRun
 from xrv_core.testing.subject import MASKS
 from xrv_core.torchvision_guard import import_torchvision
 

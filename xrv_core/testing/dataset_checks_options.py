@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xrv_core.errors import ArgumentError, XrvError
-from xrv_core.testing.compare import array_difference, by_uid, column, sample_difference, table_difference
-from xrv_core.testing.results import Check, NotApplicable, described
+from xrv_core.testing.common.compare import array_difference, by_uid, column, sample_difference, table_difference
+from xrv_core.testing.common.results import Check, NotApplicable, described
 
 if TYPE_CHECKING:
     from xrv_core.protocols import Dataset

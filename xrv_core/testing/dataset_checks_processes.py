@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from xrv_core.testing.compare import samples_differences, table_difference
-from xrv_core.testing.results import Check, NotApplicable, NotRun, described
+from xrv_core.testing.common.compare import samples_differences, table_difference
+from xrv_core.testing.common.results import Check, NotApplicable, NotRun, described
 
 if TYPE_CHECKING:
     from xrv_core.protocols import Sample

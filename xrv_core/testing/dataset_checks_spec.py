@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from xrv_core.testing.results import Check
-from xrv_core.testing.spec_checks import (
+from xrv_core.testing.common.results import Check
+from xrv_core.testing.common.spec_checks import (
     code_is_found,
     import_touches_nothing,
     listing_is_light,

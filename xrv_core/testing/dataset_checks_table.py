@@ -12,8 +12,8 @@ import pandas as pd
 from xrv_core.datasets.tables import COMMON_COLUMNS
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, missing_members
-from xrv_core.testing.compare import column, table_difference
-from xrv_core.testing.results import Check, NotApplicable
+from xrv_core.testing.common.compare import column, table_difference
+from xrv_core.testing.common.results import Check, NotApplicable
 
 if TYPE_CHECKING:
     from xrv_core.testing.subject import Subject

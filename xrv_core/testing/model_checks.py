@@ -26,8 +26,8 @@ from xrv_core.testing import (
     model_checks_state,
     segmenter_checks,
 )
+from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
 from xrv_core.testing.model_subject import ModelSubject
-from xrv_core.testing.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
 
 __all__ = [
     "AUTOENCODER_CHECKS",

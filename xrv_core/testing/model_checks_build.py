@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from xrv_core.protocols import Autoencoder, Classifier, Segmenter, missing_members
-from xrv_core.testing.results import Check, NotApplicable
+from xrv_core.testing.common.results import Check, NotApplicable
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from xrv_core.testing.results import Check, NotApplicable, described
-from xrv_core.testing.tensors import differences
+from xrv_core.testing.common.results import Check, NotApplicable, described
+from xrv_core.testing.common.tensors import differences
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from xrv_core.testing.results import Check
+from xrv_core.testing.common.results import Check
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

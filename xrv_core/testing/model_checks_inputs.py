@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from xrv_core.errors import InputError
-from xrv_core.testing.results import Check, NotApplicable, described
-from xrv_core.testing.tensors import differences, one_image, xray_like
+from xrv_core.testing.common.results import Check, NotApplicable, described
+from xrv_core.testing.common.tensors import differences, one_image, xray_like
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from xrv_core.testing.results import Check
+from xrv_core.testing.common.results import Check
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

@@ -10,8 +10,8 @@ from xrv_core.api import list_datasets
 from xrv_core.assets import fetch
 from xrv_core.errors import AssetError
 from xrv_core.specs.known import KNOWN
-from xrv_core.testing.results import Check, NotApplicable
-from xrv_core.testing.spec_checks import (
+from xrv_core.testing.common.results import Check, NotApplicable
+from xrv_core.testing.common.spec_checks import (
     code_is_found,
     import_touches_nothing,
     listing_is_light,

@@ -12,8 +12,8 @@ import torch
 
 from xrv_core.errors import CheckpointError
 from xrv_core.models import load_into, load_state_dict
-from xrv_core.testing.results import Check, NotApplicable, NotRun, described
-from xrv_core.testing.tensors import differences
+from xrv_core.testing.common.results import Check, NotApplicable, NotRun, described
+from xrv_core.testing.common.tensors import differences
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

@@ -16,12 +16,12 @@ from torch import nn
 from xrv_core.api import load_factory
 from xrv_core.models import resize_input
 from xrv_core.specs import ModelSpec
-from xrv_core.testing.once import once
-from xrv_core.testing.outside import seen_from_outside
-from xrv_core.testing.results import NotApplicable, NotRun
-from xrv_core.testing.sandbox import global_state, sandbox
+from xrv_core.testing.common.once import once
+from xrv_core.testing.common.outside import seen_from_outside
+from xrv_core.testing.common.results import NotApplicable, NotRun
+from xrv_core.testing.common.sandbox import global_state, sandbox
+from xrv_core.testing.common.tensors import Tensors, xray_like
 from xrv_core.testing.settling import settle
-from xrv_core.testing.tensors import Tensors, xray_like
 
 __all__ = ["ModelSubject"]
 
@@ -104,7 +104,7 @@ class ModelSubject:
 
     @contextmanager
     def sandbox(self) -> Iterator[None]:
-        """See ``xrv_core.testing.sandbox``; what is printed is kept."""
+        """See ``xrv_core.testing.common.sandbox``; what is printed is kept."""
         with sandbox(self.folder / "cache", self.network), redirect_stdout(self.printed):
             yield
 

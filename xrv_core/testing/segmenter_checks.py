@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from xrv_core.models.base import activated
+from xrv_core.testing.common.results import Check, NotApplicable
+from xrv_core.testing.common.tensors import differences, xray_like
 from xrv_core.testing.model_checks_gradients import training
 from xrv_core.testing.model_checks_inputs import ROUNDING
 from xrv_core.testing.predictions import left_by_predict, name_faults
-from xrv_core.testing.results import Check, NotApplicable
-from xrv_core.testing.tensors import differences, xray_like
 
 if TYPE_CHECKING:
     from xrv_core.testing.model_subject import ModelSubject

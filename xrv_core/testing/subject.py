@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from xrv_core.api import load_factory
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, missing_members
-from xrv_core.testing.compare import array_difference, samples_differences
-from xrv_core.testing.images import Images, Victim
-from xrv_core.testing.once import once
-from xrv_core.testing.outside import seen_from_outside
-from xrv_core.testing.results import NotApplicable, NotRun
-from xrv_core.testing.sandbox import global_state, sandbox
+from xrv_core.testing.common.compare import array_difference, samples_differences
+from xrv_core.testing.common.images import Images, Victim
+from xrv_core.testing.common.once import once
+from xrv_core.testing.common.outside import seen_from_outside
+from xrv_core.testing.common.results import NotApplicable, NotRun
+from xrv_core.testing.common.sandbox import global_state, sandbox
 
 if TYPE_CHECKING:
     from xrv_core.protocols import Sample
@@ -49,7 +49,7 @@ class Subject:
         self._write = write
 
     def sandbox(self) -> AbstractContextManager[None]:
-        """See ``xrv_core.testing.sandbox``."""
+        """See ``xrv_core.testing.common.sandbox``."""
         return sandbox(self.folder / "cache", self.network)
 
     # -- opening

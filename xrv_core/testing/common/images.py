@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xrv_core.testing.results import NotApplicable
+from xrv_core.testing.common.results import NotApplicable
 
 __all__ = ["Images", "Victim", "redrawn"]
 

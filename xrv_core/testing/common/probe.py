@@ -20,7 +20,9 @@ __all__ = ["HEAVY", "observe"]
 HEAVY = ("torch", "torchvision", "timm", "pandas", "numpy", "PIL", "pooch", "scipy", "sklearn", "skimage", "matplotlib",
          "pydicom", "cv2", "requests")  # fmt: skip
 
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from xrv_core.testing.probe import main; main()"
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from xrv_core.testing.common.probe import main; main()"
+)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _SEEDED = 2**32  # torch starts with a seed of 64 bits, people seed it with small numbers
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from xrv_core.api import describe, load_factory, plugins
 from xrv_core.errors import UnknownName
 from xrv_core.specs import KINDS, Spec
-from xrv_core.testing.probe import observe
-from xrv_core.testing.results import NotApplicable, NotRun
+from xrv_core.testing.common.probe import observe
+from xrv_core.testing.common.results import NotApplicable, NotRun
 
 __all__ = ["seen_from_outside"]
 

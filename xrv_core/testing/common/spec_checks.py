@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from xrv_core.api import load_factory
-from xrv_core.testing.results import described
+from xrv_core.testing.common.results import described
 
 if TYPE_CHECKING:
     from xrv_core.specs import Asset, Spec
