@@ -80,7 +80,7 @@ def test_only_names_checks() -> None:
 
 def test_one_error_lists_every_check_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "xrv_core.testing.dataset_checks.DATASET_CHECKS", {n: DATASET_CHECKS[n] for n in ("opens", "labels", "totals")}
+        "xrv_core.testing.datasets.checks.DATASET_CHECKS", {n: DATASET_CHECKS[n] for n in ("opens", "labels", "totals")}
     )
     message = (
         "'toy' fails 1 of 3 checks:\n"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xrv_core.testing.common.results import CheckResult
-    from xrv_core.testing.dataset_checks import (
+    from xrv_core.testing.datasets.checks import (
         DATASET_CHECKS,
         SPEC_CHECKS,
         check_dataset,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "common.results": "CheckResult",
-    "dataset_checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
+    "datasets.checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
     "model_checks": (
         "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS check_autoencoder "
         "check_classifier check_segmenter run_model_checks "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xrv_core.testing.common.results import Check
 
 if TYPE_CHECKING:
-    from xrv_core.testing.subject import Subject
+    from xrv_core.testing.datasets.subject import Subject
 
 __all__ = ["CHECKS"]
 

@@ -15,7 +15,7 @@ from xrv_core.testing.common.results import Check, described
 from xrv_core.torchvision_guard import import_torchvision
 
 if TYPE_CHECKING:
-    from xrv_core.testing.subject import Subject
+    from xrv_core.testing.datasets.subject import Subject
 
 __all__ = ["CHECKS"]
 

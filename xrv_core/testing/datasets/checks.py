@@ -9,23 +9,14 @@ from types import MappingProxyType
 
 from xrv_core.api import describe_dataset
 from xrv_core.specs import DatasetSpec
-from xrv_core.testing import (
-    dataset_checks_files,
-    dataset_checks_items,
-    dataset_checks_manners,
-    dataset_checks_masks,
-    dataset_checks_options,
-    dataset_checks_processes,
-    dataset_checks_spec,
-    dataset_checks_table,
-)
 from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
-from xrv_core.testing.subject import Subject, Write
+from xrv_core.testing.datasets import spec
+from xrv_core.testing.datasets.subject import Subject, Write
 
 __all__ = ["DATASET_CHECKS", "SPEC_CHECKS", "check_dataset", "check_dataset_spec", "run_checks"]
 
 #: Checks that need no data, by name.
-SPEC_CHECKS: Mapping[str, Check] = MappingProxyType({check.__name__: check for check in dataset_checks_spec.CHECKS})
+SPEC_CHECKS: Mapping[str, Check] = MappingProxyType({check.__name__: check for check in spec.CHECKS})
 
 #: Every check of a dataset, by name, in the order in which they run.
 DATASET_CHECKS: Mapping[str, Check] = MappingProxyType(

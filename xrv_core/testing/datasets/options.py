@@ -16,7 +16,7 @@ from xrv_core.testing.common.results import Check, NotApplicable, described
 
 if TYPE_CHECKING:
     from xrv_core.protocols import Dataset
-    from xrv_core.testing.subject import Subject
+    from xrv_core.testing.datasets.subject import Subject
 
 __all__ = ["CHECKS", "rewritten"]
 

@@ -10,12 +10,12 @@ import torch
 
 from xrv_core.testing.common.compare import array_difference
 from xrv_core.testing.common.results import Check, NotRun
-from xrv_core.testing.subject import MASKS
+from xrv_core.testing.datasets.subject import MASKS
 from xrv_core.torchvision_guard import import_torchvision
 
 if TYPE_CHECKING:
     from xrv_core.protocols import Sample
-    from xrv_core.testing.subject import Subject
+    from xrv_core.testing.datasets.subject import Subject
 
 __all__ = ["CHECKS"]
 

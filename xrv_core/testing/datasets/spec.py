@@ -16,7 +16,7 @@ from xrv_core.testing.common.spec_checks import (
 )
 
 if TYPE_CHECKING:
-    from xrv_core.testing.subject import Subject
+    from xrv_core.testing.datasets.subject import Subject
 
 __all__ = ["CHECKS"]
 

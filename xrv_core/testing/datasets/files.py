@@ -14,10 +14,10 @@ from xrv_core.errors import ImageError, ImageMissing, PathMissing, TableError, X
 from xrv_core.testing.common.compare import array_difference, column, samples_differences, table_difference
 from xrv_core.testing.common.images import redrawn
 from xrv_core.testing.common.results import Check, NotApplicable, described
-from xrv_core.testing.dataset_checks_options import rewritten
+from xrv_core.testing.datasets.options import rewritten
 
 if TYPE_CHECKING:
-    from xrv_core.testing.subject import Subject
+    from xrv_core.testing.datasets.subject import Subject
 
 __all__ = ["CHECKS"]
 
