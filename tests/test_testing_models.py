@@ -39,7 +39,7 @@ from xrv_core.testing import (
     run_model_checks,
 )
 from xrv_core.testing.common.tensors import differences, xray_like
-from xrv_core.testing.settling import settle
+from xrv_core.testing.models.batch_statistics import settle
 
 FEW = ["names", "forward", "predict"]
 

@@ -178,7 +178,7 @@ def test_a_network_that_looks_at_values_cannot_be_exported() -> None:
 
 def test_a_model_that_gives_other_values_on_an_accelerator_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no accelerator is at hand, the CPU plays one."""
-    monkeypatch.setattr("xrv_core.testing.model_checks_devices._accelerator", lambda: "cpu")
+    monkeypatch.setattr("xrv_core.testing.models.devices._accelerator", lambda: "cpu")
     (right,) = run_model_checks("classifier", right_models.NET, only=["accelerator"])
     assert right.status == "passed"
     toy = wrong("classifier", wrong_models_places, "HalvesOnTheWay")

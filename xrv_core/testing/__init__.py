@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         check_dataset_spec,
         run_checks,
     )
-    from xrv_core.testing.model_checks import (
+    from xrv_core.testing.models.checks import (
         AUTOENCODER_CHECKS,
         CLASSIFIER_CHECKS,
         MODEL_CHECKS,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _HOME = {
     "common.results": "CheckResult",
     "datasets.checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
-    "model_checks": (
+    "models.checks": (
         "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS check_autoencoder "
         "check_classifier check_segmenter run_model_checks "
     ),

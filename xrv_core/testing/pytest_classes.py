@@ -14,8 +14,8 @@ from xrv_core.specs import DatasetSpec, ModelSpec
 from xrv_core.testing.common.results import Check, check_exemptions, run
 from xrv_core.testing.datasets.checks import DATASET_CHECKS
 from xrv_core.testing.datasets.subject import Subject
-from xrv_core.testing.model_checks import MODEL_CHECKS, model_subject
-from xrv_core.testing.model_subject import ModelSubject
+from xrv_core.testing.models.checks import MODEL_CHECKS, model_subject
+from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["AutoencoderTests", "ClassifierTests", "DatasetTests", "SegmenterTests"]
 

@@ -21,7 +21,7 @@ from xrv_core.testing.common.spec_checks import (
 )
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS", "labels_of", "spec_heads"]
 

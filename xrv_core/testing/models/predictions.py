@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from xrv_core.testing.model_checks_spec import labels_of
+from xrv_core.testing.models.spec import labels_of
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["left_by_predict", "name_faults"]
 

@@ -21,7 +21,7 @@ from xrv_core.testing.common.outside import seen_from_outside
 from xrv_core.testing.common.results import NotApplicable, NotRun
 from xrv_core.testing.common.sandbox import global_state, sandbox
 from xrv_core.testing.common.tensors import Tensors, xray_like
-from xrv_core.testing.settling import settle
+from xrv_core.testing.models.batch_statistics import settle
 
 __all__ = ["ModelSubject"]
 

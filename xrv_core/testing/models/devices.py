@@ -11,7 +11,7 @@ from xrv_core.testing.common.results import Check, NotApplicable, described
 from xrv_core.testing.common.tensors import differences
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

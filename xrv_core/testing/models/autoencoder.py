@@ -9,11 +9,11 @@ import torch
 
 from xrv_core.testing.common.results import Check, NotApplicable
 from xrv_core.testing.common.tensors import differences
-from xrv_core.testing.model_checks_gradients import training
-from xrv_core.testing.model_checks_inputs import ROUNDING, refusal
+from xrv_core.testing.models.gradients import training
+from xrv_core.testing.models.inputs import ROUNDING, refusal
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

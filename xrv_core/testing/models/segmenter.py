@@ -10,12 +10,12 @@ import torch
 from xrv_core.models.base import activated
 from xrv_core.testing.common.results import Check, NotApplicable
 from xrv_core.testing.common.tensors import differences, xray_like
-from xrv_core.testing.model_checks_gradients import training
-from xrv_core.testing.model_checks_inputs import ROUNDING
-from xrv_core.testing.predictions import left_by_predict, name_faults
+from xrv_core.testing.models.gradients import training
+from xrv_core.testing.models.inputs import ROUNDING
+from xrv_core.testing.models.predictions import left_by_predict, name_faults
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

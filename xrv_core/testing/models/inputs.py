@@ -12,7 +12,7 @@ from xrv_core.testing.common.results import Check, NotApplicable, described
 from xrv_core.testing.common.tensors import differences, one_image, xray_like
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS", "refusal"]
 

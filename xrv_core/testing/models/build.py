@@ -11,7 +11,7 @@ from xrv_core.protocols import Autoencoder, Classifier, Segmenter, missing_membe
 from xrv_core.testing.common.results import Check, NotApplicable
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

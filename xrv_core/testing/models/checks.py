@@ -14,20 +14,20 @@ from xrv_core.api import describe
 from xrv_core.assets import fetch
 from xrv_core.errors import ArgumentError
 from xrv_core.specs import KINDS, ModelSpec
-from xrv_core.testing import (
-    autoencoder_checks,
-    classifier_checks,
-    model_checks_build,
-    model_checks_devices,
-    model_checks_gradients,
-    model_checks_inputs,
-    model_checks_manners,
-    model_checks_spec,
-    model_checks_state,
-    segmenter_checks,
-)
 from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
-from xrv_core.testing.model_subject import ModelSubject
+from xrv_core.testing.models import (
+    autoencoder,
+    build,
+    classifier,
+    devices,
+    gradients,
+    inputs,
+    segmenter,
+    side_effects,
+    spec,
+    state,
+)
+from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = [
     "AUTOENCODER_CHECKS",
@@ -50,24 +50,24 @@ def _by_name(*checks: Iterable[Check]) -> Mapping[str, Check]:
 def _of_kind(own: Iterable[Check], spec_checks: Iterable[Check]) -> Mapping[str, Check]:
     return _by_name(
         spec_checks,
-        model_checks_build.CHECKS,
+        build.CHECKS,
         own,
-        model_checks_inputs.CHECKS,
-        model_checks_gradients.CHECKS,
-        model_checks_state.CHECKS,
-        model_checks_devices.CHECKS,
-        model_checks_manners.CHECKS,
+        inputs.CHECKS,
+        gradients.CHECKS,
+        state.CHECKS,
+        devices.CHECKS,
+        side_effects.CHECKS,
     )
 
 
-_HEADS = (*model_checks_spec.CHECKS, model_checks_spec.spec_heads)
+_HEADS = (*spec.CHECKS, spec.spec_heads)
 
 #: Every check of a classifier, by name, in the order in which they run.
-CLASSIFIER_CHECKS = _of_kind(classifier_checks.CHECKS, _HEADS)
+CLASSIFIER_CHECKS = _of_kind(classifier.CHECKS, _HEADS)
 #: Every check of an autoencoder.
-AUTOENCODER_CHECKS = _of_kind(autoencoder_checks.CHECKS, model_checks_spec.CHECKS)
+AUTOENCODER_CHECKS = _of_kind(autoencoder.CHECKS, spec.CHECKS)
 #: Every check of a segmenter.
-SEGMENTER_CHECKS = _of_kind(segmenter_checks.CHECKS, model_checks_spec.CHECKS)
+SEGMENTER_CHECKS = _of_kind(segmenter.CHECKS, spec.CHECKS)
 
 #: The checks of each kind of model.
 MODEL_CHECKS: Mapping[str, Mapping[str, Check]] = MappingProxyType(
@@ -75,7 +75,7 @@ MODEL_CHECKS: Mapping[str, Mapping[str, Check]] = MappingProxyType(
 )
 #: Those that need no model, by kind.
 MODEL_SPEC_CHECKS: Mapping[str, Mapping[str, Check]] = MappingProxyType(
-    {kind: _by_name(_HEADS if kind == "classifier" else model_checks_spec.CHECKS) for kind in MODEL_CHECKS}
+    {kind: _by_name(_HEADS if kind == "classifier" else spec.CHECKS) for kind in MODEL_CHECKS}
 )
 
 

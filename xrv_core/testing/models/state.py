@@ -16,7 +16,7 @@ from xrv_core.testing.common.results import Check, NotApplicable, NotRun, descri
 from xrv_core.testing.common.tensors import differences
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

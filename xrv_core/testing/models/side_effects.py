@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xrv_core.testing.common.results import Check
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

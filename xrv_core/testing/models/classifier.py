@@ -13,11 +13,11 @@ from xrv_core.models import apply_operating_points
 from xrv_core.models.base import activated
 from xrv_core.testing.common.results import Check, NotApplicable, NotRun
 from xrv_core.testing.common.tensors import differences
-from xrv_core.testing.model_checks_gradients import input_gradient_faults, trained_faults
-from xrv_core.testing.predictions import left_by_predict, name_faults
+from xrv_core.testing.models.gradients import input_gradient_faults, trained_faults
+from xrv_core.testing.models.predictions import left_by_predict, name_faults
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 

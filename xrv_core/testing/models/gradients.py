@@ -10,7 +10,7 @@ import torch
 from xrv_core.testing.common.results import Check
 
 if TYPE_CHECKING:
-    from xrv_core.testing.model_subject import ModelSubject
+    from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS", "input_gradient_faults", "trained_faults", "training"]
 
