@@ -10,7 +10,7 @@ from types import MappingProxyType
 from xrv_core.api import describe_dataset
 from xrv_core.specs import DatasetSpec
 from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
-from xrv_core.testing.datasets import spec
+from xrv_core.testing.datasets import files, items, masks, options, processes, side_effects, spec, table
 from xrv_core.testing.datasets.subject import Subject, Write
 
 __all__ = ["DATASET_CHECKS", "SPEC_CHECKS", "check_dataset", "check_dataset_spec", "run_checks"]
@@ -23,14 +23,14 @@ DATASET_CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         check.__name__: check
         for module in (
-            dataset_checks_spec,
-            dataset_checks_table,
-            dataset_checks_items,
-            dataset_checks_options,
-            dataset_checks_masks,
-            dataset_checks_files,
-            dataset_checks_processes,
-            dataset_checks_manners,
+            spec,
+            table,
+            items,
+            options,
+            masks,
+            files,
+            processes,
+            side_effects,
         )
         for check in module.CHECKS
     }
