@@ -12,7 +12,7 @@ from view_toys import toy
 
 import xrv_core
 from xrv_core import DatasetSpec
-from xrv_core.dataset_options import dataset_options, open_dataset, parse_options
+from xrv_core.cli.options import dataset_options, open_dataset, parse_options
 
 WORDS = dict.fromkeys(("title", "licence", "citation", "homepage", "obtain"), "-")
 

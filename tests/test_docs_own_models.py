@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xrv_core.labs.entries import parse
+from xrv_labs.entries import parse
 
 PAGE = Path(__file__).parent.parent / "docs/own-models.md"
 BLOCK = re.compile(r"```(python|sh|toml)\n(.*?)```", re.DOTALL)

@@ -22,7 +22,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import xrv_core as xrv
-from xrv_core import saved
 from xrv_core.cli import main
 from xrv_core.errors import (
     ArgumentError,
@@ -33,7 +32,7 @@ from xrv_core.errors import (
     UnsafeCheckpoint,
     XrvError,
 )
-from xrv_core.models import BackboneClassifier, save_classifier
+from xrv_core.models import BackboneClassifier, is_model_file, save_classifier
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +267,8 @@ def test_arguments_beside_a_file(good):
     with pytest.raises(ArgumentError) as error:
         xrv.get_classifier(good, weights="other.pt")
     assert str(error.value) == f"{str(good)!r} brings its own weights: leave weights='other.pt' out."
-    assert saved.is_model_file("A.SAFETENSORS")
-    assert not saved.is_model_file("densenet121-res224-all")
+    assert is_model_file("A.SAFETENSORS")
+    assert not is_model_file("densenet121-res224-all")
 
 
 def test_the_command_line_takes_a_file(tmp_path):

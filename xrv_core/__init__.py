@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         describe_classifier,
         describe_dataset,
         describe_segmenter,
+        fetch,
         get_autoencoder,
         get_classifier,
         get_dataset,
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
         registered,
         reload_plugins,
     )
-    from xrv_core.assets import fetch
-    from xrv_core.card import model_card
+    from xrv_core.cli import model_card
     from xrv_core.hooks import hookimpl
     from xrv_core.protocols import Autoencoder, Classifier, Dataset, Sample, Segmenter
     from xrv_core.specs import (
@@ -46,12 +46,11 @@ if TYPE_CHECKING:
 
 _HOME = {
     "api": (
-        "describe_autoencoder describe_classifier describe_dataset describe_segmenter get_autoencoder get_classifier "
-        "get_dataset get_segmenter list_autoencoders list_classifiers list_datasets list_segmenters miniature plugins "
-        "register registered reload_plugins"
+        "describe_autoencoder describe_classifier describe_dataset describe_segmenter fetch get_autoencoder "
+        "get_classifier get_dataset get_segmenter list_autoencoders list_classifiers list_datasets list_segmenters "
+        "miniature plugins register registered reload_plugins"
     ),
-    "assets": "fetch",
-    "card": "model_card",
+    "cli": "model_card",
     "hooks": "hookimpl",
     "protocols": "Autoencoder Classifier Dataset Sample Segmenter",
     "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec ReferenceOutput SegmenterSpec",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,9 +11,9 @@ from xrv_core.catalogue import plugins, register, registered, reload_plugins, th
 from xrv_core.discovery import missing_owner
 from xrv_core.errors import ArgumentError, NotInstalled, PathMissing, UnknownName
 from xrv_core.factories import load_factory, remember
-from xrv_core.models.saved import SavedClassifierSpec, file_weights, is_model_file, read_spec
 from xrv_core.specs import (
     KINDS,
+    Asset,
     AutoencoderSpec,
     ClassifierSpec,
     CommandSpec,
@@ -32,6 +33,7 @@ __all__ = [
     "describe_classifier",
     "describe_dataset",
     "describe_segmenter",
+    "fetch",
     "find",
     "get_autoencoder",
     "get_classifier",
@@ -72,8 +74,6 @@ def describe(kind: str, name: str) -> Spec | CommandSpec:
         UnknownName: Nobody offers it; the message suggests the nearest names.
         NotInstalled: A plugin of ours offers it, and is not installed or does not work.
     """
-    if kind == "classifier" and is_model_file(name):
-        return read_spec(name)
     catalogue = the_catalogue()
     registry = catalogue.registries[kind]
     if name in registry:
@@ -137,7 +137,9 @@ def describe_dataset(name: str) -> DatasetSpec:
 
 def describe_classifier(name: str | Path) -> ClassifierSpec:
     """All that is known about a classifier, or tells the file of a saved one, without importing its code."""
-    return cast("ClassifierSpec", describe("classifier", cast("str", name)))
+    if isinstance(name, os.PathLike):
+        name = Path(name).expanduser().absolute().as_uri()
+    return cast("ClassifierSpec", describe("classifier", name))
 
 
 def describe_autoencoder(name: str) -> AutoencoderSpec:
@@ -193,10 +195,6 @@ def get_classifier(name: str | Path, weights: str | Path | None = "default", **o
         CheckpointError: The weights file cannot be read safely or does not fit.
     """
     spec = describe_classifier(name)
-    if is_model_file(name):
-        weights = file_weights(name, weights)
-    if isinstance(spec, SavedClassifierSpec):
-        options = {"base": describe_classifier, **options}
     return cast("Classifier", remember(_get_model(spec, weights, options), spec, options))
 
 
@@ -211,25 +209,41 @@ def get_segmenter(name: str, weights: str | Path | None = "default", **options: 
 
 
 def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, Any]) -> Any:
-    path: Path | None = None
-    if weights == "default":
-        if spec.weights_given:
-            raise ArgumentError(
-                f"The weights of {spec.name!r} cannot be fetched: pass weights=PATH. How to obtain them: {spec.obtain} "
-                "(weights=None gives the network with random weights.)"
-            )
-        if spec.weights is not None:
-            from xrv_core.assets import fetch
-
-            path = fetch(spec.weights)
-    elif weights is not None:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise PathMissing(
-                f"weights={str(weights)!r}: no such file. Give the path of a weights file, "
-                '"default" for the published weights, or None for random initialisation.'
-            )
+    path = None if weights is None else _default_weights(spec) if weights == "default" else _own_weights(spec, weights)
     return load_factory(spec)(spec, weights=path, **options)
+
+
+def _default_weights(spec: ModelSpec) -> Path | None:
+    if spec.weights_given:
+        raise ArgumentError(
+            f"The weights of {spec.name!r} cannot be fetched: pass weights=PATH. How to obtain them: {spec.obtain} "
+            "(weights=None gives the network with random weights.)"
+        )
+    if spec.weights_file:
+        return Path(spec.weights_file)
+    return None if spec.weights is None else fetch(spec.weights)
+
+
+def _own_weights(spec: ModelSpec, weights: str | Path) -> Path:
+    if spec.weights_file:
+        raise ArgumentError(f"{spec.weights_file!r} brings its own weights: leave weights={str(weights)!r} out.")
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise PathMissing(
+            f"weights={str(weights)!r}: no such file. Give the path of a weights file, "
+            '"default" for the published weights, or None for random initialisation.'
+        )
+    return path
+
+
+def fetch(asset: Asset, *, progress: bool | None = None) -> Path:
+    """The path of an asset's file, downloaded if need be, and checked; see ``xrv_core.assets.fetch``.
+
+    Authentication that a plugin has for an address, such as the token of a lab's registry, is sent along.
+    """
+    from xrv_core import assets
+
+    return assets.fetch(asset, progress=progress, auth=the_catalogue().auth)
 
 
 def miniature(name: str, folder: str | Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import TypeVar, cast
 
 from xrv_core.discovery import SESSION, Catalogue, Plugin, discover
 from xrv_core.errors import ArgumentError
-from xrv_core.registries import registry_places
 from xrv_core.specs import KINDS, Factory, Spec
 
 __all__ = ["Registration", "plugins", "register", "registered", "reload_plugins", "the_catalogue"]
@@ -28,21 +27,16 @@ def the_catalogue() -> Catalogue:
     with _lock:
         if _catalogue is None:
             _catalogue = discover(_session)
-            places = registry_places()
-            if places:  # after the plugins, whose open-ended names are asked whether a prefix is theirs
-                from xrv_core.labs.listing import add_registries
-
-                add_registries(_catalogue, places)
         return _catalogue
 
 
 def plugins() -> list[Plugin]:
-    """Every installed plugin and every registry of the lab, with what it offers and what is wrong with it."""
+    """Every installed plugin and every list that one reads, with what it offers and what is wrong with it."""
     return list(the_catalogue().plugins)
 
 
 def reload_plugins() -> list[Plugin]:
-    """Look for plugins again, after one was installed or ``XRV_PLUGINS`` was changed; ask registries again.
+    """Look for plugins again, after one was installed or ``XRV_PLUGINS`` was changed; read lists again.
 
     Session registrations stay.
     """

@@ -8,6 +8,7 @@ reported, and hides nobody else.
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.metadata
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -18,26 +19,29 @@ from typing import Any, cast
 import pluggy
 
 from xrv_core import hooks
-from xrv_core.errors import DuplicateName
+from xrv_core.errors import DuplicateName, XrvError
 from xrv_core.registry import Registry
-from xrv_core.specs import KINDS, CommandSpec, Spec
-from xrv_core.specs.known import owner_of
+from xrv_core.specs import FAMILIES, KINDS, KNOWN, CommandSpec, Listing, Spec, owner_of
 
 __all__ = ["Catalogue", "Plugin", "discover"]
 
 SESSION = "this session"
 
 _HOOKS = {f"xrv_{kind}s": kind for kind in KINDS}
+_OTHER_HOOKS = ("xrv_auth", "xrv_listings", "xrv_resolve")
+
+#: Modules of the core itself that resolve names; they are there whatever ``XRV_PLUGINS`` says.
+_BUILT_IN = ("xrv_core.models.saved.plugin",)
 
 
 @dataclass
 class Plugin:
-    """What became of one installed plugin, or of one registry of a lab.
+    """An installed plugin, or a list that one reads, and what came of loading it.
 
     Attributes:
-        name: Name of its entry point; of a registry, its prefix.
-        distribution: The package that brings it, with version: ``"xrv-nih 0.1.0"``; of a registry, its place.
-        module: What was imported; of a registry, what was read.
+        name: Name of its entry point; of a list, what its names begin with.
+        distribution: The package that brings it, with version: ``"xrv-nih 0.1.0"``; of a list, where it is from.
+        module: The module that was imported; of a list, its path or address.
         offers: Names by kind.
         problems: What is wrong with it, each a sentence; empty for a sound plugin.
         enabled: False where ``XRV_PLUGINS`` switched it off.
@@ -69,6 +73,8 @@ class Catalogue:
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.plugins: list[Plugin] = []
         self.resolvers: list[tuple[Plugin, Callable[..., Spec | None]]] = []
+        self.listings: list[tuple[Plugin, Callable[[], Iterable[Listing]]]] = []
+        self.auths: list[tuple[Plugin, Callable[..., Any]]] = []
 
     def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
         """Register everything that ``module`` offers; what is wrong goes to ``plugin.problems``."""
@@ -83,7 +89,7 @@ class Catalogue:
         plugin.problems += [_misspelt(c.name) for c in callers if not c.has_spec()]
         plugin.problems += [
             f"{name} is not marked with @xrv_core.hookimpl"
-            for name in (*_HOOKS, "xrv_resolve")
+            for name in (*_HOOKS, *_OTHER_HOOKS)
             if hasattr(module, name) and name not in {c.name for c in callers}
         ]
         for caller in callers:
@@ -92,34 +98,86 @@ class Catalogue:
                 if caller.name == "xrv_resolve":
                     self.resolvers.append((plugin, function))
                     plugin.open_ended = True
+                elif caller.name == "xrv_listings":
+                    self.listings.append((plugin, function))
+                elif caller.name == "xrv_auth":
+                    self.auths.append((plugin, function))
                 elif caller.has_spec():
                     self._add_offer(plugin, caller.name, function)
         if not callers and not plugin.problems:
             plugin.problems.append(f"{plugin.module} implements no hook: see xrv_core.hooks for what there is")
 
     def _add_offer(self, plugin: Plugin, hook: str, function: Callable[[], Iterable[Any]]) -> None:
-        kind = _HOOKS[hook]
+        for spec in self._called(plugin, hook, function):
+            self._add(plugin, _HOOKS[hook], spec, f"{hook}() returned")
+
+    def _called(self, plugin: Plugin, hook: str, function: Callable[[], Iterable[Any]]) -> list[Any]:
         try:
-            specs = list(function())
+            return list(function())
         except Exception as error:  # whatever a plugin does wrong, it must not stop the others
             plugin.problems.append(f"{hook}() raised {_one_line(error)}")
+            return []
+
+    def _add(self, plugin: Plugin, kind: str, spec: Any, source: str) -> None:
+        if not isinstance(spec, KINDS[kind]):
+            plugin.problems.append(f"{source} {_short(spec)}, which is no {KINDS[kind].__name__}")
             return
-        for spec in specs:
-            if not isinstance(spec, KINDS[kind]):
-                plugin.problems.append(f"{hook}() returned {_short(spec)}, which is no {KINDS[kind].__name__}")
-                continue
+        try:
+            self.registries[kind].add(spec, plugin.distribution)
+        except DuplicateName as error:
+            plugin.problems.append(str(error))
+        else:
+            plugin.offers.setdefault(kind, []).append(spec.name)
+
+    def add_listings(self) -> None:
+        """Add what plugins read from elsewhere; each list gets a row of its own in ``plugins``."""
+        for plugin, function in self.listings:
+            for listing in self._called(plugin, "xrv_listings", function):
+                if isinstance(listing, Listing):
+                    self._add_listing(listing)
+                else:
+                    plugin.problems.append(f"xrv_listings() returned {_short(listing)}, which is no Listing")
+
+    def _add_listing(self, listing: Listing) -> None:
+        row = Plugin(listing.name, listing.origin, listing.place, problems=list(listing.problems))
+        self.plugins.append(row)
+        owner = FAMILIES["classifier"].get(f"{listing.name}/")
+        if owner is None and any(self.resolve("classifier", spec.name) is not None for spec in listing.classifiers):
+            owner = "an installed plugin"
+        if owner is not None:
+            row.problems.append(
+                f"its prefix {row.name!r} is taken: {owner} answers to all names that begin with "
+                f"'{row.name}/'. Choose another prefix"
+            )
+            return
+        for spec in listing.classifiers:
+            self._add(row, "classifier", spec, "it lists")
+
+    def auth(self, url: str) -> Any:
+        """Authentication that a plugin has for the address of a file, else None."""
+        for plugin, function in self.auths:
             try:
-                self.registries[kind].add(spec, plugin.distribution)
-            except DuplicateName as error:
-                plugin.problems.append(str(error))
-            else:
-                plugin.offers.setdefault(kind, []).append(spec.name)
+                found = function(url=url)
+            except Exception as error:
+                plugin.problems.append(f"xrv_auth() raised {_one_line(error)}")
+                continue
+            if found is not None:
+                return found
+        return None
 
     def resolve(self, kind: str, name: str) -> Spec | CommandSpec | None:
-        """Ask the plugins with open-ended names; None where no plugin knows ``name``."""
+        """Ask the plugins with open-ended names; None where no plugin knows ``name``.
+
+        Raises:
+            XrvError: A plugin says that the name is its own and cannot be used, and no other plugin knows it.
+        """
+        refusal: XrvError | None = None
         for plugin, function in self.resolvers:
             try:
                 spec = function(kind=kind, name=name)
+            except XrvError as error:
+                refusal = refusal or error
+                continue
             except Exception as error:
                 problem = f"xrv_resolve({kind!r}, {name!r}) raised {_one_line(error)}"
                 if problem not in plugin.problems:
@@ -127,6 +185,8 @@ class Catalogue:
                 continue
             if isinstance(spec, KINDS[kind]):
                 return spec
+        if refusal is not None:
+            raise refusal
         return None
 
 
@@ -140,6 +200,9 @@ def discover(session: Mapping[tuple[str, str], Spec] | None = None) -> Catalogue
     catalogue = Catalogue()
     for (kind, _), spec in (session or {}).items():
         catalogue.registries[kind].add(spec, SESSION)
+    core = Plugin("core", "xrv-core", "xrv_core")
+    for name in _BUILT_IN:
+        catalogue.add_plugin(core, importlib.import_module(name))
     allowed = _allowed()
     entries = [(_distribution(e), e) for e in importlib.metadata.entry_points(group=hooks.PROJECT)]
     # Our own plugins first, then by name: who keeps a name that two claim does not depend on the disk.
@@ -156,7 +219,18 @@ def discover(session: Mapping[tuple[str, str], Spec] | None = None) -> Catalogue
             plugin.problems.append(f"import of {entry.value} raised {_one_line(error)}")
             continue
         catalogue.add_plugin(plugin, module)
+    catalogue.add_listings()
+    _report_unread_registries(catalogue)
     return catalogue
+
+
+def _report_unread_registries(catalogue: Catalogue) -> None:
+    """Say so where registries are asked for and the plugin that reads them is not at work."""
+    places = os.environ.get("XRV_REGISTRIES", "").strip()
+    if places and not catalogue.listings:
+        row = Plugin("registries", "XRV_REGISTRIES", places)
+        row.problems.append(f"it is read by the plugin {_absence(owner_of('command', 'publish') or '', catalogue)}")
+        catalogue.plugins.append(row)
 
 
 def _allowed() -> set[str] | None:
@@ -171,14 +245,12 @@ def _distribution(entry: importlib.metadata.EntryPoint) -> str:
 
 
 def _is_ours(distribution: str) -> bool:
-    from xrv_core.specs.known import FAMILIES, KNOWN
-
     owners = {owner for table in (*KNOWN.values(), *FAMILIES.values()) for owner in table.values()}
     return distribution.split(maxsplit=1)[0] in owners
 
 
 def _misspelt(name: str) -> str:
-    near = difflib.get_close_matches(name, [*_HOOKS, "xrv_resolve"], n=1)
+    near = difflib.get_close_matches(name, [*_HOOKS, *_OTHER_HOOKS], n=1)
     hint = f", did you mean {near[0]!r}?" if near else ""
     return f"{name!r} is not a hook of xrv_core{hint}"
 
@@ -196,11 +268,14 @@ def _one_line(error: BaseException) -> str:
 def missing_owner(kind: str, name: str, catalogue: Catalogue) -> str | None:
     """What to say where a plugin of ours offers ``name`` but is not installed, switched off or broken."""
     owner = owner_of(kind, name)
-    if owner is None:
-        return None
+    return None if owner is None else f"{name!r} comes with the plugin {_absence(owner, catalogue)}"
+
+
+def _absence(owner: str, catalogue: Catalogue) -> str:
+    """A plugin of ours, and why it does not work here."""
     plugin = next((p for p in catalogue.plugins if p.distribution.split()[0] == owner), None)
     if plugin is None:
-        return f"{name!r} comes with the plugin {owner}, which is not installed: pip install {owner}"
+        return f"{owner}, which is not installed: pip install {owner}"
     if not plugin.enabled:
-        return f"{name!r} comes with the plugin {owner}, which XRV_PLUGINS switches off: add {plugin.name!r} to it."
-    return f"{name!r} comes with the plugin {owner}, which does not work here: {'; '.join(plugin.problems)}"
+        return f"{owner}, which XRV_PLUGINS switches off: add {plugin.name!r} to it."
+    return f"{owner}, which does not work here: {'; '.join(plugin.problems)}"

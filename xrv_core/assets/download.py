@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.request import url2pathname
 
 from xrv_core.assets.partfile import Failure, PartFile, public
 from xrv_core.errors import AssetError
-from xrv_core.registries import bearer
 
 __all__ = ["NoSource", "download", "words"]
 
 CHUNK = 1 << 18  # bytes; with pooch's own 1024 the copying, not the network, sets the speed
 TIMEOUT = (10.0, 60.0)  # seconds to connect, seconds without a byte
 DELAYS = (0.5, 1.0, 2.0)  # seconds to wait before each further try at one address
+
+
+#: Authentication of ``requests`` for an address, or None.
+Auth = Callable[[str], Any]
 
 
 class NoSource(Exception):
@@ -32,7 +36,7 @@ class NoSource(Exception):
         self.failures = failures
 
 
-def download(part: PartFile, addresses: Sequence[str]) -> str:
+def download(part: PartFile, addresses: Sequence[str], auth: Auth | None = None) -> str:
     """Fill ``part`` from the first address that serves the right bytes.
 
     Only one process or thread at a time may fill one part: the caller holds its lock.
@@ -47,20 +51,20 @@ def download(part: PartFile, addresses: Sequence[str]) -> str:
     failures = []
     for url in addresses:
         try:
-            return _bring(part, url)
+            return _bring(part, url, auth)
         except Failure as failure:
             failures.append((public(url), failure))
     raise NoSource(failures)
 
 
-def _bring(part: PartFile, url: str) -> str:
+def _bring(part: PartFile, url: str, auth: Auth | None) -> str:
     """Ask one address until the file is complete, or until it is clear that asking is useless."""
     furthest, tries, fruitless = part.size, 0, 0
     while True:
         try:
             if not part.complete:
                 tries += 1
-                _ask(part, url)
+                _ask(part, url, auth)
             return part.check()
         except Failure as failure:
             fruitless = 0 if part.size >= furthest + CHUNK else fruitless + 1
@@ -74,10 +78,10 @@ def _bring(part: PartFile, url: str) -> str:
             part.close()
 
 
-def _ask(part: PartFile, url: str) -> None:
+def _ask(part: PartFile, url: str, auth: Auth | None) -> None:
     scheme = url.partition("://")[0].lower()
     if scheme in ("http", "https"):
-        _ask_server(part, url)
+        _ask_server(part, url, auth)
     elif scheme == "file":
         _copy(part, url)
     else:
@@ -85,7 +89,7 @@ def _ask(part: PartFile, url: str) -> None:
     part.finish()
 
 
-def _ask_server(part: PartFile, url: str) -> None:
+def _ask_server(part: PartFile, url: str, auth: Auth | None) -> None:
     import pooch
     import requests
 
@@ -94,7 +98,7 @@ def _ask_server(part: PartFile, url: str) -> None:
         timeout=TIMEOUT,
         headers=part.headers(url),
         hooks={"response": part.begin},
-        auth=bearer(url),  # None: .netrc, as always
+        auth=auth(url) if auth else None,  # None: .netrc, as always
     )
     try:
         fetch(url, part, None)

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from xrv_core.assets import partfile, shipped
-from xrv_core.assets.download import NoSource, download
+from xrv_core.assets.download import Auth, NoSource, download
 from xrv_core.assets.partfile import Failure, PartFile, public, writing
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
@@ -91,7 +91,7 @@ def content_sha256(path: Path) -> str:
     return known_sha256(path) or partfile.sha256_of(path)
 
 
-def fetch(asset: Asset, *, progress: bool | None = None) -> Path:
+def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = None) -> Path:
     """The path of an asset's file, downloaded if need be, and checked.
 
     The mirrors of ``XRV_MIRRORS`` are asked first (they are set where the published address is slow or
@@ -105,6 +105,7 @@ def fetch(asset: Asset, *, progress: bool | None = None) -> Path:
     Args:
         asset: What to fetch.
         progress: Whether to draw a progress bar on stderr; None: only where stderr is a terminal.
+        auth: Gives authentication of ``requests`` for an address, or None for ``.netrc``.
 
     Raises:
         OfflineError: It is not there, and ``XRV_OFFLINE`` is set.
@@ -120,7 +121,7 @@ def fetch(asset: Asset, *, progress: bool | None = None) -> Path:
         )
     path = asset_path(asset)
     if not _there(path):
-        _obtain(asset, path, progress)
+        _obtain(asset, path, progress, auth)
     _verify(asset, path)
     return path
 
@@ -206,7 +207,7 @@ def _verify(asset: Asset, path: Path) -> None:
         # A shared, read-only cache: everything is checked, it is only hashed again next time.
 
 
-def _obtain(asset: Asset, path: Path, progress: bool | None) -> None:
+def _obtain(asset: Asset, path: Path, progress: bool | None, auth: Auth | None) -> None:
     addresses = _addresses(asset)
     if not addresses:
         raise shipped.missing(asset)
@@ -222,7 +223,7 @@ def _obtain(asset: Asset, path: Path, progress: bool | None) -> None:
         expected = _expected(asset)
         part = PartFile(path, sha256=expected, size=asset.size, progress=show)
         try:
-            sha256 = download(part, allowed)
+            sha256 = download(part, allowed, auth)
         except NoSource as error:
             raise _not_obtained(asset, path, expected, error.failures) from error.failures[-1][1]
         with writing(path.parent):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         training_overlaps,
     )
     from xrv_core.datasets.masks import (
+        Overlay,
         boxes_mask,
         check_shape,
         coco_rle,
@@ -92,7 +93,7 @@ _HOME = {
     "description": "Description describe",
     "harmonization": "Harmonized Vocabulary harmonize",
     "leakage": "LeakageReport check_leakage check_training_data read_id_map training_overlaps",
-    "masks": "boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask",
+    "masks": ("Overlay boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask "),
     "pixels": (
         "PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
         "decode_image dicom_headers drawn_chest load_image luminance png_uri "
@@ -164,6 +165,7 @@ __all__ = [
     "LeakageReport",
     "ListedTerms",
     "MergeDataset",
+    "Overlay",
     "PatientSampler",
     "PixelRecipe",
     "RelabelledDataset",

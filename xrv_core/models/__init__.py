@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         OperatingPoint,
         apply_operating_points,
         check_input,
+        choose_structures,
         fit_operating_points,
         resize_input,
         timm_feature_maps,
@@ -30,38 +31,77 @@ if TYPE_CHECKING:
         run_over,
         versions,
     )
-    from xrv_core.models.saved import save_classifier
-    from xrv_core.models.weights import load_checkpoint, load_into, load_state_dict, renamed_keys, wrapped_keys
+    from xrv_core.models.saved import (
+        FACTS,
+        SAVED_FACTORY,
+        UNSAID,
+        SavedClassifierSpec,
+        check_options,
+        checked,
+        is_model_file,
+        plain,
+        read_spec,
+        save_classifier,
+    )
+    from xrv_core.models.weights import (
+        is_safetensors,
+        load_checkpoint,
+        load_into,
+        load_state_dict,
+        open_source,
+        renamed_keys,
+        wrapped_keys,
+        write_safetensors,
+    )
 
 _HOME = {
     "base": (
         "BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint apply_operating_points "
-        "check_input fit_operating_points resize_input timm_feature_maps timm_heads timm_keys "
+        "check_input choose_structures fit_operating_points resize_input timm_feature_maps timm_heads "
+        "timm_keys "
     ),
     "running": "Batch Loading about_dataset about_model as_json check_device run_over versions",
-    "saved": "save_classifier",
-    "weights": "load_checkpoint load_into load_state_dict renamed_keys wrapped_keys",
+    "saved": (
+        "FACTS SAVED_FACTORY SavedClassifierSpec UNSAID check_options checked "
+        "is_model_file plain read_spec save_classifier "
+    ),
+    "weights": (
+        "is_safetensors load_checkpoint load_into load_state_dict open_source renamed_keys "
+        "wrapped_keys write_safetensors "
+    ),
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "BackboneClassifier",
     "Batch",
+    "FACTS",
     "ImageAutoencoder",
     "InputAdapter",
     "Loading",
     "NetworkSegmenter",
     "OperatingPoint",
+    "SAVED_FACTORY",
+    "SavedClassifierSpec",
+    "UNSAID",
     "about_dataset",
     "about_model",
     "apply_operating_points",
     "as_json",
     "check_device",
     "check_input",
+    "check_options",
+    "checked",
+    "choose_structures",
     "fit_operating_points",
+    "is_model_file",
+    "is_safetensors",
     "load_checkpoint",
     "load_into",
     "load_state_dict",
+    "open_source",
+    "plain",
+    "read_spec",
     "renamed_keys",
     "resize_input",
     "run_over",
@@ -71,6 +111,7 @@ __all__ = [
     "timm_keys",
     "versions",
     "wrapped_keys",
+    "write_safetensors",
 ]
 
 

@@ -12,20 +12,26 @@ from collections.abc import Mapping
 from xrv_core.specs.assets import Asset
 from xrv_core.specs.base import CommandSpec, Factory, Spec
 from xrv_core.specs.datasets import DatasetSpec
+from xrv_core.specs.known import FAMILIES, KNOWN, owner_of
+from xrv_core.specs.listings import Listing
 from xrv_core.specs.models import AutoencoderSpec, ClassifierSpec, ModelSpec, ReferenceOutput, SegmenterSpec
 
 __all__ = [
+    "FAMILIES",
     "KINDS",
+    "KNOWN",
     "Asset",
     "AutoencoderSpec",
     "ClassifierSpec",
     "CommandSpec",
     "DatasetSpec",
     "Factory",
+    "Listing",
     "ModelSpec",
     "ReferenceOutput",
     "SegmenterSpec",
     "Spec",
+    "owner_of",
 ]
 
 #: Every kind of thing a plugin can offer. The hook that returns a kind's specs is ``xrv_<kind>s``.

@@ -5,7 +5,7 @@ A test keeps this table equal to what the plugin folders offer.
 
 from __future__ import annotations
 
-__all__ = ["KNOWN", "owner_of"]
+__all__ = ["FAMILIES", "KNOWN", "owner_of"]
 
 _DENSENET = ["all", "nih", "pc", "chex", "rsna", "mimic_nb", "mimic_ch"]
 
@@ -51,9 +51,14 @@ KNOWN: dict[str, dict[str, str]] = {
     "command": {
         "check": "xrv-check",
         "compat": "xrv-compat",
+        "convert": "xrv-run",
         "evaluate": "xrv-eval",
         "features": "xrv-features",
         "plot": "xrv-plot",
+        "predict": "xrv-run",
+        "publish": "xrv-labs",
+        "segment": "xrv-run",
+        "verify": "xrv-run",
     },
 }
 

@@ -55,6 +55,7 @@ class ModelSpec(Spec):
         training_data: Registry names of the datasets it was trained on; ``name:split`` where it was one split only.
         weights: The weights file, None where there is none to fetch.
         weights_given: True where there are weights but only the user can get them: the path must be given.
+        weights_file: Path of a file on this machine that holds the weights, of a saved model.
         reference_outputs: Published outputs for published images.
         reported: Results that were published, by where and on what, then by label:
             ``{"AUROC on CheXpert valid, README of X": {"Edema": 0.94}}``.
@@ -66,6 +67,7 @@ class ModelSpec(Spec):
     training_data: tuple[str, ...] = ()
     weights: Asset | None = None
     weights_given: bool = False
+    weights_file: str = ""
     reference_outputs: tuple[ReferenceOutput, ...] = ()
     reported: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
 

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 
 from PIL import Image
+from xrv_core.verify import output_numbers
 
 import xrv_core as xrv
-from xrv_core.verify import output_numbers
 
 WEIGHTS = Path(__file__).parent / "src" / "xrv_phantom_net" / "weights"
 

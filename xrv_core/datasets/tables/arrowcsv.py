@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.assets.store import content_sha256
+from xrv_core.assets import content_sha256
 from xrv_core.datasets.tables.gunzip import open_gzip
 from xrv_core.datasets.tables.texts import Later, LateTexts, Where, in_arrow, text_dtype
 from xrv_core.errors import TableError

@@ -209,7 +209,7 @@ def _told(value: Any) -> Any:
 
 
 def _hash_of_file(path: Path) -> str:
-    from xrv_core.assets.store import content_sha256
+    from xrv_core.assets import content_sha256
 
     try:
         return content_sha256(path)

@@ -76,7 +76,7 @@ class Later:
         return self._columns[name]
 
     def _read(self) -> dict[str, Any]:
-        from xrv_core.assets.store import content_sha256
+        from xrv_core.assets import content_sha256
         from xrv_core.datasets.tables.arrowcsv import read_texts
         from xrv_core.datasets.tables.cache import index_file
         from xrv_core.datasets.tables.indexes import Index

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import __version__
-from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, SpecError
+from xrv_core.errors import CheckpointError, PathMissing, SpecError
 from xrv_core.models.saved.facts import FACTS, checked, plain
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 
@@ -23,8 +23,6 @@ __all__ = [
     "FORMAT",
     "SOURCES",
     "check_options",
-    "file_weights",
-    "is_model_file",
     "is_saved",
     "read_spec",
     "to_metadata",
@@ -32,7 +30,6 @@ __all__ = [
 
 FORMAT = 1
 KEY = "xrv_core"
-SUFFIX = ".safetensors"
 
 #: Bytes of header; a network of 100,000 tensors needs 15 million.
 MAX_HEADER = 25_000_000
@@ -42,24 +39,6 @@ SOURCES = frozenset(
     ["cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "sha256", "weights",
      "weights_url"]
 )  # fmt: skip
-
-
-def is_model_file(name: object) -> bool:
-    """Whether ``name`` is a file and not a registered name: a ``Path``, or a text ending in .safetensors."""
-    return isinstance(name, os.PathLike) or (isinstance(name, str) and name.lower().endswith(SUFFIX))
-
-
-def file_weights(name: str | os.PathLike[str], weights: Any) -> Path | None:
-    """The weights of a model file: its own, or None where random ones are wanted.
-
-    Raises:
-        ArgumentError: Other weights are asked for.
-    """
-    if weights is None:
-        return None
-    if weights != "default":
-        raise ArgumentError(f"{os.fspath(name)!r} brings its own weights: leave weights={str(weights)!r} out.")
-    return Path(name).expanduser()
 
 
 def is_saved(path: Path) -> bool:
@@ -86,7 +65,9 @@ def read_spec(name: str | os.PathLike[str]) -> SavedClassifierSpec:
         lacking = sorted({"name", "title", "licence", "citation", "homepage", "obtain", "pathologies"} - set(found))
         if lacking:
             raise SpecError(f"{lacking[0]!r} is missing.")
-        spec = SavedClassifierSpec(**found, build=build, factory=SAVED_FACTORY, origin=f"the file {path}")
+        spec = SavedClassifierSpec(
+            **found, build=build, factory=SAVED_FACTORY, weights_file=str(path), origin=f"the file {path}"
+        )
         check_options(spec.build)
     except SpecError as error:
         raise CheckpointError(f"Model file {path} is damaged: {error}") from error

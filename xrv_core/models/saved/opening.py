@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from xrv_core.api import describe_classifier
 from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
 from xrv_core.factories import load_factory
 from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
@@ -20,15 +21,12 @@ from xrv_core.specs import ClassifierSpec
 
 __all__ = ["fill", "open_saved"]
 
-#: The spec of a registered classifier by name.
-Describe = Callable[[str], ClassifierSpec]
-
 
 def open_saved(
     spec: SavedClassifierSpec,
     weights: Path | None = None,
     *,
-    base: Describe | None = None,
+    base: Callable[[str], ClassifierSpec] = describe_classifier,
     trust_factory: bool = False,
 ) -> Any:
     """The classifier of a file or of a registry.
@@ -40,7 +38,7 @@ def open_saved(
     Args:
         spec: What the file or the registry tells.
         weights: The tensors; None: random initialisation, all outputs trained, no operating points.
-        base: Finds the spec of a registered classifier.
+        base: Gives the spec of a registered classifier.
         trust_factory: Consent to run the function that the file names.
 
     Raises:
@@ -76,7 +74,7 @@ def fill(model: Any, spec: SavedClassifierSpec, state: Mapping[str, torch.Tensor
     return model.eval()
 
 
-def _built(spec: SavedClassifierSpec, base: Describe | None, trust: bool) -> Any:
+def _built(spec: SavedClassifierSpec, base: Callable[[str], ClassifierSpec], trust: bool) -> Any:
     """The network with random numbers, its outputs named."""
     build, options = spec.build, dict(spec.build.get("options", {}))
     model: Any
@@ -101,9 +99,7 @@ def _built(spec: SavedClassifierSpec, base: Describe | None, trust: bool) -> Any
     return model
 
 
-def _known(spec: SavedClassifierSpec, name: str, base: Describe | None) -> ClassifierSpec:
-    if base is None:
-        raise UnknownName(f"{spec.name!r} is built like the registered {name!r}: open it with get_classifier.")
+def _known(spec: SavedClassifierSpec, name: str, base: Callable[[str], ClassifierSpec]) -> ClassifierSpec:
     try:
         known = base(name)
     except UnknownName as error:

@@ -16,8 +16,9 @@ from torch import nn
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
 from xrv_core.models.base import InputAdapter, evaluating, timm_feature_maps
 from xrv_core.models.saved.facts import UNSAID, checked
-from xrv_core.models.saved.header import SOURCES, SUFFIX, to_metadata
+from xrv_core.models.saved.header import SOURCES, to_metadata
 from xrv_core.models.saved.opening import fill, open_saved
+from xrv_core.models.saved.plugin import SUFFIX
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 from xrv_core.models.weights import write_safetensors
 from xrv_core.protocols import Classifier, missing_members
@@ -141,6 +142,7 @@ def _facts(model: Any, path: Path, build: dict[str, Any], given: Mapping[str, An
         "mean": tuple(adapt.mean.flatten().tolist()) if adapt else (),
         "std": tuple(adapt.std.flatten().tolist()) if adapt else (),
         "origin": f"the file {path}",
+        "weights_file": str(path),
     }
 
 

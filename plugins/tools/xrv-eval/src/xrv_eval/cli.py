@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xrv_core.dataset_options import dataset_options, open_dataset
+from xrv_core.cli import dataset_options, open_dataset
 
 if TYPE_CHECKING:
     from xrv_core import CommandSpec

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.result_folder import ResultFolder
+from xrv_core.cli import ResultFolder
 
 __all__ = ["FILES", "Results", "result_folder", "write_results"]
 

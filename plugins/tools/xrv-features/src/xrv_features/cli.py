@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import xrv_core
-from xrv_core.dataset_options import dataset_options, open_dataset, parse_options
+from xrv_core.cli import dataset_options, open_dataset, parse_options
 from xrv_core.errors import ArgumentError, UnknownName
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from xrv_core import Autoencoder, Classifier, Dataset
+from xrv_core.cli import ResultFolder
 from xrv_core.datasets import check_dataset, whole_number
 from xrv_core.errors import ArgumentError, InputError
 from xrv_core.models import Batch, Loading, about_dataset, about_model, as_json, check_device, run_over, versions
-from xrv_core.result_folder import ResultFolder
 from xrv_features import __version__
 from xrv_features.items import dataset_name, items_table
 from xrv_features.table import FEATURES, RECORD, Features, MemoryRows, ParquetRows

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from xrv_core.cli import ResultFolder
 from xrv_core.models import Loading, check_device, versions
-from xrv_core.result_folder import ResultFolder
 from xrv_features.colours import colour_column, default_colour
 from xrv_features.extraction import FILES, NOUN, Extraction, write_record
 from xrv_features.items import items_table

@@ -15,7 +15,7 @@ from xrv_core.assets import asset_state
 from xrv_core.cli import main
 from xrv_core.errors import ArgumentError, HashMismatch, PathMissing
 from xrv_core.specs import ClassifierSpec, ModelSpec
-from xrv_core.verify import verify_model
+from xrv_run.verify import verify_model
 
 HOME_CACHE = os.environ.get("XRV_CACHE_DIR")  # before a test gets a cache of its own
 MODELS = [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from xrv_core.assets import cache_dir, offline
 from xrv_core.errors import XrvError
-from xrv_core.registries import TOKEN, bearer, is_address, is_safe_address, servers
+from xrv_labs.places import TOKEN, bearer, is_address, is_safe_address, servers
 
 if TYPE_CHECKING:
     import requests
@@ -137,7 +137,7 @@ def _ask(url: str) -> str:
     except requests.Timeout as error:
         raise _Refused(f"gave no answer within {sum(TIMEOUT):g} s") from error
     except requests.RequestException as error:
-        from xrv_core.assets.download import words
+        from xrv_core.assets import words
 
         raise _Refused(f"could not be reached: {words(error)}") from error
     try:

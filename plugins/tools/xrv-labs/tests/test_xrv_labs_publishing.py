@@ -17,10 +17,10 @@ from lab_registry import HEAD, entry, lab, saved  # noqa: F401 -- a fixture
 import xrv_core as xrv
 from xrv_core.cli import main
 from xrv_core.errors import ArgumentError, CheckpointError, DuplicateName, PathMissing, UnknownName, XrvError
-from xrv_core.labs import toml
-from xrv_core.labs.entries import parse
-from xrv_core.labs.publishing import publish
 from xrv_core.models import BackboneClassifier, save_classifier
+from xrv_labs import toml
+from xrv_labs.entries import parse
+from xrv_labs.publishing import publish
 
 
 def said(kind: type[XrvError], *arguments: object, **options: object) -> str:
@@ -42,7 +42,7 @@ def test_published_listed_and_used_by_a_colleague(tmp_path, lab):  # noqa: F811
     place.parent.mkdir()
     options = ["--prefix", "lab", "--title", "Our lab", "--contact", "lab@example.org", "--licence", "CC0-1.0"]
     done = CliRunner().invoke(main, ["publish", str(tmp_path / "mine.safetensors"), str(place), *options])
-    assert done.output == f"lab/mine is in {place}. Who lists that in XRV_REGISTRIES, has it.\n"
+    assert done.output == f"lab/mine is in {place}. Whoever lists that file in XRV_REGISTRIES has it.\n"
     (weights,) = (place.parent / "weights").iterdir()
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     assert weights.name == f"mine-{sha256[:8]}.safetensors"
@@ -145,7 +145,7 @@ def test_many_publish_at_once_and_readers_see_whole_files(tmp_path):
     place, file = tmp_path / "registry.toml", saved(tmp_path)
     publish(str(file), place, prefix="lab", licence="CC0-1.0", name="first")
     code = (
-        "import sys; from xrv_core.labs.publishing import publish\n"
+        "import sys; from xrv_labs.publishing import publish\n"
         "for i in range(4): publish(sys.argv[1], sys.argv[2], name=f'{sys.argv[3]}{i}')"
     )
     command = [sys.executable, "-c", code, str(file), str(place)]
@@ -247,7 +247,7 @@ def test_somebody_holds_the_lock(tmp_path, monkeypatch):
 
     place, file = tmp_path / "registry.toml", str(saved(tmp_path))
     place.write_text(HEAD)
-    monkeypatch.setattr("xrv_core.labs.publishing.PATIENCE", 0.1)
+    monkeypatch.setattr("xrv_labs.publishing.PATIENCE", 0.1)
     with FileLock(tmp_path / ".registry.toml.lock"):
         assert (
             said(ArgumentError, file, place) == f"{place} is locked by somebody who publishes since 0.1 s. Try again."

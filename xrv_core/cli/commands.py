@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from xrv_core import __version__, api
-from xrv_core.card import assets_of, model_card, print_card
+from xrv_core.cli.cards import assets_of, model_card, print_card
+from xrv_core.cli.terminal import print_table, weights_state
 from xrv_core.discovery import Plugin
 from xrv_core.errors import UnknownName, XrvError
 from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
-from xrv_core.terminal import print_table, weights_state
 
 __all__ = ["main"]
 
@@ -134,78 +134,6 @@ def fetch(name: str, kind: str | None) -> None:
         raise click.ClickException(f"{name!r} has nothing to fetch. How to obtain it: {specs[0][1].obtain}")
     for asset in assets:
         click.echo(fetch_asset(asset))
-
-
-@main.command()
-@click.argument("name")
-@click.argument("files", nargs=-1, required=True, type=click.Path())
-@click.option("--weights", default="default", help="A weights file instead of the published one.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
-def predict(name: str, files: tuple[str, ...], weights: str, form: str, batch_size: int) -> None:
-    """Predict the findings of image FILES (or folders of them) with the classifier NAME."""
-    from xrv_core.predict import predict_command
-
-    sys.exit(predict_command(name, files, weights=weights, form=form, batch_size=batch_size))
-
-
-@main.command()
-@click.argument("name")
-@click.argument("files", nargs=-1, required=True, type=click.Path())
-@click.option("--out", required=True, type=click.Path(), help="Folder to write to, as OUT/NAME/IMAGE/STRUCTURE.png.")
-@click.option("--structures", multiple=True, help="Wanted structures, with commas between; default: all.")
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of the probability.")
-@click.option("--masks", type=click.Choice(["png", "npz"]), default="png", show_default=True)
-@click.option("--overlay", is_flag=True, help="Draw the outlines on the image, too: OUT/NAME/IMAGE/overlay.png.")
-@click.option("--weights", default="default", help="A weights file instead of the published one.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def segment(name: str, files: tuple[str, ...], **options: Any) -> None:
-    """Write the masks of image FILES (or folders of them), at their own size, with the segmenter NAME."""
-    from xrv_core.segment import segment_command
-
-    sys.exit(segment_command(name, files, **options))
-
-
-@main.command()
-@click.argument("name")
-@_KIND_OPTION
-@click.option("--images", type=click.Path(), help="Folder with copies of the reference images; default: fetch them.")
-@click.option("--weights", default="default", help="A weights file instead of the published one.")
-def verify(name: str, kind: str | None, images: str | None, weights: str) -> None:
-    """Compare the model NAME with its published outputs; exit code 1 if it differs."""
-    from xrv_core.verify import verify_command
-
-    sys.exit(verify_command(name, kind=kind, images=images, weights=weights))
-
-
-@main.command()
-@click.argument("name")
-@click.option("--to", type=click.Choice(["safetensors"]), required=True, expose_value=False, help="The format.")
-@click.option("--out", type=click.Path(), help="The file to write; default: NAME.safetensors.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-@click.option("--member", help="The weights file inside NAME, a zip archive of several.")
-@_KIND_OPTION
-def convert(name: str, out: str | None, overwrite: bool, member: str | None, kind: str | None) -> None:
-    """Write the weights of NAME, a model or a weights file, as safetensors. Runs no code of the file."""
-    from xrv_core.convert import convert_command
-
-    convert_command(name, out, kind=kind, member=member, overwrite=overwrite)
-
-
-@main.command()
-@click.argument("model")
-@click.argument("registry")
-@click.option("--name", help="Name of the entry; default: the model's own.")
-@click.option("--replace", is_flag=True, help="Replace an entry of that name.")
-@click.option("--prefix", help="What names of a new registry begin with, such as lab.")
-@click.option("--title", help="Of a new registry.")
-@click.option("--contact", help="Of a new registry.")
-@click.option("--licence", help="Of a new registry: of entries that state none.")
-def publish(model: str, registry: str, **options: Any) -> None:
-    """Put MODEL (a file of save_classifier, or a name) into the lab's REGISTRY, a .toml file; its weights go beside."""
-    from xrv_core.labs.publishing import publish as put
-
-    click.echo(f"{put(model, registry, **options)} is in {registry}. Who lists that in XRV_REGISTRIES, has it.")
 
 
 @main.command()

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xrv_core import api
-from xrv_core.card import MODELS
+from xrv_core.cli import MODELS, print_table
 from xrv_core.errors import ArgumentError, PathMissing
 from xrv_core.specs import ModelSpec, ReferenceOutput
-from xrv_core.terminal import print_table
 
 if TYPE_CHECKING:
     import torch

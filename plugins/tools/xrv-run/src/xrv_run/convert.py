@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from xrv_core import __version__, api
-from xrv_core.card import MODELS
+from xrv_core.cli import MODELS, print_table
 from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, UnknownName
 from xrv_core.specs import ModelSpec
-from xrv_core.terminal import print_table
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +79,7 @@ def convert(
     path = default if out is None else Path(out).expanduser()
     _check_target(path, source, overwrite)
     digest, state = _read(source, member)
-    from xrv_core.models.weights import write_safetensors
+    from xrv_core.models import write_safetensors
 
     inside = f"!{member}" if member else ""
     told = {"source": f"{source.name}{inside}", "source_sha256": digest, "xrv_core_version": __version__}
@@ -141,7 +140,7 @@ def _check_target(path: Path, source: Path, overwrite: bool) -> None:
 
 def _read(source: Path, member: str | None) -> tuple[str, dict[str, torch.Tensor]]:
     """The hash of a weights file, and its tensors."""
-    from xrv_core.models.weights import is_safetensors, load_state_dict, open_source
+    from xrv_core.models import is_safetensors, load_state_dict, open_source
 
     with open_source(source, member) as opened:
         if is_safetensors(opened):

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from xrv_core import api
+from xrv_core.cli.terminal import NOT_MEDICAL, print_table, weights_state
 from xrv_core.specs import Asset, ClassifierSpec, DatasetSpec, ModelSpec, ReferenceOutput, Spec
-from xrv_core.terminal import NOT_MEDICAL, print_table, weights_state
 
 __all__ = ["assets_of", "model_card", "print_card"]
 

@@ -17,7 +17,7 @@ import xrv_core as xrv
 from xrv_core.cli import main
 from xrv_core.errors import CheckpointError, HashMismatch
 from xrv_core.models import save_classifier
-from xrv_core.registries import registry_places, user_registry
+from xrv_labs.places import registry_places, user_registry
 
 
 def written(path: Path, text: str) -> Path:
@@ -144,7 +144,8 @@ def test_the_users_own_registry_needs_no_setting(tmp_path, lab):  # noqa: F811
 def test_without_registries_nothing_is_loaded(tmp_path):
     code = (
         "import xrv_core as x, sys; x.list_classifiers(); x.list_datasets(); "
-        "print([m for m in sys.modules if m.startswith('xrv_core.labs') or m in ('tomllib', 'requests', 'filelock')])"
+        "heavy = ('xrv_labs.listing', 'xrv_labs.reading', 'tomllib', 'requests', 'filelock'); "
+        "print([m for m in sys.modules if m in heavy])"
     )
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path)}
     environment.pop("XRV_REGISTRIES", None)

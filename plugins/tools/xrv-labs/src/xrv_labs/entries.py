@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from xrv_core.assets.partfile import public
+from xrv_core.assets import public
 from xrv_core.errors import SpecError
-from xrv_core.models.saved import (
+from xrv_core.models import (
     FACTS,
     SAVED_FACTORY,
     UNSAID,
@@ -22,8 +22,8 @@ from xrv_core.models.saved import (
     is_model_file,
     plain,
 )
-from xrv_core.registries import is_address, is_safe_address
 from xrv_core.specs import Asset
+from xrv_labs.places import is_address, is_safe_address
 
 __all__ = ["BUILD_KEYS", "Registry", "entry_spec", "parse"]
 

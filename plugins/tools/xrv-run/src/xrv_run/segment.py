@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xrv_core import __version__, api
+from xrv_core.cli import print_table
 from xrv_core.errors import ArgumentError, XrvError
-from xrv_core.predict import SUFFIXES, named_images, open_model, print_values, progress, report_failures, short_path
 from xrv_core.specs import SegmenterSpec
-from xrv_core.terminal import print_table
+from xrv_run.predict import SUFFIXES, named_images, open_model, print_values, progress, report_failures, short_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,8 +96,7 @@ class Job:
 
     def run(self, file: Path, folder: Path, failures: list[XrvError]) -> None:
         """Segment one file; one structure is in memory at a time, unless an npz is written."""
-        from xrv_core.datasets import load_image
-        from xrv_core.datasets.masks import Overlay
+        from xrv_core.datasets import Overlay, load_image
 
         try:
             image = load_image(file)
@@ -137,7 +136,7 @@ class Job:
 
 
 def _chosen(structures: Sequence[str], spec: SegmenterSpec) -> list[str]:
-    from xrv_core.models.base import choose_structures
+    from xrv_core.models import choose_structures
 
     named = [part.strip() for text in structures for part in text.split(",") if part.strip()]
     chosen = choose_structures(named or None, spec.structures, spec.name)

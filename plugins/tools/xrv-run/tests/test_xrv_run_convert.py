@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 from torch import nn
 
 import xrv_core
-from xrv_core import convert as room
 from xrv_core.cli import main
 from xrv_core.models import load_state_dict
 from xrv_core.specs import Asset
+from xrv_run import convert as room
 
 
 def run(*arguments: object) -> Result:

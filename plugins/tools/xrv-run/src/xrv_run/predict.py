@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xrv_core import api
+from xrv_core.cli import NOT_MEDICAL, print_table
 from xrv_core.errors import ArgumentError, PathMissing, XrvError
-from xrv_core.models.saved import is_model_file
-from xrv_core.terminal import NOT_MEDICAL, print_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +89,7 @@ def open_model(kind: str, name: str, weights: str) -> tuple[Any, str]:
         ArgumentError: There are no weights.
     """
     spec: Any = api.describe(kind, name)
-    if spec.weights is None and weights == "default" and not is_model_file(name):
+    if spec.weights is None and weights == "default" and not spec.weights_file:
         raise ArgumentError(f"{name!r} has no published weights, so it cannot predict: give a file with --weights.")
     model: Any = getattr(api, f"get_{kind}")(name, weights=weights)
     note = f"{NOT_MEDICAL} {spec.warning}".strip()

@@ -14,10 +14,10 @@ from typing import Any
 
 from xrv_core import api
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
-from xrv_core.labs import toml
-from xrv_core.labs.entries import BUILD_KEYS, NAME, TOP_KEYS, parse
-from xrv_core.models.saved import FACTS, UNSAID, SavedClassifierSpec, is_model_file, read_spec
-from xrv_core.registries import is_address
+from xrv_core.models import FACTS, UNSAID, SavedClassifierSpec
+from xrv_labs import toml
+from xrv_labs.entries import BUILD_KEYS, NAME, TOP_KEYS, parse
+from xrv_labs.places import is_address
 
 __all__ = ["publish"]
 
@@ -136,9 +136,9 @@ def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> st
 
 def _model(model: str, folder: Path) -> tuple[Path, SavedClassifierSpec]:
     """A file of ``save_classifier``, written now where the model is a registered one."""
-    if is_model_file(model):
-        return Path(model).expanduser(), read_spec(model)
     spec = api.describe_classifier(model)
+    if isinstance(spec, SavedClassifierSpec) and spec.weights_file:
+        return Path(spec.weights_file), spec
     if spec.weights is None:
         raise ArgumentError(
             f"{model!r} has no weights that could be published. Train it, save it with "

@@ -17,7 +17,7 @@ import xrv_core as xrv
 from xrv_core.assets import cache_dir
 from xrv_core.cli import main
 from xrv_core.errors import DownloadError, HashMismatch
-from xrv_core.labs import reading
+from xrv_labs import reading
 
 TRUTH = "Bearer s3cret"
 
@@ -245,8 +245,8 @@ def test_of_several_servers_none_gets_the_token(filled, another, lab, monkeypatc
     another.secret = TRUTH
     first, second = lab(filled.url("/r/registry.toml"), another.url("/r.toml"))
     told = (
-        "XRV_REGISTRY_TOKEN is not sent: XRV_REGISTRIES names several servers, and it may be meant for one only. "
-        "Use ~/.netrc, which has a line for each"
+        "XRV_REGISTRY_TOKEN is not sent: XRV_REGISTRIES names several servers, and the token may be meant for one "
+        "only. Use ~/.netrc, which has a line for each"
     )
     assert first.problems == [told]
     assert second.problems == [

@@ -1,0 +1,1 @@
+"""Registries of a lab's own classifiers: TOML files and https addresses."""

@@ -1,0 +1,95 @@
+"""The commands, as click knows them. What they do is in the modules of their names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from xrv_core import CommandSpec
+from xrv_core.cli import MODELS
+
+__all__ = ["convert", "predict", "segment", "verify"]
+
+_NAME = click.Argument(["name"])
+_FILES = click.Argument(["files"], nargs=-1, required=True, type=click.Path())
+_KIND = click.Option(["--kind"], type=click.Choice(MODELS), help="Where one name leads to several models.")
+_WEIGHTS = click.Option(["--weights"], default="default", help="A weights file instead of the published one.")
+_FORMAT = click.Option(
+    ["--format", "form"], type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+
+
+def _command(spec: CommandSpec, run: Callable[..., Any], parameters: list[click.Parameter]) -> click.Command:
+    return click.Command(spec.name, callback=run, params=parameters, help=spec.title)
+
+
+def predict(spec: CommandSpec) -> click.Command:
+    """The command `xrv predict`."""
+
+    def run(name: str, files: tuple[str, ...], **options: Any) -> None:
+        from xrv_run.predict import predict_command
+
+        sys.exit(predict_command(name, files, **options))
+
+    batch = click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True)
+    return _command(spec, run, [_NAME, _FILES, _WEIGHTS, _FORMAT, batch])
+
+
+def segment(spec: CommandSpec) -> click.Command:
+    """The command `xrv segment`."""
+
+    def run(name: str, files: tuple[str, ...], **options: Any) -> None:
+        from xrv_run.segment import segment_command
+
+        sys.exit(segment_command(name, files, **options))
+
+    own = [
+        click.Option(
+            ["--out"], required=True, type=click.Path(), help="Folder to write to, as OUT/NAME/IMAGE/STRUCTURE.png."
+        ),
+        click.Option(["--structures"], multiple=True, help="Wanted structures, with commas between; default: all."),
+        click.Option(
+            ["--threshold"], type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of the probability."
+        ),
+        click.Option(["--masks"], type=click.Choice(["png", "npz"]), default="png", show_default=True),
+        click.Option(
+            ["--overlay"], is_flag=True, help="Draw the outlines on the image, too: OUT/NAME/IMAGE/overlay.png."
+        ),
+    ]
+    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT])
+
+
+def verify(spec: CommandSpec) -> click.Command:
+    """The command `xrv verify`."""
+
+    def run(name: str, **options: Any) -> None:
+        from xrv_run.verify import verify_command
+
+        sys.exit(verify_command(name, **options))
+
+    images = click.Option(
+        ["--images"], type=click.Path(), help="Folder with copies of the reference images; default: fetch them."
+    )
+    return _command(spec, run, [_NAME, _KIND, images, _WEIGHTS])
+
+
+def convert(spec: CommandSpec) -> click.Command:
+    """The command `xrv convert`."""
+
+    def run(name: str, out: str | None, **options: Any) -> None:
+        from xrv_run.convert import convert_command
+
+        convert_command(name, out, **options)
+
+    own = [
+        click.Option(
+            ["--to"], type=click.Choice(["safetensors"]), required=True, expose_value=False, help="The format."
+        ),
+        click.Option(["--out"], type=click.Path(), help="The file to write; default: NAME.safetensors."),
+        click.Option(["--overwrite"], is_flag=True, help="Replace a file that is there."),
+        click.Option(["--member"], help="The weights file inside NAME, a zip archive of several."),
+    ]
+    return _command(spec, run, [_NAME, *own, _KIND])

@@ -1,0 +1,22 @@
+"""The ``xrv`` command, and what the commands of tool plugins are built with."""
+
+from __future__ import annotations
+
+from xrv_core.cli.cards import MODELS, assets_of, model_card
+from xrv_core.cli.commands import main
+from xrv_core.cli.options import dataset_options, open_dataset, parse_options
+from xrv_core.cli.result_folder import ResultFolder
+from xrv_core.cli.terminal import NOT_MEDICAL, print_table
+
+__all__ = [
+    "MODELS",
+    "NOT_MEDICAL",
+    "ResultFolder",
+    "assets_of",
+    "dataset_options",
+    "main",
+    "model_card",
+    "open_dataset",
+    "parse_options",
+    "print_table",
+]
