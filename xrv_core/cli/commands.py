@@ -145,13 +145,18 @@ def doctor() -> None:
     from xrv_core.assets import cache_dir
     from xrv_core.torchvision_guard import torchvision_state
 
-    rows = [("python", platform.python_version()), ("xrv_core", __version__), ("cache", str(cache_dir()))]
-    for library in ("torch", "timm", "pydicom", "python-gdcm", "pylibjpeg", "imagecodecs"):
+    def version(library: str) -> str:
         try:
-            rows.append((library, importlib.metadata.version(library)))
+            return importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
-            rows.append((library, "not installed"))
-    print_table(("WHAT", "IS"), [*rows, ("torchvision", torchvision_state())])
+            return "not installed"
+
+    rows = [("python", platform.python_version()), ("xrv_core", __version__), ("cache", str(cache_dir()))]
+    libraries = ("numpy", "pandas", "pyarrow", "torch", "timm", "pydicom", "python-gdcm", "pylibjpeg", "imagecodecs")
+    rows += [(library, version(library)) for library in libraries]
+    state = version("torchvision")
+    rows.append(("torchvision", state if "not installed" in (state, version("torch")) else torchvision_state()))
+    print_table(("WHAT", "VERSION OR PLACE"), rows)
 
 
 def _find(name: str, kind: str | None) -> list[tuple[str, Spec]]:

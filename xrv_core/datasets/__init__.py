@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.datasets.base import (
@@ -230,9 +231,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"xrv_core.datasets.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'xrv_core.datasets' has no attribute {name!r}")
+    return front_attribute(__name__, _WHERE, name)
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.models.base import (
@@ -116,9 +117,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"xrv_core.models.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'xrv_core.models' has no attribute {name!r}")
+    return front_attribute(__name__, _WHERE, name)
 
 
 def __dir__() -> list[str]:

@@ -6,8 +6,9 @@ and the like give pytest one test for each check.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.testing.common.results import CheckResult
@@ -66,9 +67,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"xrv_core.testing.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'xrv_core.testing' has no attribute {name!r}")
+    return front_attribute(__name__, _WHERE, name)
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from xrv_core.datasets.pixels.dicom_headers import age_in_years, dicom_headers, write_dicom
@@ -10,6 +9,7 @@ from xrv_core.datasets.pixels.drawing import drawn_chest
 from xrv_core.datasets.pixels.images import decode_image, load_image
 from xrv_core.datasets.pixels.pixels import PixelRecipe, luminance, scale_pixels
 from xrv_core.datasets.pixels.thumbnails import png_uri
+from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.datasets.pixels.augment import apply_in_step, apply_transform
@@ -33,15 +33,13 @@ __all__ = [
 ]
 
 #: These load torch, so they are imported when they are asked for.
-_LATE = {
-    "apply_in_step": "datasets.pixels.augment",
-    "apply_transform": "datasets.pixels.augment",
-    "XRayCenterCrop": "datasets.pixels.transforms",
-    "XRayResizer": "datasets.pixels.transforms",
+_WHERE = {
+    "apply_in_step": "augment",
+    "apply_transform": "augment",
+    "XRayCenterCrop": "transforms",
+    "XRayResizer": "transforms",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        return getattr(importlib.import_module(f"xrv_core.{_LATE[name]}"), name)
-    raise AttributeError(f"module 'xrv_core.datasets.pixels' has no attribute {name!r}")
+    return front_attribute(__name__, _WHERE, name)

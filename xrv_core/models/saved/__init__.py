@@ -5,8 +5,9 @@ Describing one needs the standard library only, so each name is imported when it
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.models.saved.facts import FACTS, UNSAID, checked, plain
@@ -39,6 +40,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"xrv_core.models.saved.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'xrv_core.models.saved' has no attribute {name!r}")
+    return front_attribute(__name__, _WHERE, name)
