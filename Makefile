@@ -4,8 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 STAMP := .venv/.installed
+FAST := tests/test_api.py tests/test_discovery.py tests/test_cli.py tests/test_card.py tests/test_floors.py tests/test_plugin_folders.py \
+	tests/test_lazy_imports.py tests/test_public_api.py tests/test_docs.py tests/test_assets.py tests/test_tables_labels.py \
+	plugins/datasets/xrv-nih plugins/models/xrv-phantom-net plugins/tools/xrv-run
 
-.PHONY: install demo test test-slow lint bench docs clean
+.PHONY: install demo test test-fast test-slow test-core test-wheels test-lowest coverage lint bench docs clean
 
 install: $(STAMP)
 
@@ -26,6 +29,25 @@ demo: $(STAMP)
 # Two workers on two cores, so one torch thread each.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+# What to run after each change: lint, types, the kernel, one plugin of each kind, links of the docs. Under 3 minutes.
+test-fast: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q $(FAST)
+
+# The wheel of the core alone in an empty environment: it lists, describes, fetches, and says what to install.
+test-core: $(STAMP)
+	$(BIN)/python tests/packaging/core_alone.py
+
+# Core and all plugins as wheels, outside the repository: the demo and the kit run.
+test-wheels: $(STAMP)
+	$(BIN)/python tests/packaging/all_wheels.py
+
+# The lower bounds that the pyproject files declare.
+test-lowest: $(STAMP)
+	$(BIN)/python tests/packaging/lowest.py
+
+coverage: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q --cov=xrv_core --cov-report=term:skip-covered
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow -q

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xrv_core.datasets.leakage import check_training_data
 from xrv_core.errors import ArgumentError, InputError, XrvError
 from xrv_core.models.base.eval_mode import evaluating
 from xrv_core.models.base.inputs import check_input, resize_input
@@ -77,6 +76,8 @@ def fit_operating_points(
         InputError: An image that the model does not take, or an output that is NaN; the message names the item.
         LeakageError: The dataset is known to overlap with the model's training data.
     """
+    from xrv_core.datasets import check_training_data  # models alone need no pandas
+
     check_training_data(model, dataset, acknowledged=acknowledge_leakage)
     columns = _columns(model, dataset)
     scores, labels = _scores(model, dataset, columns, (batch_size, num_workers, progress))
