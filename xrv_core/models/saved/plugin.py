@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
-
 from xrv_core.hooks import hookimpl
 from xrv_core.specs import Spec
 
@@ -24,6 +21,9 @@ def xrv_resolve(kind: str, name: str) -> Spec | None:
     """The spec in the header of a model file."""
     if kind != "classifier" or not is_model_file(name):
         return None
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname  # loads ssl: too much for a listing
+
     from xrv_core.models.saved.header import read_spec
 
     return read_spec(url2pathname(urlsplit(name).path) if name.startswith(SCHEME) else name)
