@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from xrv_core import Asset
-from xrv_core.assets import asset_path, download, partfile
+from xrv_core.assets import asset_path, download, files
 
 
 @dataclass(kw_only=True)
@@ -180,21 +180,23 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AssetServer]:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that get hashed, in order."""
     names: list[str] = []
-    real = partfile.sha256_of
+    real = files.sha256_of
 
     def counting(path: Path) -> str:
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(partfile, "sha256_of", counting)
+    monkeypatch.setattr(files, "sha256_of", counting)
     return names
 
 
-def error(kind: type[Exception], action: Callable[[], object]) -> str:
-    """The text of the error, of exactly this class, that an action raises."""
+def error(kind: type[Exception], action: Callable[[], object], *words: str) -> str:
+    """The text of the error, of exactly this class, that an action raises; the words must be in it."""
     with pytest.raises(kind) as caught:
         action()
     assert type(caught.value) is kind
+    for word in words:
+        assert word in str(caught.value)
     return str(caught.value)
 
 

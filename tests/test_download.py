@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import socket
 import sys
 import threading
@@ -13,49 +14,34 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from asset_server import AssetServer, Fault, running, server
+from asset_server import AssetServer, Fault, error, running, server
 
 from xrv_core import Asset, fetch
-from xrv_core.assets import asset_path, download
+from xrv_core.assets import asset_path, download, public
 from xrv_core.errors import AssetError, DownloadError, HashMismatch
 
 __all__ = ["server"]
 
 BODY = os.urandom(5 * download.CHUNK + 1000)
 HALF = 2 * download.CHUNK
-TRY_AGAIN = "Try again (it goes on where it broke off), name a mirror in XRV_MIRRORS, or "
 
 
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def by_hand(asset: Asset) -> str:
-    size = "" if asset.size is None else f", {asset.size:,} bytes"
-    hashed = f"sha256 {asset.sha256}" if asset.sha256 else "no sha256 is published"
-    return f"save the file as {asset_path(asset)} ({hashed}{size})"
-
-
-def failure(asset: Asset, kind: type[AssetError] = DownloadError) -> str:
-    """Fetch in vain: the error's text, after a look that nothing lies at the final path."""
-    with pytest.raises(kind) as caught:
+def fails(asset: Asset, *reasons: str, kind: type[AssetError] = DownloadError) -> None:
+    """Fetch in vain: the error names asset, each address with its reason, and the place to put the file by hand."""
+    with pytest.raises(AssetError) as caught:
         fetch(asset)
     assert type(caught.value) is kind
     assert not asset_path(asset).exists()
-    return str(caught.value)
-
-
-def not_downloaded(asset: Asset, *reasons: str) -> str:
-    lines = "".join(f"\n  {url}: {reason}" for url, reason in zip(asset.urls, reasons, strict=True))
-    return f"Asset {asset.name!r} could not be downloaded.{lines}\n{TRY_AGAIN}{by_hand(asset)}."
-
-
-def refused(asset: Asset, *reasons: str) -> str:
-    lines = "".join(f"\n  {url}: {reason}" for url, reason in zip(asset.urls, reasons, strict=True))
-    return (
-        f"Asset {asset.name!r}: what is served is not the right file, and was not kept.{lines}\n"
-        f"Open the address in a browser (a login page or a new release?), {by_hand(asset)}."
-    )
+    first, *lines, last = str(caught.value).split("\n")
+    assert lines == [f"  {public(url)}: {reason}" for url, reason in zip(asset.urls, reasons, strict=True)]
+    assert repr(asset.name) in first
+    size = "" if asset.size is None else f", {asset.size:,} bytes"
+    known = f"sha256 {asset.sha256}" if asset.sha256 else "no sha256"
+    assert re.search(rf"save the file as {re.escape(str(asset_path(asset)))} \({known}.*{size}\)", last)
 
 
 def leftovers(asset: Asset) -> list[str]:
@@ -81,7 +67,7 @@ def test_a_length_that_is_too_long_ends_after_bounded_tries(server: AssetServer)
     server.etag = False
     server.always = Fault(claim=len(body) + 7)
     reason = f"broke off after {len(body):,} of {len(body) + 7:,} bytes (5 tries)"
-    assert failure(asset) == not_downloaded(asset, reason)
+    fails(asset, reason)
     assert len(server.log) == 5
 
 
@@ -89,7 +75,7 @@ def test_a_length_that_is_too_short_is_not_the_whole_file(server: AssetServer) -
     asset = server.serve("/w.bin", BODY, sized=False)
     server.always = Fault(claim=HALF)
     reason = f"sent {HALF:,} bytes with sha256 {sha(BODY[:HALF])}"
-    assert failure(asset, HashMismatch) == refused(asset, reason)
+    fails(asset, reason, kind=HashMismatch)
     assert leftovers(asset) == [".w.bin.lock"]
 
 
@@ -97,7 +83,7 @@ def test_another_length_than_the_published_one_is_refused_before_the_transfer(se
     asset = server.serve("/w.bin", BODY)
     server.always = Fault(body=BODY + b"!")
     reason = f"offers a file of {len(BODY) + 1:,} bytes instead of {len(BODY):,}"
-    assert failure(asset, HashMismatch) == refused(asset, reason)
+    fails(asset, reason, kind=HashMismatch)
     assert len(server.log) == 1
     assert leftovers(asset) == [".w.bin.lock"]
 
@@ -106,7 +92,7 @@ def test_more_bytes_than_published_without_an_announcement(server: AssetServer) 
     asset = server.serve("/w.bin", BODY)
     server.always = Fault(body=BODY * 2, claim=None)
     reason = f"sent more than the {len(BODY):,} bytes of the file"
-    assert failure(asset, HashMismatch) == refused(asset, reason)
+    fails(asset, reason, kind=HashMismatch)
     assert leftovers(asset) == [".w.bin.lock"]
 
 
@@ -114,7 +100,7 @@ def test_wrong_bytes_are_thrown_away_and_the_next_try_is_clean(server: AssetServ
     wrong = bytes(len(BODY))
     asset = server.serve("/w.bin", BODY, Fault(body=wrong))
     reason = f"sent {len(BODY):,} bytes with sha256 {sha(wrong)}"
-    assert failure(asset, HashMismatch) == refused(asset, reason)
+    fails(asset, reason, kind=HashMismatch)
     assert leftovers(asset) == [".w.bin.lock"]
     assert fetch(asset).read_bytes() == BODY
 
@@ -122,7 +108,7 @@ def test_wrong_bytes_are_thrown_away_and_the_next_try_is_clean(server: AssetServ
 def test_a_login_page_does_not_become_the_file_that_counts(server: AssetServer) -> None:
     page = Fault(body=b"<html>", headers={"Content-Type": "text/html; charset=utf-8"})
     asset = server.serve("/w.bin", BODY, page, hashed=False, sized=False)
-    assert failure(asset, HashMismatch) == refused(asset, "sent a web page instead of the file")
+    fails(asset, "sent a web page instead of the file", kind=HashMismatch)
     assert leftovers(asset) == [".w.bin.lock"]
     assert fetch(asset).read_bytes() == BODY
     assert fetch(server.serve("/page.html", b"<html>", page, hashed=False)).read_bytes() == b"<html>"
@@ -132,7 +118,7 @@ def test_a_login_page_does_not_become_the_file_that_counts(server: AssetServer) 
 def test_404_is_final_at_an_address(server: AssetServer) -> None:
     asset = server.serve("/w.bin", BODY)
     server.always = Fault(status=404)
-    assert failure(asset) == not_downloaded(asset, "answered 404 Not Found")
+    fails(asset, "answered 404 Not Found")
     assert len(server.log) == 1
 
 
@@ -145,7 +131,7 @@ def test_500_then_good(server: AssetServer) -> None:
 def test_500_for_good(server: AssetServer) -> None:
     asset = server.serve("/w.bin", BODY)
     server.always = Fault(status=500)
-    assert failure(asset) == not_downloaded(asset, "answered 500 Internal Server Error (4 tries)")
+    fails(asset, "answered 500 Internal Server Error (4 tries)")
     assert len(server.log) == 4
 
 
@@ -183,11 +169,11 @@ def test_every_address_is_named_with_its_reason(server: AssetServer, tmp_path: P
         "http://",
     )
     asset = Asset(name="w.bin", urls=urls, sha256=sha(BODY))
-    assert failure(asset) == not_downloaded(
+    fails(
         asset,
         "answered 404 Not Found",
         "could not be reached: Connection refused (4 tries)",
-        "is no address to download from: use https://, http:// or file:///",
+        "cannot be downloaded: use https://, http:// or file:///",
         "cannot be read: No such file or directory",
         "cannot be read: Is a directory",
         "names the host 'host': write file:///path",
@@ -199,10 +185,10 @@ def test_answers_without_a_body(server: AssetServer, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.5))
     monkeypatch.setattr(download, "DELAYS", (0.0,))
     asset = server.serve("/w.bin", BODY, Fault(status=204))
-    assert failure(asset) == not_downloaded(asset, "answered 204 No Content")
+    fails(asset, "answered 204 No Content")
     forever = threading.Event()
     server.always = Fault(cut=0, hold=forever)
-    assert failure(asset) == not_downloaded(asset, f"broke off after 0 of {len(BODY):,} bytes (2 tries)")
+    fails(asset, f"broke off after 0 of {len(BODY):,} bytes (2 tries)")
     forever.set()
 
 
@@ -216,15 +202,23 @@ def test_silent_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         urls = tuple(f"http://127.0.0.1:{s.getsockname()[1]}/w.bin" for s in (mute, deaf))
         asset = Asset(name="w.bin", urls=urls, sha256=sha(BODY))
         reasons = ("gave no answer within 0.5 s (2 tries)", "could not be reached within 0.5 s")
-        assert failure(asset) == not_downloaded(asset, *reasons)
+        fails(asset, *reasons)
 
 
 def test_passwords_of_addresses_are_not_shown(server: AssetServer) -> None:
     secret = server.url("/none").replace("http://", "http://me:secret@")
     asset = Asset(name="w.bin", urls=(secret,), sha256=sha(BODY))
-    message = failure(asset)
+    fails(asset, "answered 404 Not Found")  # the address without them
     assert server.log[0].authorization is not None
-    assert message == not_downloaded(asset, "answered 404 Not Found").replace("me:secret@", "")
+    invalid = Asset(name="w.bin", urls=("http://me:secret@/w.bin?key=secret",), sha256=sha(BODY))
+    error(DownloadError, lambda: fetch(invalid), "cannot be used: Invalid URL 'http:///w.bin'")
+
+
+def test_a_redirect_does_not_show_its_target(server: AssetServer) -> None:
+    """A redirect often leads to a signed address, whose query is a key."""
+    asset = server.serve("/w.bin", BODY)
+    server.always = Fault(location="ftp://me:secret@host.example/w.bin?key=secret")
+    fails(asset, "cannot be used: No connection adapters were found for 'ftp://host.example/w.bin'")
 
 
 def test_netrc_opens_doors(server: AssetServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,10 +254,9 @@ def small_disk() -> Iterator[None]:
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_is_not_the_servers_fault(server: AssetServer) -> None:
     asset = server.serve("/w.bin", BODY[: download.CHUNK + 200])
-    assert failure(asset, AssetError) == (
-        f"Cannot write to the cache folder {asset_path(asset).parent}: File too large. "
-        "Mend that, or set XRV_CACHE_DIR to another folder."
-    )
+    message = error(AssetError, lambda: fetch(asset))
+    assert re.search(f"Cannot write .*{asset_path(asset).parent}: File too large.*XRV_CACHE_DIR", message)
+    assert not asset_path(asset).exists()
     assert len(server.log) == 1
 
 

@@ -130,11 +130,7 @@ def test_a_killed_server_is_asked_for_the_rest_when_it_is_back(server: AssetServ
         victim.kill()
         with pytest.raises(DownloadError) as caught:
             failing.result(30)
-    assert str(caught.value) == (
-        f"Asset 'w.bin' could not be downloaded.\n  {url}: could not be reached: Connection refused (5 tries)\n"
-        "Try again (it goes on where it broke off), name a mirror in XRV_MIRRORS, "
-        f"or save the file as {asset_path(asset)} (sha256 {asset.sha256})."
-    )
+    assert f"{url}: could not be reached: Connection refused (5 tries)" in str(caught.value)
     assert not asset_path(asset).exists()
     with running(port) as back:
         back.serve("/w.bin", BODY)

@@ -1,11 +1,23 @@
-"""Files that are fetched once, checked always, and kept in the cache.
+"""Files that are fetched once, checked always, and kept in the cache; and what every room does with files.
 
-``store`` decides what is needed and what may be trusted, ``download`` asks servers, ``partfile`` is an
-unfinished download, ``shipped`` finds files that come inside installed packages.
+``store`` decides what is needed and what may be trusted, ``download`` asks servers, ``shipped`` finds files
+inside installed packages, ``files`` writes a file as a whole and hashes it.
 """
 
-from xrv_core.assets.download import words
-from xrv_core.assets.partfile import public
+from xrv_core.assets.download import Auth, network_reason, public
+from xrv_core.assets.files import replacing, sha256_of
 from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "content_sha256", "fetch", "offline", "public", "words"]
+__all__ = [
+    "Auth",
+    "asset_path",
+    "asset_state",
+    "cache_dir",
+    "content_sha256",
+    "fetch",
+    "network_reason",
+    "offline",
+    "public",
+    "replacing",
+    "sha256_of",
+]

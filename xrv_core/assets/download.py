@@ -1,139 +1,267 @@
-"""Bring the bytes of one file into ``NAME.part``: address after address, resumed, and checked.
+"""Bring one file from a server into ``NAME.part``: resumed after a break, tried again, and checked.
 
-``assets`` decides what is needed and puts the file in its final place; this room only asks servers.
-pooch does the HTTP (through requests: proxies, ``.netrc``, redirects). What pooch lacks is added
-here: resuming, several addresses, and reasons that a person can read.
+requests does the HTTP: proxies, ``.netrc``, redirects. pooch is not used. Its downloads cannot resume, its
+temporary file stays behind when the process is killed, its log shows the passwords of addresses, and it
+reports a wrong hash only as text. With all that added here, one call of ``requests.get`` is what was left of it.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
-from urllib.request import url2pathname
+from typing import TYPE_CHECKING, Any
 
-from xrv_core.assets.partfile import Failure, PartFile, public
-from xrv_core.errors import AssetError
+from xrv_core.assets import files
 
-__all__ = ["NoSource", "download", "words"]
+if TYPE_CHECKING:
+    import requests
 
-CHUNK = 1 << 18  # bytes; with pooch's own 1024 the copying, not the network, sets the speed
+__all__ = ["Auth", "Download", "Failure", "network_reason", "public"]
+
+Auth = Callable[[str], Callable[[Any], Any] | None]  # an address -> an ``auth`` of requests, None: .netrc
+
+CHUNK = 1 << 18  # bytes; with small chunks the copying sets the speed, not the network
 TIMEOUT = (10.0, 60.0)  # seconds to connect, seconds without a byte
 DELAYS = (0.5, 1.0, 2.0)  # seconds to wait before each further try at one address
 
-
-#: Authentication of ``requests`` for an address, or None.
-Auth = Callable[[str], Any]
-
-
-class NoSource(Exception):
-    """No address served the file; ``failures`` holds each address with its reason."""
-
-    def __init__(self, failures: list[tuple[str, Failure]]) -> None:
-        super().__init__()
-        self.failures = failures
+_PASSING = {408, 425, 429}  # refusals that may be over in a moment, as every 5xx
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-def download(part: PartFile, addresses: Sequence[str], auth: Auth | None = None) -> str:
-    """Fill ``part`` from the first address that serves the right bytes.
+class Failure(Exception):
+    """Why one address did not serve the file.
 
-    Only one process or thread at a time may fill one part: the caller holds its lock.
-
-    Returns:
-        The sha256 of the complete file.
-
-    Raises:
-        NoSource: No address served it.
-        AssetError: The cache cannot be written.
+    Attributes:
+        reason: Words that follow "ADDRESS:".
+        again: Asking again may help.
+        wrong: The address serves another file than the one wanted.
     """
-    failures = []
-    for url in addresses:
+
+    def __init__(self, reason: str, *, again: bool = False, wrong: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.again, self.wrong = reason, again, wrong
+
+
+class Download:
+    """The unfinished file ``NAME.part``, and a note beside it about the source of its bytes.
+
+    A later process resumes from the two. Only one process or thread at a time may use them: the caller
+    holds a lock.
+
+    Args:
+        target: The final place of the file.
+        sha256: The hash that the file must have, None if it is not known.
+        size: The size in bytes that it must have, None if it is not known.
+        progress: Whether to draw a progress bar on stderr.
+        auth: The credentials for an address; None: those of ``.netrc``.
+    """
+
+    def __init__(self, target: Path, sha256: str | None, size: int | None, progress: bool, auth: Auth | None) -> None:
+        self.part = target.with_name(f"{target.name}.part")
+        self.note = target.with_name(f".{target.name}.part.json")
+        self._target, self._sha256, self._wanted, self._progress, self._auth = target, sha256, size, progress, auth
+        self._resumed = True  # until this process starts at the first byte
+
+    def run(self, url: str) -> str:
+        """Ask one address until the file is complete, or until further tries are pointless.
+
+        Returns:
+            The sha256 of the complete file.
+
+        Raises:
+            Failure: The address did not serve the file.
+            OSError: The file cannot be written.
+        """
+        furthest, tries, fruitless = self._size(), 0, 0
+        while True:
+            try:
+                if not self._complete():
+                    tries += 1
+                    self._ask(url)
+                return self._check()
+            except Failure as failure:
+                fruitless = 0 if self._size() >= furthest + CHUNK else fruitless + 1
+                furthest = max(furthest, self._size())
+                if not failure.again:
+                    raise
+                if fruitless > len(DELAYS):
+                    raise Failure(f"{failure.reason} ({tries} tries)", wrong=failure.wrong) from failure
+                time.sleep(DELAYS[max(fruitless - 1, 0)])
+
+    def _ask(self, url: str) -> None:
+        scheme = url.partition("://")[0].lower()
+        if scheme in ("http", "https"):
+            self._ask_server(url)
+        elif scheme == "file":
+            self._copy(url)
+        else:
+            raise Failure("cannot be downloaded: use https://, http:// or file:///")
+
+    def _ask_server(self, url: str) -> None:
+        note = self._read_note()
+        version = note.get("validator") if note.get("url") == public(url) else None
+        # Resume only where a mix of two versions of the file would be noticed.
+        start = self._size() if version or self._sha256 else 0
+        headers = {"Accept-Encoding": "identity"}  # lengths and ranges must count bytes of the file
+        if start:
+            headers |= {"Range": f"bytes={start}-"} | ({"If-Range": version} if version else {})
+        with _get(url, headers, self._auth) as response:
+            # As curl does: a server that calls a stored .gz file an encoding sends the bytes of the file.
+            response.raw.headers.pop("Content-Encoding", None)
+            start, total = self._range_of(response, start, version)
+            origin = {"url": public(url), "validator": _validator(response)}
+            self._receive(response.iter_content(CHUNK), start, total, origin)
+
+    def _range_of(self, response: requests.Response, asked: int, version: str | None) -> tuple[int, int | None]:
+        """The first byte that a response brings, and the length of the whole file; a useless response is refused."""
+        status, headers = response.status_code, response.headers
+        if status == 200:
+            is_page = headers.get("Content-Type", "").lower().startswith("text/html")
+            if is_page and self._sha256 is None and not self._target.name.endswith((".html", ".htm")):
+                # A login or error page must not be trusted at first use.
+                raise Failure("sent a web page instead of the file", wrong=True)
+            length = headers.get("Content-Length", "")
+            return 0, int(length) if length.isdecimal() else None
+        if status == 206:
+            found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+            same = version is None or _validator(response) in (None, version)
+            if found and int(found[1]) == asked and same:
+                return asked, None if found[2] == "*" else int(found[2])
+        if status in (206, 416):
+            self._discard()
+            raise Failure("did not send the requested part of the file", again=True)
+        reason = f"answered {status} {response.reason or ''}".rstrip()
+        raise Failure(reason, again=status >= 500 or status in _PASSING)
+
+    def _copy(self, url: str) -> None:
+        from urllib.request import url2pathname
+
+        host, slash, path = url[len("file://") :].partition("/")
+        if host not in ("", "localhost"):
+            raise Failure(f"names the host {host!r}: write file:///path")
         try:
-            return _bring(part, url, auth)
-        except Failure as failure:
-            failures.append((public(url), failure))
-    raise NoSource(failures)
+            source = Path(url2pathname(slash + path)).open("rb")  # noqa: SIM115 -- closed below
+        except OSError as error:
+            raise Failure(f"cannot be read: {network_reason(error)}") from error
+        with source:
+            self._receive(iter(lambda: source.read(CHUNK), b""), 0, os.fstat(source.fileno()).st_size, {})
 
+    def _receive(self, chunks: Iterable[bytes], start: int, total: int | None, origin: dict[str, str | None]) -> None:
+        """Write the bytes from ``start`` on, of ``total`` in all."""
+        if total is not None and self._wanted not in (None, total):
+            raise Failure(f"offers a file of {total:,} bytes instead of {self._wanted:,}", wrong=True)
+        total = self._wanted if total is None else total
+        self._resumed = start > 0
+        if not start:
+            self.part.unlink(missing_ok=True)  # before the note: old bytes must not get a new note
+        self.note.write_text(json.dumps({**origin, "total": total}))
+        with self.part.open("ab", buffering=0) as file, self._bar(start, total) as bar:
+            for chunk in self._unbroken(chunks, total):
+                if bar is not None:
+                    bar.update(len(chunk))
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if self._wanted is not None and self._size() > self._wanted:
+                    self._discard()
+                    raise Failure(f"sent more than the {self._wanted:,} bytes of the file", wrong=True)
+            os.fsync(file.fileno())
 
-def _bring(part: PartFile, url: str, auth: Auth | None) -> str:
-    """Ask one address until the file is complete, or until it is clear that asking is useless."""
-    furthest, tries, fruitless = part.size, 0, 0
-    while True:
+    def _unbroken(self, chunks: Iterable[bytes], total: int | None) -> Iterator[bytes]:
+        """The chunks; an end before all bytes are written is a failure."""
+        broken: OSError | None = None
         try:
-            if not part.complete:
-                tries += 1
-                _ask(part, url, auth)
-            return part.check()
-        except Failure as failure:
-            fruitless = 0 if part.size >= furthest + CHUNK else fruitless + 1
-            furthest = max(furthest, part.size)
-            if not failure.again:
-                raise
-            if fruitless > len(DELAYS):
-                raise Failure(f"{failure.reason} ({tries} tries)", wrong=failure.wrong) from failure
-            time.sleep(DELAYS[max(fruitless - 1, 0)])
-        finally:
-            part.close()
+            yield from chunks
+        except OSError as error:  # every error of requests is one
+            broken = error
+        if broken or (total is not None and self._size() < total):
+            of = "" if total is None else f" of {total:,}"
+            raise Failure(f"broke off after {self._size():,}{of} bytes", again=True) from broken
+
+    def _bar(self, start: int, total: int | None) -> Any:
+        if not self._progress:
+            return nullcontext()
+        from tqdm import tqdm
+
+        name = self._target.name
+        return tqdm(desc=name, total=total, initial=start, unit="B", unit_scale=True, file=sys.stderr)
+
+    def _check(self) -> str:
+        """The sha256 of the complete file; a wrong file is deleted."""
+        found = files.sha256_of(self.part)
+        if self._sha256 in (None, found):
+            return found
+        size = self._size()
+        self._discard()
+        raise Failure(f"sent {size:,} bytes with sha256 {found}", wrong=True, again=self._resumed)
+
+    def _size(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _complete(self) -> bool:
+        """Whether every byte is there already, from a process that was killed just before the end."""
+        return self.part.exists() and self._size() == self._read_note().get("total")
+
+    def _discard(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    def _read_note(self) -> dict[str, Any]:
+        try:
+            note = json.loads(self.note.read_text())
+        except (OSError, ValueError):  # there is none, or the process was killed while it wrote the note
+            return {}
+        return note if isinstance(note, dict) else {}
 
 
-def _ask(part: PartFile, url: str, auth: Auth | None) -> None:
-    scheme = url.partition("://")[0].lower()
-    if scheme in ("http", "https"):
-        _ask_server(part, url, auth)
-    elif scheme == "file":
-        _copy(part, url)
-    else:
-        raise Failure("is no address to download from: use https://, http:// or file:///")
-    part.finish()
-
-
-def _ask_server(part: PartFile, url: str, auth: Auth | None) -> None:
-    import pooch
+def _get(url: str, headers: dict[str, str], auth: Auth | None) -> requests.Response:
     import requests
 
-    fetch = pooch.HTTPDownloader(
-        chunk_size=CHUNK,
-        timeout=TIMEOUT,
-        headers=part.headers(url),
-        hooks={"response": part.begin},
-        auth=auth(url) if auth else None,  # None: .netrc, as always
-    )
+    credentials = auth(url) if auth else None
     try:
-        fetch(url, part, None)
-    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-        if part.receiving:
-            raise Failure(part.progress_words(), again=True) from error
-        if isinstance(error, requests.ConnectTimeout):  # each further try would take as long again
-            raise Failure(f"could not be reached within {TIMEOUT[0]:g} s") from error
-        if isinstance(error, requests.ReadTimeout):
-            raise Failure(f"gave no answer within {TIMEOUT[1]:g} s", again=True) from error
-        raise Failure(f"could not be reached: {words(error)}", again=True) from error
-    except requests.RequestException as error:
-        raise Failure(f"cannot be used: {words(error)}") from error
+        return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT, auth=credentials)
+    except requests.ConnectTimeout as error:  # each further try would take as long again
+        raise Failure(f"could not be reached within {TIMEOUT[0]:g} s") from error
+    except requests.ReadTimeout as error:
+        raise Failure(f"gave no answer within {TIMEOUT[1]:g} s", again=True) from error
+    except requests.ConnectionError as error:
+        raise Failure(f"could not be reached: {network_reason(error)}", again=True) from error
+    except OSError as error:  # an unusable address, or certificates that cannot be read
+        raise Failure(f"cannot be used: {network_reason(error)}") from error
 
 
-def _copy(part: PartFile, url: str) -> None:
-    host, slash, path = url[len("file://") :].partition("/")
-    if host not in ("", "localhost"):
-        raise Failure(f"names the host {host!r}: write file:///path")
-    try:
-        with Path(url2pathname(slash + path)).open("rb") as source:
-            part.open(0, os.fstat(source.fileno()).st_size)
-            while chunk := source.read(CHUNK):
-                part.write(chunk)
-    except AssetError:
-        raise
-    except OSError as error:
-        raise Failure(f"cannot be read: {error.strerror or error}") from error
+def _validator(response: requests.Response) -> str | None:
+    """What If-Range can tell two versions apart by; a weak ETag may not serve for that (RFC 9110, 13.1.5)."""
+    etag: str | None = response.headers.get("ETag")
+    if etag and not etag.startswith("W/"):
+        return etag
+    return response.headers.get("Last-Modified")
 
 
-def words(error: BaseException) -> str:
-    """The system's own words, such as "Connection refused", from inside several layers of wrapping."""
+def network_reason(error: BaseException) -> str:
+    """The words of the system, such as "Connection refused", from inside the errors that wrap them.
+
+    No user name, password or query of an address is in them.
+    """
     link: BaseException | None = error
+    deepest = error
     while link is not None:
         if isinstance(link, OSError) and (link.strerror or isinstance(link, ConnectionError)):
             return link.strerror or str(link)
+        deepest = link if isinstance(link, OSError) else deepest
         link = link.__cause__ or link.__context__
-    return str(error) or type(error).__name__
+    text = re.sub(r"\w+://[^\s'\"]*", lambda url: public(url[0]).partition("?")[0], str(deepest))
+    return text or type(error).__name__
+
+
+def public(url: str) -> str:
+    """An address without its user name and password, for messages and notes."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"

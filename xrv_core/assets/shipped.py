@@ -27,7 +27,7 @@ def missing(asset: Asset) -> AssetError:
     module, inner = _places(asset)[0]
     lack = f"has no file {inner!r}" if _folders(module) else "is not installed"
     return AssetError(
-        f"Asset {asset.name!r} comes inside the package {module!r}, which {lack}. Install it anew: {reinstall(asset)}"
+        f"Asset {asset.name!r} comes inside the package {module!r}, which {lack}. Install it again: {reinstall(asset)}"
     )
 
 

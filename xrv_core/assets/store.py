@@ -14,16 +14,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
-from xrv_core.assets import partfile, shipped
-from xrv_core.assets.download import Auth, NoSource, download
-from xrv_core.assets.partfile import Failure, PartFile, public, writing
+from xrv_core.assets import files, shipped
+from xrv_core.assets.download import Auth, Download, Failure, public
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
@@ -41,11 +39,7 @@ def cache_dir() -> Path:
 
 
 def offline() -> bool:
-    """Whether ``XRV_OFFLINE`` forbids to ask servers.
-
-    Raises:
-        ArgumentError: It is set to something that is neither yes nor no.
-    """
+    """Whether ``XRV_OFFLINE`` forbids to ask servers; ArgumentError if it is neither yes nor no."""
     return _switch("XRV_OFFLINE")
 
 
@@ -68,27 +62,25 @@ def asset_state(asset: Asset) -> str:
     doubt = ", unverified (no published sha256)" if asset.sha256 is None else ""
     if shipped.shipped_path(asset):
         return f"shipped with the plugin{doubt}"
-    if not _there(path):
+    if not os.path.isfile(path):  # noqa: PTH113 -- Path.is_file raises where a folder may not be entered
         return f"{'not fetched' if _addresses(asset) else 'missing from its package'}{doubt}"
     if doubt:
         return f"cached{doubt}"
-    record = _Record.read(asset)
-    known = record is not None and record.sha256 == asset.sha256 and record.fits(path)
-    return "cached, verified" if known else "cached, checked at next use"
+    return "cached, verified" if known_sha256(path) == asset.sha256 else "cached, checked at next use"
 
 
 def known_sha256(path: Path) -> str | None:
     """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is no such file."""
-    try:
-        record = _Record(**json.loads(_Record.beside(path).read_text()))
-        return record.sha256 if path.is_relative_to(cache_dir()) and record.fits(path) else None
-    except (OSError, ValueError, TypeError):
-        return None
+    with suppress(OSError, ValueError, TypeError):
+        record = _Record.load(_beside(path))
+        if path.is_relative_to(cache_dir()) and record == _Record.of(path, record.sha256):
+            return record.sha256
+    return None
 
 
 def content_sha256(path: Path) -> str:
     """The sha256 of any file; one that ``fetch`` hashed is not read again."""
-    return known_sha256(path) or partfile.sha256_of(path)
+    return known_sha256(path) or files.sha256_of(path)
 
 
 def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = None) -> Path:
@@ -96,8 +88,8 @@ def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = Non
 
     The mirrors of ``XRV_MIRRORS`` are asked first (they are set where the published address is slow or
     blocked, and a blocked one takes long to fail), as ``MIRROR/asset.name``; then ``asset.urls`` in order.
-    A download that broke off goes on where it stopped. Of many processes and threads that ask at once,
-    one downloads and the others wait. Nothing is ever at the final path but the whole, checked file.
+    A download that broke off resumes. Of many processes and threads that ask at once, one downloads and the
+    others wait. At the final path there is never anything but the whole, checked file.
 
     A file that is there is hashed when its size or modification time has changed since the last check.
     An asset without a published hash is trusted at first use; from then on its bytes must stay the same.
@@ -105,7 +97,7 @@ def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = Non
     Args:
         asset: What to fetch.
         progress: Whether to draw a progress bar on stderr; None: only where stderr is a terminal.
-        auth: Gives authentication of ``requests`` for an address, or None for ``.netrc``.
+        auth: Gives the ``auth`` of requests for an address; None, or its None: the login in ``.netrc``, if any.
 
     Raises:
         OfflineError: It is not there, and ``XRV_OFFLINE`` is set.
@@ -120,175 +112,165 @@ def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = Non
             "Ask its publisher for a hash to put into its Asset, or unset XRV_REQUIRE_HASH."
         )
     path = asset_path(asset)
-    if not _there(path):
+    if not os.path.isfile(path):  # noqa: PTH113
         _obtain(asset, path, progress, auth)
     _verify(asset, path)
     return path
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     """What was found when a file was hashed."""
 
     sha256: str
     size: int
     mtime_ns: int
 
-    @staticmethod
-    def path(asset: Asset) -> Path:
-        return _Record.beside(cache_dir() / asset.name)
-
-    @staticmethod
-    def beside(file: Path) -> Path:
-        return file.with_name(f".{file.name}.json")
-
     @classmethod
     def of(cls, file: Path, sha256: str | None = None) -> _Record:
-        stat = file.stat()  # before the hashing: a change during it must not go unseen
-        return cls(sha256 or partfile.sha256_of(file), stat.st_size, stat.st_mtime_ns)
+        stat = file.stat()  # before the hashing: a change during it must be noticed later
+        return cls(sha256 or files.sha256_of(file), stat.st_size, stat.st_mtime_ns)
 
     @classmethod
-    def read(cls, asset: Asset) -> _Record | None:
-        path = cls.path(asset)
-        try:
-            return cls(**json.loads(path.read_text()))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, TypeError) as error:
-            if asset.sha256 is not None:
-                return None  # the published hash decides; the file is just hashed again
-            raise AssetError(
-                f"{path} cannot be read: {error}. It holds the sha256 of asset {asset.name!r} from its first use. "
-                "Delete it to trust the file as it is now."
-            ) from error
+    def load(cls, path: Path) -> _Record:
+        return cls(**json.loads(path.read_text()))
 
-    def write(self, asset: Asset) -> None:
-        path = self.path(asset)
+    def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        new.write_text(json.dumps(asdict(self)))
-        new.replace(path)
-
-    def fits(self, file: Path) -> bool:
-        stat = file.stat()
-        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.mtime_ns)
+        with files.replacing(path) as new:
+            new.write_text(json.dumps(self._asdict()))
 
 
-def _there(path: Path) -> bool:
+def _beside(file: Path) -> Path:
+    """Where the record of a file is."""
+    return file.with_name(f".{file.name}.json")
+
+
+def _place(asset: Asset) -> Path:
+    """Where the record of an asset is: in the cache even if the file comes inside a package."""
+    return _beside(cache_dir() / asset.name)
+
+
+def _record(asset: Asset) -> _Record | None:
+    place = _place(asset)
     try:
-        return path.is_file()
-    except PermissionError:  # a folder of somebody else; the attempt to write there says so
-        return False
+        return _Record.load(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        if asset.sha256 is not None:
+            return None  # the published hash decides; the file is hashed again
+        raise AssetError(
+            f"{place} cannot be read: {error}. It holds the sha256 of asset {asset.name!r} from its first use. "
+            "Delete it to trust the file as it is now."
+        ) from error
 
 
 def _expected(asset: Asset) -> str | None:
-    """The published hash, else the one written down at first use."""
-    record = None if asset.sha256 else _Record.read(asset)
+    """The published hash, else the one that was recorded at first use."""
+    record = None if asset.sha256 else _record(asset)
     return record.sha256 if record else asset.sha256
 
 
 def _verify(asset: Asset, path: Path) -> None:
-    record = _Record.read(asset)
-    expected = _expected(asset)
+    record, expected = _record(asset), _expected(asset)
     try:
-        if record and record.sha256 == expected and record.fits(path):
+        if record and record == _Record.of(path, expected):
             return
         found = _Record.of(path)
     except OSError as error:
-        raise AssetError(f"{path} cannot be read: {error.strerror or error}. Mend its permissions.") from error
+        raise AssetError(f"{path} cannot be read: {error.strerror or error}. Fix its permissions.") from error
     if expected not in (None, found.sha256):
         raise _refusal(asset, path, found.sha256)
-    try:
-        found.write(asset)
-    except OSError:
-        if asset.sha256 is None:
-            with writing(cache_dir()):
-                raise
-        # A shared, read-only cache: everything is checked, it is only hashed again next time.
+    # A shared, read-only cache is fine where a hash is published: the file is hashed again next time.
+    with _writing(cache_dir()) if asset.sha256 is None else suppress(OSError):
+        found.save(_place(asset))
 
 
 def _obtain(asset: Asset, path: Path, progress: bool | None, auth: Auth | None) -> None:
+    from filelock import FileLock
+
     addresses = _addresses(asset)
     if not addresses:
         raise shipped.missing(asset)
     allowed = [url for url in addresses if url.startswith("file:") or not offline()]
     if not allowed:
-        raise _not_obtained(asset, path, _expected(asset), [])
-    with _lock(path):
-        if path.is_file():
-            return  # another process was faster
-        if path.is_dir():
-            raise AssetError(f"{path} is a folder; asset {asset.name!r} must be a file there. Move the folder away.")
-        show = bool(sys.stderr and sys.stderr.isatty()) if progress is None else progress
-        expected = _expected(asset)
-        part = PartFile(path, sha256=expected, size=asset.size, progress=show)
+        raise _not_obtained(asset, path, {})
+    with _writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if path.is_dir():
+                raise AssetError(f"{path} is a folder, but asset {asset.name!r} must be a file. Move the folder away.")
+            if not path.is_file():  # no other process was faster
+                show = bool(sys.stderr and sys.stderr.isatty()) if progress is None else progress
+                _download(asset, path, Download(path, _expected(asset), asset.size, show, auth), allowed)
+
+
+def _download(asset: Asset, path: Path, download: Download, addresses: list[str]) -> None:
+    failures: dict[str, Failure] = {}
+    for url in addresses:
         try:
-            sha256 = download(part, allowed, auth)
-        except NoSource as error:
-            raise _not_obtained(asset, path, expected, error.failures) from error.failures[-1][1]
-        with writing(path.parent):
-            _Record.of(part.path, sha256).write(asset)  # first, so that no file is ever there without its hash
-            part.deliver()
+            sha256 = download.run(url)
+        except Failure as failure:
+            failures[public(url)] = failure
+        else:
+            _Record.of(download.part, sha256).save(_place(asset))  # first: no file is ever there without its hash
+            download.part.replace(path)
+            return download.note.unlink(missing_ok=True)
+    raise _not_obtained(asset, path, failures)
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    from filelock import FileLock
-
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
-        lock.acquire()
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn an error of the file system into one that names the cache folder and says what to do."""
     try:
         yield
-    finally:
-        lock.release()
+    except AssetError:
+        raise
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise AssetError(
+            f"Cannot write to the cache folder {folder}: {error.strerror or error}{where}. "
+            "Fix the cause, or set XRV_CACHE_DIR to another folder."
+        ) from error
 
 
 def _switch(name: str) -> bool:
     value = os.environ.get(name, "").strip().lower()
-    if value in ("1", "true", "yes", "on"):
-        return True
-    if value in ("", "0", "false", "no", "off"):
-        return False
-    raise ArgumentError(f"{name} is {value!r}: set it to 1 or 0.")
+    if value not in ("1", "true", "yes", "on", "", "0", "false", "no", "off"):
+        raise ArgumentError(f"{name} is {value!r}: set it to 1 or 0.")
+    return value in ("1", "true", "yes", "on")
 
 
 def _addresses(asset: Asset) -> list[str]:
     published = [url for url in asset.urls if not url.startswith(shipped.SCHEME)]
-    if not published:
-        return []
-    mirrors = os.environ.get("XRV_MIRRORS", "").replace(",", " ").split()
+    mirrors = os.environ.get("XRV_MIRRORS", "").replace(",", " ").split() if published else []
     return [f"{base.rstrip('/')}/{quote(asset.name)}" for base in mirrors] + published
 
 
 def _refusal(asset: Asset, path: Path, found: str) -> HashMismatch:
-    """The error for a file that is there but is not the right one. It stays: it may be somebody's own."""
-    record = None if asset.sha256 else _Record.read(asset)
-    if record is None:
-        what = f"the published one is {asset.sha256}"
-    else:
-        what = f"the one written down at first use is {record.sha256}"
+    """The error for a file that is there but is not the right one. It stays: it may be the user's own."""
+    origin = "published one" if asset.sha256 else "one recorded at first use"
+    todo = "The file was left as it is: delete it to have it fetched again, or put the right one there."
     if path == shipped.shipped_path(asset):
-        todo = f"Install its package anew: {shipped.reinstall(asset)}"
-    else:
-        todo = "The file was left as it is: delete it to have it fetched again, or put the right one there."
-    accept = f" To trust the new file instead, delete {_Record.path(asset)}." if record else ""
-    return HashMismatch(f"{path} is not asset {asset.name!r}: its sha256 is {found}, {what}. {todo}{accept}")
+        todo = f"Install its package again: {shipped.reinstall(asset)}"
+    accept = "" if asset.sha256 else f" To trust the new file instead, delete {_place(asset)}."
+    return HashMismatch(
+        f"{path} is not asset {asset.name!r}: its sha256 is {found}, the {origin} is {_expected(asset)}. {todo}{accept}"
+    )
 
 
-def _not_obtained(asset: Asset, path: Path, expected: str | None, failures: list[tuple[str, Failure]]) -> AssetError:
+def _not_obtained(asset: Asset, path: Path, failures: Mapping[str, Failure]) -> AssetError:
     """The error for a file that no address served."""
+    expected = _expected(asset)
     size = "" if asset.size is None else f", {asset.size:,} bytes"
     by_hand = f"save the file as {path} ({f'sha256 {expected}' if expected else 'no sha256 is published'}{size})"
-    asked = {url: failure.reason for url, failure in failures}
-    lines = "".join(f"\n  {url}: {asked.get(url, 'not asked')}" for url in map(public, _addresses(asset)))
-    if any(failure.wrong for _, failure in failures):
-        pinned = expected and not asset.sha256
-        record = f"; if it was changed on purpose, delete {_Record.path(asset)}" if pinned else ""
+    reasons = {url: failure.reason for url, failure in failures.items()}
+    lines = "".join(f"\n  {url}: {reasons.get(url, 'not asked')}" for url in map(public, _addresses(asset)))
+    if any(failure.wrong for failure in failures.values()):
+        accept = f"; if it was changed on purpose, delete {_place(asset)}" if expected and not asset.sha256 else ""
         return HashMismatch(
-            f"Asset {asset.name!r}: what is served is not the right file, and was not kept.{lines}\n"
-            f"Open the address in a browser (a login page or a new release?), {by_hand}{record}."
+            f"Asset {asset.name!r}: the right file is not at these addresses. What came was not kept.{lines}\n"
+            f"Open the address in a browser (a login page or a new release?), {by_hand}{accept}."
         )
     if offline():
         return OfflineError(
@@ -297,5 +279,5 @@ def _not_obtained(asset: Asset, path: Path, expected: str | None, failures: list
         )
     return DownloadError(
         f"Asset {asset.name!r} could not be downloaded.{lines}\n"
-        f"Try again (it goes on where it broke off), name a mirror in XRV_MIRRORS, or {by_hand}."
+        f"Try again (the download resumes), name a mirror in XRV_MIRRORS, or {by_hand}."
     )

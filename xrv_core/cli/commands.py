@@ -124,8 +124,6 @@ def plugins_() -> None:
 @_KIND_OPTION
 def fetch(name: str, kind: str | None) -> None:
     """Fetch the weights or metadata tables of NAME into the cache."""
-    from xrv_core.assets import fetch as fetch_asset
-
     specs = _find(name, kind)
     if len(specs) > 1:
         raise click.UsageError(f"{name!r} is a {' and a '.join(k for k, _ in specs)}: say which with --kind.")
@@ -133,7 +131,7 @@ def fetch(name: str, kind: str | None) -> None:
     if not assets:
         raise click.ClickException(f"{name!r} has nothing to fetch. How to obtain it: {specs[0][1].obtain}")
     for asset in assets:
-        click.echo(fetch_asset(asset))
+        click.echo(api.fetch(asset))
 
 
 @main.command()

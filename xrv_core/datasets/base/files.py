@@ -166,7 +166,7 @@ class FileDataset(XrayDataset):
                 f"{self.spec.name!r} has no public metadata table: pass csvpath=.... "
                 f"How to obtain it: {self.spec.obtain}"
             )
-        from xrv_core.assets import fetch
+        from xrv_core import fetch
 
         return fetch(asset)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import torch
 
+from xrv_core.assets import replacing
 from xrv_core.errors import ArgumentError
 
 __all__ = ["write_safetensors"]
@@ -42,19 +41,14 @@ def write_safetensors(path: Path, state: Mapping[str, torch.Tensor], metadata: M
         whole = flat.untyped_storage().nbytes() == flat.nbytes
         own[name] = flat if whole and place not in seen else flat.clone()
         seen.add(place)
-    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        save_file(own, new, {"format": "pt", **metadata})
-        with new.open("rb+") as stream:
-            _sort_metadata(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(path)
+        with replacing(path) as new:
+            save_file(own, new, {"format": "pt", **metadata})
+            with new.open("rb+") as stream:
+                _sort_metadata(stream)
     except (OSError, SafetensorError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ArgumentError(f"{path} cannot be written: {reason}.") from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _sort_metadata(stream: IO[bytes]) -> None:

@@ -10,8 +10,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from xrv_core.api import describe
-from xrv_core.assets import fetch
+from xrv_core.api import describe, fetch
 from xrv_core.errors import ArgumentError
 from xrv_core.specs import KINDS, ModelSpec
 from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from xrv_core.api import list_datasets
-from xrv_core.assets import fetch
+from xrv_core.api import fetch, list_datasets
 from xrv_core.errors import AssetError
 from xrv_core.specs.known import KNOWN
 from xrv_core.testing.common.results import Check, NotApplicable

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 import xrv_core
 from xrv_check.journal import Journal, Seen
+from xrv_core.assets import replacing
 from xrv_core.datasets import FileDataset, ImageSource, decode_image
 from xrv_core.errors import ArgumentError, ImageError
 
@@ -190,9 +191,7 @@ def _label_totals(dataset: FileDataset) -> list[Finding]:
 
 def _write(out: Path, findings: Sequence[Finding]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    new = out.with_name(f".{out.name}.new")
-    with new.open("w", newline="", encoding="utf-8") as file:
+    with replacing(out) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([f.name for f in fields(Finding)])
         writer.writerows(astuple(finding) for finding in findings)
-    new.replace(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import api
+from xrv_core.assets import replacing, sha256_of
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
 from xrv_core.models import FACTS, UNSAID, SavedClassifierSpec
 from xrv_labs import toml
@@ -163,8 +163,7 @@ def _around(text: str, name: str, path: Path, replace: bool) -> tuple[str, str]:
 
 def _weights(path: Path, name: str, file: Path) -> tuple[Path, dict[str, Any]]:
     """Where the weights go, and what the entry says about them."""
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    sha256 = sha256_of(file)
     inner = f"weights/{name}-{sha256[:8]}.safetensors"
     return path.parent / inner, {"weights": inner, "sha256": sha256, "size": file.stat().st_size}
 
@@ -206,23 +205,10 @@ def _copy(file: Path, target: Path) -> None:
     if target.is_file() and target.stat().st_size == file.stat().st_size:
         return  # the name holds the hash
     target.parent.mkdir(exist_ok=True)
-    new = target.with_name(f".{target.name}.new")
-    try:
+    with replacing(target) as new:
         shutil.copyfile(file, new)
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("wb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    with replacing(path) as new:
+        new.write_bytes(text.encode())

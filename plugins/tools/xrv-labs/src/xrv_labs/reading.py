@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xrv_core.assets import cache_dir, offline
+from xrv_core.assets import cache_dir, network_reason, offline, replacing
 from xrv_core.errors import XrvError
 from xrv_labs.places import TOKEN, bearer, is_address, is_safe_address, servers
 
@@ -81,11 +81,10 @@ def keep_copy(text: Text) -> None:
     if text.text is None or text.copied or not is_address(text.place):
         return
     path = _copy_path(text.place)
-    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     with contextlib.suppress(OSError):  # a shared, read-only cache: the registry is there all the same
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text.text, "utf-8")
-        new.replace(path)
+        with replacing(path) as new:
+            new.write_text(text.text, "utf-8")
 
 
 def _copy_path(place: str) -> Path:
@@ -137,9 +136,7 @@ def _ask(url: str) -> str:
     except requests.Timeout as error:
         raise _Refused(f"gave no answer within {sum(TIMEOUT):g} s") from error
     except requests.RequestException as error:
-        from xrv_core.assets import words
-
-        raise _Refused(f"could not be reached: {words(error)}") from error
+        raise _Refused(f"could not be reached: {network_reason(error)}") from error
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:

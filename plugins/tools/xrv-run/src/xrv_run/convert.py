@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from xrv_core import __version__, api
+from xrv_core.assets import sha256_of
 from xrv_core.cli import MODELS, print_table
 from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, UnknownName
 from xrv_core.specs import ModelSpec
@@ -84,9 +84,7 @@ def convert(
     inside = f"!{member}" if member else ""
     told = {"source": f"{source.name}{inside}", "source_sha256": digest, "xrv_core_version": __version__}
     write_safetensors(path, state, told)
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Converted(path, len(state), path.stat().st_size, sha256, f"{source}{inside}", digest)
+    return Converted(path, len(state), path.stat().st_size, sha256_of(path), f"{source}{inside}", digest)
 
 
 def convert_command(name: str, out: str | None, *, kind: str | None, member: str | None, overwrite: bool) -> None:
@@ -122,9 +120,7 @@ def _source(name: str, kind: str | None, member: str | None) -> tuple[Path, Path
             f"{name!r} has no published weights to convert: give the path of a weights file. How to obtain it: "
             f"{spec.obtain}"
         )
-    from xrv_core.assets import fetch
-
-    return fetch(spec.weights), Path(f"{spec.name.replace('/', '-')}{SUFFIX}")
+    return api.fetch(spec.weights), Path(f"{spec.name.replace('/', '-')}{SUFFIX}")
 
 
 def _check_target(path: Path, source: Path, overwrite: bool) -> None:
@@ -146,7 +142,7 @@ def _read(source: Path, member: str | None) -> tuple[str, dict[str, torch.Tensor
         if is_safetensors(opened):
             raise ArgumentError(f"{opened.name} is a safetensors file already: use it as it is.")
         opened.stream.seek(0)
-        digest = hashlib.file_digest(cast("Any", opened.stream), "sha256").hexdigest()
+        digest = sha256_of(opened.stream)
         name, size = opened.name, opened.size
     state = load_state_dict(source, member=member)
     needed = sum(tensor.nbytes for tensor in state.values())

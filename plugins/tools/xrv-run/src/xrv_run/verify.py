@@ -87,15 +87,13 @@ def _compared(
 
 
 def _image(reference: ReferenceOutput, images: str | Path | None) -> Path:
-    from xrv_core.assets import fetch
-
     if images is None:
-        return fetch(reference.image)
+        return api.fetch(reference.image)
     path = Path(images).expanduser() / reference.image.name.rpartition("/")[2]
     if not path.is_file():
         raise PathMissing(f"{path}: no such file. It is published at {reference.image.urls[0]}")
     # as an asset of its own, so that another image of that name is refused
-    return fetch(replace(reference.image, name=f"verify/{path.name}", urls=(path.absolute().as_uri(),)))
+    return api.fetch(replace(reference.image, name=f"verify/{path.name}", urls=(path.absolute().as_uri(),)))
 
 
 def output_numbers(kind: str, model: Any, pixels: Any) -> dict[str, float]:
