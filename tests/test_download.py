@@ -12,11 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asset_server import AssetServer, Fault, error, running, server
 
-from xrv_core import Asset, fetch
+from xrv_core import Asset, assets, fetch
 from xrv_core.assets import asset_path, download, public
 from xrv_core.errors import AssetError, DownloadError, HashMismatch
 
@@ -226,6 +227,25 @@ def test_netrc_opens_doors(server: AssetServer, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     fetch(server.serve("/w.bin", BODY))
     assert server.log[0].authorization == "Basic bWU6c2VjcmV0"
+
+
+def test_the_caller_gives_credentials_for_each_address(
+    server: AssetServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("XRV_MIRRORS", server.url("/m"))
+    asset = server.serve("/w.bin", BODY)
+
+    def token(request: Any) -> Any:
+        request.headers["Authorization"] = "Bearer s3cret"
+        return request
+
+    assets.fetch(asset, auth=lambda url: token if url == asset.urls[0] else None)
+    assert [(r.path, r.authorization) for r in server.log] == [
+        ("/m/w.bin", "Basic bWU6c2VjcmV0"),
+        ("/w.bin", "Bearer s3cret"),
+    ]
 
 
 def test_a_stored_gz_file_stays_as_it_is(server: AssetServer) -> None:

@@ -269,7 +269,7 @@ def _not_obtained(asset: Asset, path: Path, failures: Mapping[str, Failure]) -> 
     if any(failure.wrong for failure in failures.values()):
         accept = f"; if it was changed on purpose, delete {_place(asset)}" if expected and not asset.sha256 else ""
         return HashMismatch(
-            f"Asset {asset.name!r}: the right file is not at these addresses. What came was not kept.{lines}\n"
+            f"Asset {asset.name!r}: no address sent the right file, and what came was not kept.{lines}\n"
             f"Open the address in a browser (a login page or a new release?), {by_hand}{accept}."
         )
     if offline():
