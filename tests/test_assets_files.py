@@ -28,10 +28,15 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path: Path) -> Non
 def test_an_error_leaves_the_old_file_and_no_scraps(tmp_path: Path, written: bool) -> None:
     path = tmp_path / "f.txt"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as new:
-        if written:
-            new.write_text("ne")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(path) as new:
+            if written:
+                new.write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
