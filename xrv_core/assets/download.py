@@ -35,13 +35,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class Failure(Exception):
-    """Why one address did not serve the file.
-
-    Attributes:
-        reason: Words that follow "ADDRESS:".
-        again: Asking again may help.
-        wrong: The address serves another file than the one wanted.
-    """
+    """Why one address did not serve the file; ``again``: a further try may help; ``wrong``: it is another file."""
 
     def __init__(self, reason: str, *, again: bool = False, wrong: bool = False) -> None:
         super().__init__(reason)
@@ -52,14 +46,7 @@ class Download:
     """The unfinished file ``NAME.part``, and a note beside it about the source of its bytes.
 
     A later process resumes from the two. Only one process or thread at a time may use them: the caller
-    holds a lock.
-
-    Args:
-        target: The final place of the file.
-        sha256: The hash that the file must have, None if it is not known.
-        size: The size in bytes that it must have, None if it is not known.
-        progress: Whether to draw a progress bar on stderr.
-        auth: The credentials for an address; None: those of ``.netrc``.
+    holds a lock. ``sha256`` and ``size`` are those that the file must have, None if they are not known.
     """
 
     def __init__(self, target: Path, sha256: str | None, size: int | None, progress: bool, auth: Auth | None) -> None:
@@ -69,10 +56,7 @@ class Download:
         self._resumed = True  # until this process starts at the first byte
 
     def run(self, url: str) -> str:
-        """Ask one address until the file is complete, or until further tries are pointless.
-
-        Returns:
-            The sha256 of the complete file.
+        """Ask one address until the file is complete, or until further tries are pointless; its sha256.
 
         Raises:
             Failure: The address did not serve the file.
@@ -81,7 +65,8 @@ class Download:
         furthest, tries, fruitless = self._size(), 0, 0
         while True:
             try:
-                if not self._complete():
+                # All bytes are there already if a process was killed just before the end.
+                if not self.part.exists() or self._size() != self._read_note().get("total"):
                     tries += 1
                     self._ask(url)
                 return self._check()
@@ -96,14 +81,10 @@ class Download:
 
     def _ask(self, url: str) -> None:
         scheme = url.partition("://")[0].lower()
-        if scheme in ("http", "https"):
-            self._ask_server(url)
-        elif scheme == "file":
-            self._copy(url)
-        else:
+        if scheme == "file":
+            return self._copy(url)
+        if scheme not in ("http", "https"):
             raise Failure("cannot be downloaded: use https://, http:// or file:///")
-
-    def _ask_server(self, url: str) -> None:
         note = self._read_note()
         version = note.get("validator") if note.get("url") == public(url) else None
         # Resume only where a mix of two versions of the file would be noticed.
@@ -116,7 +97,7 @@ class Download:
             response.raw.headers.pop("Content-Encoding", None)
             start, total = self._range_of(response, start, version)
             origin = {"url": public(url), "validator": _validator(response)}
-            self._receive(response.iter_content(CHUNK), start, total, origin)
+            return self._receive(response.iter_content(CHUNK), start, total, origin)
 
     def _range_of(self, response: requests.Response, asked: int, version: str | None) -> tuple[int, int | None]:
         """The first byte that a response brings, and the length of the whole file; a useless response is refused."""
@@ -203,10 +184,6 @@ class Download:
 
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
-
-    def _complete(self) -> bool:
-        """Whether every byte is there already, from a process that was killed just before the end."""
-        return self.part.exists() and self._size() == self._read_note().get("total")
 
     def _discard(self) -> None:
         self.part.unlink(missing_ok=True)

@@ -15,11 +15,8 @@ SCHEME = "package://"
 
 def shipped_path(asset: Asset) -> Path | None:
     """The file of an asset that an installed package brings, None where none does."""
-    for module, inner in _places(asset):
-        for folder in _folders(module):
-            if (folder / inner).is_file():
-                return folder / inner
-    return None
+    files = (folder / inner for module, inner in _places(asset) for folder in _folders(module))
+    return next((file for file in files if file.is_file()), None)
 
 
 def missing(asset: Asset) -> AssetError:

@@ -44,10 +44,7 @@ def offline() -> bool:
 
 
 def asset_path(asset: Asset) -> Path:
-    """Where an asset is, or will be once it is fetched.
-
-    That is ``cache_dir() / asset.name``, but a file that comes inside an installed package is used in place.
-    """
+    """Where an asset is, or will be once it is fetched; a file that comes inside a package is used in place."""
     return shipped.shipped_path(asset) or cache_dir() / asset.name
 
 
@@ -72,7 +69,7 @@ def asset_state(asset: Asset) -> str:
 def known_sha256(path: Path) -> str | None:
     """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is no such file."""
     with suppress(OSError, ValueError, TypeError):
-        record = _Record.load(_beside(path))
+        record = _Record(**json.loads(path.with_name(f".{path.name}.json").read_text()))
         if path.is_relative_to(cache_dir()) and record == _Record.of(path, record.sha256):
             return record.sha256
     return None
@@ -130,30 +127,22 @@ class _Record(NamedTuple):
         stat = file.stat()  # before the hashing: a change during it must be noticed later
         return cls(sha256 or files.sha256_of(file), stat.st_size, stat.st_mtime_ns)
 
-    @classmethod
-    def load(cls, path: Path) -> _Record:
-        return cls(**json.loads(path.read_text()))
-
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as new:
             new.write_text(json.dumps(self._asdict()))
 
 
-def _beside(file: Path) -> Path:
-    """Where the record of a file is."""
-    return file.with_name(f".{file.name}.json")
-
-
 def _place(asset: Asset) -> Path:
     """Where the record of an asset is: in the cache even if the file comes inside a package."""
-    return _beside(cache_dir() / asset.name)
+    file = cache_dir() / asset.name
+    return file.with_name(f".{file.name}.json")
 
 
 def _record(asset: Asset) -> _Record | None:
     place = _place(asset)
     try:
-        return _Record.load(place)
+        return _Record(**json.loads(place.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError) as error:
