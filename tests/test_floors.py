@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ LIBRARIES = {
     "assets": set(),
     "cli": {"click"},
     "datasets": {"numpy", "pandas"},
-    "models": {"numpy", "pandas", "torch"},
+    "models": {"numpy", "torch"},
     "testing": {"numpy", "pandas", "torch", "pytest"},
 }
 #: Modules whose very purpose is a torch class, in rooms that are not made of them.
@@ -142,7 +143,22 @@ def test_a_module_loads_only_the_libraries_of_its_room(module: str) -> None:
     assert libraries_of(imports(tree, everywhere=False)) <= LIBRARIES[wing_of(module)] | extra
 
 
-def test_every_room_is_in_the_table() -> None:
+def test_every_room_is_in_the_table_of_the_docs() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| `([a-z/]+)` \| [^|]+ \|([^|]*)\|$", page, re.MULTILINE)
+    rooms = [
+        "kernel",
+        "assets",
+        "cli",
+        *(f"datasets/{r}" for r in DATASETS),
+        *(f"models/{r}" for r in MODELS),
+        "testing",
+    ]
+    assert [room for room, _ in rows] == rooms, "in the order in which they may import each other"
+    for room, cell in rows:
+        assert {name.strip() for name in cell.split(",")} - {""} == LIBRARIES[room.split("/")[0]], room
+    for front in FRONTS:
+        assert f".{front}`" in page, front
     assert {wing_of(module) for module in MODULES} == {*LIBRARIES}
     for wing, rooms in (("datasets", DATASETS), ("models", MODELS)):
         assert {path.parent.name for path in (CORE / wing).glob("*/__init__.py")} == {*rooms}
