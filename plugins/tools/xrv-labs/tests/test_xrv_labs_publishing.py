@@ -137,8 +137,9 @@ plain = st.recursive(
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b-c", "d_e"]), plain, max_size=3))
 def test_what_is_written_is_what_is_read(values):
-    (found,) = tomllib.loads(toml.block(values))["classifier"]
-    assert repr(found) == repr(values)
+    entry = {"name": "x", **values}
+    (found,) = tomllib.loads(toml.with_entry("# head\nprefix = 'a'", entry))["classifier"]
+    assert repr(found) == repr(entry)
 
 
 def test_many_publish_at_once_and_readers_see_whole_files(tmp_path):
@@ -219,15 +220,22 @@ def test_errors_of_the_registry(tmp_path):
     assert said(ArgumentError, file, place, contact="me") == (
         f"The registry {place} is there already: --contact is for a new one. Edit the file."
     )
+    place.write_text(HEAD + "classifier = 3\n")
+    assert "'classifier' must be written as [[classifier]]" in said(ArgumentError, file, place)
+    assert place.read_text() == HEAD + "classifier = 3\n"
+
+
+def test_other_ways_to_write_entries(tmp_path):
+    place, file = tmp_path / "registry.toml", str(saved(tmp_path))
     place.write_text(HEAD + 'classifier = [{ name = "inline" }]\n')
-    assert said(ArgumentError, file, place).startswith(
-        f"The registry {place} would not be sound any more: it is no sound"
-    )
-    assert place.read_text() == HEAD + 'classifier = [{ name = "inline" }]\n'
-    place.write_text(HEAD + entry("x", description="'''\n[[classifier]]\nname = \"mine\"\n'''"))
-    assert said(ArgumentError, file, place, replace=True) == (
-        "The entry 'mine' cannot be told from the text around it: take it out of the registry by hand."
-    )
+    publish(file, place)
+    assert [e["name"] for e in tomllib.loads(place.read_text())["classifier"]] == ["inline", "mine"]
+    odd = "'''\n[[classifier]]\nname = \"mine\"\n'''"
+    place.write_text(HEAD + entry("x", description=odd) + entry("y", name='"other"', description=odd))
+    publish(file, place, replace=True)
+    first, second = tomllib.loads(place.read_text())["classifier"]
+    assert (first["name"], "description" in first) == ("mine", False)
+    assert second["description"] == '[[classifier]]\nname = "mine"\n'
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):

@@ -82,16 +82,12 @@ def _put(path: Path, text: str, name: str, model: tuple[Path, SavedClassifierSpe
     file, spec = model
     weights, told = _weights(path, name, file)
     entry = {**_entry(name, spec, tomllib.loads(text)), **told}
-    before, after = _around(text, name, path, replace)
-    new = f"{before}{toml.block(entry).replace(chr(10), _line_end(text))}{after}"
+    _refuse_taken(text, name, path, replace)
+    new = toml.with_entry(text, entry)
     full = _prove(text, new, entry, path)
     _copy(file, weights)
     _write(path, new)
     return full
-
-
-def _line_end(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
 
 
 @contextmanager
@@ -114,11 +110,15 @@ def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> st
     if path.exists():
         try:
             text = path.read_bytes().decode()  # with its line ends
-            found = parse(text, str(path)).prefix
+            registry = parse(text, str(path))
         except (UnicodeDecodeError, SpecError) as error:
             raise ArgumentError(f"The registry {path} {error}. Mend it first.") from error
-        if prefix not in (None, found):
-            raise ArgumentError(f"The registry {path} has the prefix {found!r}, not {prefix!r}: leave --prefix out.")
+        if not isinstance(registry.table.get("classifier", []), list):
+            raise ArgumentError(f"The registry {path} cannot be added to: {'; '.join(registry.problems)}.")
+        if prefix not in (None, registry.prefix):
+            raise ArgumentError(
+                f"The registry {path} has the prefix {registry.prefix!r}, not {prefix!r}: leave --prefix out."
+            )
         given = [key for key, value in about.items() if value]
         if given:
             raise ArgumentError(f"The registry {path} is there already: --{given[0]} is for a new one. Edit the file.")
@@ -126,7 +126,7 @@ def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> st
     if prefix is None:
         raise ArgumentError(f"{path} does not exist. To make it, say with --prefix what its names begin with.")
     head = {"prefix": prefix, **{key: value for key, value in about.items() if value}}
-    text = "".join(f"{key} = {toml.value(head[key])}\n" for key in TOP_KEYS if key in head)
+    text = toml.new_registry({key: head[key] for key in TOP_KEYS if key in head})
     try:
         parse(text, str(path))
     except SpecError as error:
@@ -150,15 +150,10 @@ def _model(model: str, folder: Path) -> tuple[Path, SavedClassifierSpec]:
     return file, save_classifier(api.get_classifier(model), file, name=spec.name.rpartition("/")[2])
 
 
-def _around(text: str, name: str, path: Path, replace: bool) -> tuple[str, str]:
-    """What stands before and after the new entry."""
+def _refuse_taken(text: str, name: str, path: Path, replace: bool) -> None:
     taken = any(entry.get("name") == name for entry in tomllib.loads(text).get("classifier", []))
     if taken and not replace:
         raise DuplicateName(f"The registry {path} has a classifier {name!r} already: give --name, or --replace it.")
-    if taken:
-        return toml.without(text, name)
-    end = _line_end(text)
-    return f"{text}{end if text.endswith(end) else end * 2}", ""
 
 
 def _weights(path: Path, name: str, file: Path) -> tuple[Path, dict[str, Any]]:

@@ -1,68 +1,88 @@
-"""Write entries of a registry as TOML, and find them in a text that people wrote."""
+"""Edit the text of a registry with tomlkit: what a person wrote stays as it is, comments included."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array, Item, Table
+
 from xrv_core.errors import ArgumentError
 
-__all__ = ["block", "value", "without"]
-
-_HEADER = re.compile(r"^\s*\[", re.MULTILINE)
-_ENTRY = re.compile(r"^\s*\[\[\s*classifier\s*\]\]")
+__all__ = ["new_registry", "with_entry"]
 
 
-def value(thing: Any) -> str:
-    """One value.
+def new_registry(about: Mapping[str, str]) -> str:
+    """The text of a registry without entries."""
+    return tomlkit.dumps(dict(about))
+
+
+def with_entry(text: str, entry: Mapping[str, Any]) -> str:
+    """The text with one entry more, or with another entry in the place of the one of that name.
 
     Raises:
-        ArgumentError: TOML has no such value.
+        ArgumentError: TOML has no value for something in the entry.
     """
-    if isinstance(thing, bool):
-        return "true" if thing else "false"
-    if isinstance(thing, str):
-        return json.dumps(thing, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(thing, float) and math.isnan(thing):
-        return "nan"
-    if isinstance(thing, int | float):
-        return repr(thing)
-    if isinstance(thing, list | tuple):
-        return f"[{', '.join(map(value, thing))}]"
+    document = tomlkit.parse(text)
+    entries = document.get("classifier")
+    same = [old for old in entries or [] if old.get("name") == entry["name"]]
+    if same:
+        _replace(same[0], entry)
+    elif isinstance(entries, Array):
+        entries.append(_value(entry))
+    elif entries is not None:
+        entries.append(_table(entry))
+    else:
+        entries = tomlkit.aot()
+        entries.append(_table(entry))
+        document.append("classifier", entries)
+    new = tomlkit.dumps(document)
+    return new.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else new
+
+
+def _replace(old: Any, entry: Mapping[str, Any]) -> None:
+    kept: list[Item] = []
+    for key in [key for key in old if key not in entry]:
+        kept += _comments_after(old[key])
+        old.remove(key)
+    for key, thing in entry.items():
+        old[key] = _value(thing)
+    for item in kept:
+        old.add(item)
+
+
+def _comments_after(value: Any) -> list[Item]:
+    """Comments and blank lines at the end of a sub-table: they may be about the next entry."""
+    found: list[Item] = []
+    for key, item in reversed(value.value.body if isinstance(value, Table) else []):
+        if key is not None:
+            break
+        found.insert(0, item)
+    return found
+
+
+def _table(entry: Mapping[str, Any]) -> Table:
+    table = tomlkit.table()
+    table.trivia.indent = ""
+    for key, thing in entry.items():
+        table.add(key, _value(thing))
+    return table
+
+
+def _value(thing: Any) -> Item:
     if isinstance(thing, Mapping):
-        return "{ " + ", ".join(f"{value(str(k))} = {value(v)}" for k, v in thing.items()) + " }"
-    raise ArgumentError(f"{thing!r} cannot stand in a registry: TOML has no such value.")
-
-
-def block(entry: Mapping[str, Any]) -> str:
-    """An entry, one key a line."""
-    return "[[classifier]]\n" + "".join(f"{key} = {value(thing)}\n" for key, thing in entry.items())
-
-
-def without(text: str, name: str) -> tuple[str, str]:
-    """What stands before and after the entry ``name``. Comments after it, before the next, stay.
-
-    Raises:
-        ArgumentError: It cannot be found in the text, such as between odd lines of somebody's own.
-    """
-    lines = text.splitlines(keepends=True)
-    starts = [number for number, line in enumerate(lines) if _ENTRY.match(line)]
-    for start in starts:
-        end = start + 1
-        while end < len(lines) and (not _HEADER.match(lines[end]) or lines[end].lstrip().startswith("[classifier.")):
-            end += 1
-        while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
-            end -= 1
-        try:
-            found = tomllib.loads("".join(lines[start:end]))["classifier"]
-        except tomllib.TOMLDecodeError:
-            continue
-        if len(found) == 1 and found[0].get("name") == name:
-            return "".join(lines[:start]), "".join(lines[end:])
-    raise ArgumentError(
-        f"The entry {name!r} cannot be told from the text around it: take it out of the registry by hand."
-    )
+        inline = tomlkit.inline_table()
+        for key, inner in thing.items():
+            inline.append(str(key), _value(inner))
+        return inline
+    if isinstance(thing, list | tuple):
+        array = tomlkit.array()
+        for inner in thing:
+            array.append(_value(inner))
+        return array
+    try:
+        return tomlkit.item(thing)
+    except (ValueError, TOMLKitError) as error:
+        raise ArgumentError(f"{thing!r} cannot be written into a registry: TOML has no such value.") from error
