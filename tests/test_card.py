@@ -68,4 +68,4 @@ def test_reported_numbers_and_a_unit() -> None:
 def test_only_models_have_a_model_card() -> None:
     with pytest.raises(UnknownName) as caught:
         xrv_core.model_card("hannover")
-    assert str(caught.value) == "Nothing is named 'hannover'. `xrv list` lists all there is."
+    assert str(caught.value) == "Nothing is named 'hannover'. `xrv list` lists all names."

@@ -84,7 +84,7 @@ def test_fetch_offline_says_what_to_place_where(monkeypatch: pytest.MonkeyPatch)
     ("arguments", "code", "text"),
     [
         (["show", "nhi"], 1, "Error: No dataset named 'nhi'. Did you mean 'nih'?"),
-        (["show", "zzzz"], 1, "Error: Nothing is named 'zzzz'. `xrv list` lists all there is."),
+        (["show", "zzzz"], 1, "Error: Nothing is named 'zzzz'. `xrv list` lists all names."),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(arguments: list[str], code: int, text: str) -> None:

@@ -85,7 +85,7 @@ def test_other_arguments_that_cannot_be(tmp_path):
     odd = BackboneClassifier("resnet10t", NAMES, act_layer=nn.SELU)
     assert refused(odd, path) == (
         "The classifier cannot be saved: 'build'.options.act_layer is <class 'torch.nn.modules.activation.SELU'>, "
-        "which is no plain data (texts, numbers, lists and tables of them)."
+        "which is not plain data (texts, numbers, lists and tables of them)."
     )
     with pytest.raises(PathMissing) as error:
         save_classifier(own, tmp_path / "no" / "m.safetensors", factory="own_networks:tiny")

@@ -85,7 +85,7 @@ def test_no_file(tmp_path):
 def test_no_safetensors(tmp_path, content):
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
-    assert message(CheckpointError, path) == f"{path} is no sound safetensors file: it has no header of that format."
+    assert message(CheckpointError, path) == f"{path} is not a valid safetensors file: it has no header of that format."
 
 
 def test_a_header_without_end_is_not_read(tmp_path, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_header_without_end_is_not_read(tmp_path, monkeypatch):
 def test_nesting_without_end(tmp_path):
     path, header = tmp_path / "m.safetensors", b"[" * 200_000
     path.write_bytes(struct.pack("<Q", len(header)) + header)
-    assert message(CheckpointError, path) == f"{path} is no sound safetensors file: it has no header of that format."
+    assert message(CheckpointError, path) == f"{path} is not a valid safetensors file: it has no header of that format."
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])

@@ -71,7 +71,7 @@ def describe(kind: str, name: str) -> Spec | CommandSpec:
     """The spec of ``name``.
 
     Raises:
-        UnknownName: Nobody offers it; the message suggests the nearest names.
+        UnknownName: No plugin offers it; the message suggests the nearest names.
         NotInstalled: A plugin of ours offers it, and is not installed or does not work.
     """
     catalogue = the_catalogue()
@@ -106,7 +106,7 @@ def find(name: str, kind: str | None = None, kinds: Sequence[str] = tuple(KINDS)
             errors.append(str(error))
     if not found:
         helpful = [e for e in errors if "Did you mean" in e or "comes with" in e]
-        raise UnknownName(" ".join(helpful) or f"Nothing is named {name!r}. `xrv list` lists all there is.")
+        raise UnknownName(" ".join(helpful) or f"Nothing is named {name!r}. `xrv list` lists all names.")
     return found
 
 

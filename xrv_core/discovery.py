@@ -2,7 +2,7 @@
 
 Our own loop, not pluggy's ``load_setuptools_entrypoints``: that one drops a second distribution with
 the same entry name and stops at the first broken plugin. Here a broken plugin is data: it is
-reported, and hides nobody else.
+reported, and the others work.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Plugin:
         distribution: The package that brings it, with version: ``"xrv-nih 0.1.0"``; of a list, where it is from.
         module: The module that was imported; of a list, its path or address.
         offers: Names by kind.
-        problems: What is wrong with it, each a sentence; empty for a sound plugin.
+        problems: What is wrong with it, each a sentence; empty where nothing is wrong.
         enabled: False where ``XRV_PLUGINS`` switched it off.
         open_ended: True where it also resolves names that are not listed.
     """

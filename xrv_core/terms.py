@@ -15,7 +15,7 @@ _told: set[str] = set()  # where no file can be written, once a process is the b
 def tell_terms(spec: DatasetSpec) -> None:
     """Print the terms of access of ``spec`` to stderr, if it has any and this cache folder has not seen them.
 
-    Terms that have changed since are told again.
+    Terms that have changed since are printed again.
     """
     if not spec.terms or f"{spec.name} {spec.terms}" in _told:
         return

@@ -1,4 +1,4 @@
-"""Import torchvision beside a torch of another flavour: the one place that knows the trick.
+"""Import torchvision beside a torch that it was not built for.
 
 PyPI's Linux wheel of torchvision is built against CUDA. Beside a CPU-only torch its compiled ops do
 not load, and ``import torchvision`` stops with "operator torchvision::nms does not exist" although

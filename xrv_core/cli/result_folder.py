@@ -35,7 +35,7 @@ class ResultFolder:
         return Path(self.given).expanduser().absolute()
 
     def check(self) -> Path:
-        """``path``, if it can be written: to be told before the long work starts.
+        """``path``, if it can be written. Call it before the long work starts.
 
         Raises:
             ArgumentError: It is a file, cannot be written, or holds something that must not be replaced.
@@ -76,7 +76,7 @@ class ResultFolder:
             fresh = Path(aside) / "new"
             fresh.mkdir()
             yield fresh
-            self.check()  # somebody may have written there meanwhile
+            self.check()  # another process may have written there since
             _swap(fresh, folder, Path(aside) / "old")
 
 

@@ -1,4 +1,4 @@
-"""What commands print alike: tables, and the sentence that stands beside every prediction."""
+"""What several commands print: tables, and the warning that goes with every prediction."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     )
     from xrv_core.models.saved import (
         FACTS,
+        NOT_STATED,
         SAVED_FACTORY,
-        UNSAID,
         SavedClassifierSpec,
         check_options,
         checked,
@@ -63,7 +63,7 @@ _HOME = {
     ),
     "running": "Batch Loading about_dataset about_model as_json check_device run_over versions",
     "saved": (
-        "FACTS SAVED_FACTORY SavedClassifierSpec UNSAID check_options checked "
+        "FACTS SAVED_FACTORY SavedClassifierSpec NOT_STATED check_options checked "
         "is_model_file plain read_spec save_classifier "
     ),
     "weights": (
@@ -84,7 +84,7 @@ __all__ = [
     "OperatingPoint",
     "SAVED_FACTORY",
     "SavedClassifierSpec",
-    "UNSAID",
+    "NOT_STATED",
     "about_dataset",
     "about_model",
     "apply_operating_points",

@@ -21,7 +21,7 @@ class Asset:
         name: Path inside the cache, ``folder/file.ext``, with forward slashes.
         urls: Addresses, tried in order. ``package://module/path`` is a file shipped inside
             an installed package.
-        sha256: Published hash, 64 hex digits, or None where nobody published one: the asset is
+        sha256: Published hash, 64 hex digits, or None where there is none: the asset is
             then *unverified*, its hash is written down at first use and enforced afterwards.
         size: Size in bytes, or None.
         licence: Licence of the file, where it differs from its spec's.

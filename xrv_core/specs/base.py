@@ -86,7 +86,7 @@ class CommandSpec:
 
 
 def frozen_tuples(spec: object, *names: str) -> None:
-    """Freeze list fields, and refuse the classic slip of a lone string."""
+    """Make list fields tuples; refuse a single string in place of a list."""
     assert {f.name for f in fields(spec)} >= set(names)  # type: ignore[arg-type]
     for name in names:
         value = getattr(spec, name)

@@ -67,7 +67,7 @@ FAMILIES: dict[str, dict[str, str]] = {"classifier": {"timm/": "xrv-timm"}}
 
 
 def owner_of(kind: str, name: str) -> str | None:
-    """The distribution that is known to offer ``name``, None for a stranger."""
+    """The distribution that is known to offer ``name``, None for other names."""
     if name in KNOWN.get(kind, {}):
         return KNOWN[kind][name]
     return next((owner for prefix, owner in FAMILIES.get(kind, {}).items() if name.startswith(prefix)), None)

@@ -17,7 +17,7 @@ ACTIVATIONS = ("sigmoid", "softmax", "identity")
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceOutput:
-    """What somebody published that a model gives for one image: ``xrv verify`` runs it again and compares.
+    """A published output of a model for one image. ``xrv verify`` runs the model again and compares.
 
     Attributes:
         image: The image.

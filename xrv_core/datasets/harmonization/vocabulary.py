@@ -67,7 +67,7 @@ class Vocabulary:
         return list(self._entries)
 
     def canonical(self, name: str) -> str | None:
-        """The canonical name for ``name``; None for a stranger. Case, ``_``, ``-`` and blanks do not matter."""
+        """The canonical name for ``name``; None for other names. Case, ``_``, ``-`` and blanks do not matter."""
         return self._canonical.get(_plain(name))
 
     def parts(self, name: str) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
-    from xrv_core.models.saved.facts import FACTS, UNSAID, checked, plain
+    from xrv_core.models.saved.facts import FACTS, NOT_STATED, checked, plain
     from xrv_core.models.saved.header import check_options, read_spec
     from xrv_core.models.saved.plugin import is_model_file
     from xrv_core.models.saved.saving import save_classifier
     from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 
 _HOME = {
-    "facts": "FACTS UNSAID checked plain",
+    "facts": "FACTS NOT_STATED checked plain",
     "header": "check_options read_spec",
     "plugin": "is_model_file",
     "saving": "save_classifier",
@@ -28,7 +28,7 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names.spli
 __all__ = [
     "FACTS",
     "SAVED_FACTORY",
-    "UNSAID",
+    "NOT_STATED",
     "SavedClassifierSpec",
     "check_options",
     "checked",

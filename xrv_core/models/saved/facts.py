@@ -1,4 +1,4 @@
-"""Facts about a model as they come out of a file that anybody may have written: types checked, one by one."""
+"""Facts about a model that come from a file of unknown origin: the type of each is checked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from xrv_core.errors import SpecError
 
-__all__ = ["FACTS", "UNSAID", "checked", "plain"]
+__all__ = ["FACTS", "NOT_STATED", "checked", "plain"]
 
-#: Stands where a mandatory fact was not told.
-UNSAID = "not stated"
+#: The value of a mandatory fact that is not stated.
+NOT_STATED = "not stated"
 
 MAX_DEPTH = 20
 
@@ -98,7 +98,7 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
         return [plain(item, where, depth + 1) for item in value]
     if depth < MAX_DEPTH and isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
-    raise SpecError(f"{where} is {_short(value)}, which is no plain data (texts, numbers, lists and tables of them).")
+    raise SpecError(f"{where} is {_short(value)}, which is not plain data (texts, numbers, lists and tables of them).")
 
 
 def _short(value: Any) -> str:

@@ -139,7 +139,7 @@ def _metadata(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has a header of {length:,} bytes; at most {MAX_HEADER:,} are read.")
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
-        raise CheckpointError(f"{path} is no sound safetensors file: it has no header of that format.")
+        raise CheckpointError(f"{path} is not a valid safetensors file: it has no header of that format.")
     return metadata
 
 

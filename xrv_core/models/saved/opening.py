@@ -42,7 +42,7 @@ def open_saved(
         trust_factory: Consent to run the function that the file names.
 
     Raises:
-        UnsafeCheckpoint: The file names a function, and nobody consented.
+        UnsafeCheckpoint: The file names a function, and the caller did not consent.
         UnknownName: The network is not known here.
         FactoryError: The function cannot be imported.
         CheckpointError: The tensors do not fit, or the file cannot be read.
@@ -55,7 +55,7 @@ def open_saved(
         if hasattr(model, "state_dict"):
             model.recipe = dict(spec.build)
         return model
-    with torch.random.fork_rng(devices=[]):  # the random numbers are overwritten, nobody should miss them
+    with torch.random.fork_rng(devices=[]):  # the random weights are overwritten: the caller's random state stays
         model = _built(spec, base, trust_factory)
     state = load_state_dict(weights)
     return fill(model, spec, timm_keys(state, spec.build["timm"]) if "timm" in spec.build else state, weights)

@@ -1,4 +1,4 @@
-"""Save a classifier with all that is known about it, in one file that anybody can open without running its code."""
+"""Save a classifier with all that is known about it, in one file that opens without running its code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
 from xrv_core.models.base import InputAdapter, evaluating, timm_feature_maps
-from xrv_core.models.saved.facts import UNSAID, checked
+from xrv_core.models.saved.facts import NOT_STATED, checked
 from xrv_core.models.saved.header import SOURCES, to_metadata
 from xrv_core.models.saved.opening import fill, open_saved
 from xrv_core.models.saved.plugin import SUFFIX
@@ -121,7 +121,7 @@ def _facts(model: Any, path: Path, build: dict[str, Any], given: Mapping[str, An
     network = build.get("timm") or getattr(base, "architecture", "") or type(getattr(model, "backbone", model)).__name__
     found: dict[str, Any] = {
         "title": f"{network} for {_counted(len(model.pathologies))}",
-        **dict.fromkeys(("licence", "citation", "homepage", "obtain"), UNSAID),
+        **dict.fromkeys(("licence", "citation", "homepage", "obtain"), NOT_STATED),
     }
     if base is not None:
         found |= {key: getattr(base, key) for key in (*WORDS[1:], "contact") if getattr(base, key, None)}
@@ -168,7 +168,7 @@ def _prove(model: Any, spec: SavedClassifierSpec, state: dict[str, torch.Tensor]
     base: Any = getattr(model, "spec", None)
     registered = spec.build.get("registered")
     if registered and (isinstance(base, SavedClassifierSpec) or getattr(base, "name", None) != registered):
-        return  # opened from a file: the plugin's spec is not at hand, and the tensors fitted when it was opened
+        return  # opened from a file: the plugin's spec is not available, and the tensors fitted when it was opened
     try:
         with torch.random.fork_rng(devices=[]):
             twin = open_saved(spec, base=lambda _: base, trust_factory=True)

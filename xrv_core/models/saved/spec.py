@@ -15,7 +15,7 @@ __all__ = ["BUILDS", "SAVED_FACTORY", "SavedClassifierSpec"]
 #: Opens every saved classifier.
 SAVED_FACTORY = "xrv_core.models.saved.opening:open_saved"
 
-#: Ways to build a network again: a network of timm, a registered classifier, a function of somebody's own.
+#: Ways to build a network again: a network of timm, a registered classifier, a function of the user's own.
 BUILDS = ("timm", "registered", "factory")
 
 

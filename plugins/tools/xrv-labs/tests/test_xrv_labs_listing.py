@@ -163,7 +163,7 @@ SOURCE = "'options' has 'checkpoint_path', which says where weights come from an
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("prefix = ", "is no sound TOML: Invalid value (at end of document)"),
+        ("prefix = ", "is not valid TOML: Invalid value (at end of document)"),
         (None, "no such file"),
         ("title = 'x'", PREFIX),
         ('prefix = "Our Lab"', PREFIX),
@@ -195,7 +195,7 @@ WRONG = [
     ({"factory": '"no code"'}, "Spec 'lab/mine': 'no code' is no factory: give 'package.module:callable'."),
     ({"factory": None, "backbone": '"r"', "options": '{ checkpoint_path = "x" }'}, SOURCE),
     ({"factory": None, "backbone": '"r"', "options": "{ a = 1979-05-27 }"}, "'options'.a is datetime.date(1979, 5, "
-     "27), which is no plain data (texts, numbers, lists and tables of them)."),
+     "27), which is not plain data (texts, numbers, lists and tables of them)."),
     ({"options": "{ a = 1 }"}, "'options' are for backbone and registered; a factory gets the spec"),
     ({"pathologies": None, "op_threshs": None}, "Spec 'lab/mine': 'pathologies' is missing: the names of its "
      "outputs, in order."),
@@ -220,7 +220,7 @@ def test_other_slips(tmp_path, lab):  # noqa: F811
     text = 'prefix = "lab"\ntitle = 7\nlicense = "MIT"\n' + entry("a") + entry("a", name="7", licence='"x"')
     (row,) = lab(written(tmp_path / "registry.toml", text))
     assert row.problems == [
-        "'license' is nothing that a registry says: prefix, title, contact, licence, citation, homepage",
+        "unknown key 'license'; allowed: prefix, title, contact, licence, citation, homepage",
         "'title' must be a text",
         "classifier 'mine': 'licence' is missing, here and as the default of the registry",
         f"classifier number 2: {NAMES}",
@@ -229,7 +229,7 @@ def test_other_slips(tmp_path, lab):  # noqa: F811
     assert row.problems == ["'classifier' must be written as [[classifier]]"]
     (row,) = lab(written(tmp_path / "registry.toml", HEAD + entry("a", pathologys="[]", pathologies='["a"]')))
     (problem,) = row.problems
-    assert problem.startswith("classifier 'mine': 'pathologys' is nothing that an entry says; it may say: activation, ")
+    assert problem.startswith("classifier 'mine': unknown key 'pathologys'; allowed: activation, ")
 
 
 def test_one_name_twice_and_two_registries_with_one_prefix(tmp_path, lab):  # noqa: F811

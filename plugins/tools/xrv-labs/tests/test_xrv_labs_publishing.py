@@ -201,7 +201,7 @@ def test_errors(tmp_path):
     assert said(UnknownName, "phantom-nett", place, prefix="lab").startswith("No classifier named 'phantom-nett'.")
     (tmp_path / "other.safetensors").write_bytes(b"x" * 20)
     assert said(CheckpointError, str(tmp_path / "other.safetensors"), place, prefix="lab").endswith(
-        "is no sound safetensors file: it has no header of that format."
+        "is not a valid safetensors file: it has no header of that format."
     )
     assert not place.exists()
     assert not (tmp_path / "weights").exists()
@@ -211,7 +211,7 @@ def test_errors_of_the_registry(tmp_path):
     place, file = tmp_path / "registry.toml", str(saved(tmp_path))
     place.write_text("prefix = lab")
     assert said(ArgumentError, file, place) == (
-        f"The registry {place} is no sound TOML: Invalid value (at line 1, column 10). Mend it first."
+        f"The registry {place} is not valid TOML: Invalid value (at line 1, column 10). Repair it first."
     )
     place.write_text(HEAD)
     assert said(ArgumentError, file, place, prefix="other") == (
@@ -257,6 +257,4 @@ def test_somebody_holds_the_lock(tmp_path, monkeypatch):
     place.write_text(HEAD)
     monkeypatch.setattr("xrv_labs.publishing.PATIENCE", 0.1)
     with FileLock(tmp_path / ".registry.toml.lock"):
-        assert (
-            said(ArgumentError, file, place) == f"{place} is locked by somebody who publishes since 0.1 s. Try again."
-        )
+        assert said(ArgumentError, file, place) == f"{place} has been locked by another publisher for 0.1 s. Try again."

@@ -90,8 +90,8 @@ def test_away_and_never_seen(filled, lab):  # noqa: F811
     [
         ({"status": 404}, "answered 404 Not Found"),
         ({"status": 503}, "answered 503 Service Unavailable"),
-        ({"files": {"/r/registry.toml": b"prefix = lab"}}, "is no sound TOML: Invalid value (at line 1, column 10)"),
-        ({"files": {"/r/registry.toml": b"<html>"}}, "is no sound TOML: Invalid statement (at line 1, column 1)"),
+        ({"files": {"/r/registry.toml": b"prefix = lab"}}, "is not valid TOML: Invalid value (at line 1, column 10)"),
+        ({"files": {"/r/registry.toml": b"<html>"}}, "is not valid TOML: Invalid statement (at line 1, column 1)"),
         ({"files": {"/r/registry.toml": b"\xff\xfe"}}, "does not send UTF-8 text"),
         ({"files": {"/r/registry.toml": b"#" * 10_000_001}}, "sends more than 10,000,000 bytes"),
     ],

@@ -187,7 +187,7 @@ def test_what_cannot_be_converted(tmp_path, pickled):
     shipped = xrv_core.fetch(xrv_core.describe_classifier("phantom-net").weights)
     assert error("phantom-net") == f"Error: {shipped} is a safetensors file already: use it as it is.\n"
     assert error("nothing.pt") == (
-        "Error: Nothing is named 'nothing.pt'. `xrv list` lists all there is. Nor is there a weights file at that "
+        "Error: Nothing is named 'nothing.pt'. `xrv list` lists all names. Nor is there a weights file at that "
         "path.\n"
     )
     obtain = xrv_core.describe_classifier("timm/resnet18").obtain
@@ -211,5 +211,5 @@ def test_a_file_that_would_grow_without_end(tmp_path, monkeypatch):
     size = Path("w.pt").stat().st_size
     assert error("w.pt") == (
         f"Error: Weights file w.pt has {size:,} bytes, but its tensors would take 2,000,000: they share numbers many "
-        "times over, which no honest model does.\n"
+        "times over, which no real model does.\n"
     )

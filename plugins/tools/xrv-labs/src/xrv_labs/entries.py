@@ -14,8 +14,8 @@ from xrv_core.assets import public
 from xrv_core.errors import SpecError
 from xrv_core.models import (
     FACTS,
+    NOT_STATED,
     SAVED_FACTORY,
-    UNSAID,
     SavedClassifierSpec,
     check_options,
     checked,
@@ -44,7 +44,7 @@ class Registry:
         prefix: What its names begin with, before the slash.
         title, contact, licence, citation, homepage: Of the registry; entries without their own have these.
         table: All that was in the TOML.
-        specs: The sound entries.
+        specs: The entries that can be used.
         problems: What is wrong with the others.
     """
 
@@ -68,12 +68,12 @@ def parse(text: str, place: str) -> Registry:
         place: Its path or address, which relative paths of weights start from.
 
     Raises:
-        SpecError: It is no TOML, or has no sound prefix.
+        SpecError: The text is not TOML, or its prefix cannot be used.
     """
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpecError(f"is no sound TOML: {error}") from error
+        raise SpecError(f"is not valid TOML: {error}") from error
     prefix = table.get("prefix")
     if not isinstance(prefix, str) or not NAME.fullmatch(prefix):
         raise SpecError(
@@ -83,7 +83,7 @@ def parse(text: str, place: str) -> Registry:
     registry = Registry(place=place, prefix=prefix, table=table, **told)
     strange = [key for key in table if key not in (*TOP_KEYS, "classifier")]
     wrong = [key for key in TOP_KEYS[1:] if key in table and key not in told]
-    registry.problems += [f"{key!r} is nothing that a registry says: {', '.join(TOP_KEYS)}" for key in strange]
+    registry.problems += [f"unknown key {key!r}; allowed: {', '.join(TOP_KEYS)}" for key in strange]
     registry.problems += [f"{key!r} must be a text" for key in wrong]
     entries = table.get("classifier", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -111,14 +111,14 @@ def entry_spec(entry: Mapping[str, Any], registry: Registry) -> SavedClassifierS
     strange = sorted(set(own) - set(FACTS))
     if strange:
         known = ", ".join(sorted([*FACTS, *BUILD_KEYS, *FILE_KEYS, "options"]))
-        raise SpecError(f"{strange[0]!r} is nothing that an entry says; it may say: {known}")
+        raise SpecError(f"unknown key {strange[0]!r}; allowed: {known}")
     facts = checked(own)
     if not (facts.get("licence") or registry.licence):
         raise SpecError("'licence' is missing, here and as the default of the registry")
     told = {key: getattr(registry, key) for key in ("licence", "contact", "citation", "homepage")}
     default = {
         "title": f"{name} of {registry.title or registry.prefix}",
-        "citation": UNSAID,
+        "citation": NOT_STATED,
         "homepage": public(registry.place),
         "obtain": f"From the registry {registry.title or public(registry.place)}",
         **{key: value for key, value in told.items() if value},

@@ -24,7 +24,7 @@ def _listing(text: Text) -> Listing:
     place = public(text.place)
     try:
         registry = _parsed(text)
-    except Exception as error:  # whatever somebody writes into a registry, it must not stop the others
+    except Exception as error:  # one registry must not stop the others
         text.problems.append(f"cannot be used: {type(error).__name__}: {error}")
         registry = None
     problems = list(text.problems)

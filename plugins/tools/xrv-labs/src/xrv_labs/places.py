@@ -57,7 +57,7 @@ def servers() -> set[tuple[str, str, int]]:
 def bearer(url: str) -> BearerToken | None:
     """The token of ``XRV_REGISTRY_TOKEN`` for an address on the server of the registry, else None.
 
-    Where registries are on several servers, nobody can know whose token it is, and nobody gets it.
+    Where registries are on several servers, the owner of the token is unknown, and no server gets it.
     """
     token = os.environ.get(TOKEN, "").strip()
     if not token or not is_safe_address(url):

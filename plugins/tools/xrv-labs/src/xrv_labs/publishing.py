@@ -14,7 +14,7 @@ from typing import Any
 from xrv_core import api
 from xrv_core.assets import replacing, sha256_of
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
-from xrv_core.models import FACTS, UNSAID, SavedClassifierSpec
+from xrv_core.models import FACTS, NOT_STATED, SavedClassifierSpec
 from xrv_labs import toml
 from xrv_labs.entries import BUILD_KEYS, NAME, TOP_KEYS, parse
 from xrv_labs.places import is_address
@@ -37,7 +37,7 @@ def publish(
     """Copy the weights of a classifier beside a registry file and write its entry.
 
     What stands in the file already stays as it is, comments included. Two that publish at the same time wait for each
-    other; whoever reads meanwhile sees the file before or after.
+    other; a reader sees the file as it was before or as it is after.
 
     Args:
         model: A file of ``save_classifier``, or the name of a classifier with weights.
@@ -53,7 +53,7 @@ def publish(
     Raises:
         DuplicateName: The name is taken.
         PathMissing: No such model file, or no folder for the registry.
-        ArgumentError: The registry is an address, or is not sound; the model has no weights; a name that cannot be.
+        ArgumentError: The registry is an address or cannot be read; the model has no weights; the name is not allowed.
         UnknownName: No such classifier.
     """
     path = _registry_path(os.fspath(registry))
@@ -100,7 +100,7 @@ def _alone(path: Path) -> Iterator[None]:
     except XrvError:  # some of them are OSErrors
         raise
     except Timeout as error:
-        raise ArgumentError(f"{path} is locked by somebody who publishes since {PATIENCE} s. Try again.") from error
+        raise ArgumentError(f"{path} has been locked by another publisher for {PATIENCE} s. Try again.") from error
     except OSError as error:
         raise ArgumentError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
 
@@ -112,7 +112,7 @@ def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> st
             text = path.read_bytes().decode()  # with its line ends
             registry = parse(text, str(path))
         except (UnicodeDecodeError, SpecError) as error:
-            raise ArgumentError(f"The registry {path} {error}. Mend it first.") from error
+            raise ArgumentError(f"The registry {path} {error}. Repair it first.") from error
         if not isinstance(registry.table.get("classifier", []), list):
             raise ArgumentError(f"The registry {path} cannot be added to: {'; '.join(registry.problems)}.")
         if prefix not in (None, registry.prefix):
@@ -164,9 +164,9 @@ def _weights(path: Path, name: str, file: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _entry(name: str, spec: SavedClassifierSpec, registry: Mapping[str, Any]) -> dict[str, Any]:
-    """What the entry says about the model. What nobody stated is left to the registry, which has a default."""
+    """What the entry says about the model. A fact that is not stated is left to the default of the registry."""
     facts = {key: getattr(spec, key) for key in FACTS if key != "name"}
-    unsaid = [key for key, fact in facts.items() if fact == UNSAID and (key != "licence" or "licence" in registry)]
+    unsaid = [key for key, fact in facts.items() if fact == NOT_STATED and (key != "licence" or "licence" in registry)]
     told = {key: fact for key, fact in facts.items() if fact not in (None, "", ()) and key not in unsaid}
     entry = {"name": name, **told}
     entry |= {key: spec.build[way] for key, way in BUILD_KEYS.items() if way in spec.build}
@@ -182,9 +182,7 @@ def _prove(old: str, new: str, entry: Mapping[str, Any], path: Path) -> str:
     try:
         before, after = tomllib.loads(old), parse(new, str(path))
     except SpecError as error:
-        raise ArgumentError(
-            f"The registry {path} would not be sound any more: it {error}. Nothing was written."
-        ) from error
+        raise ArgumentError(f"The registry {path} would become unusable: it {error}. Nothing was written.") from error
     rest = [e for e in before.pop("classifier", []) if e.get("name") != entry["name"]]
     others = [e for e in after.table.get("classifier", []) if e.get("name") != entry["name"]]
     same = {k: v for k, v in after.table.items() if k != "classifier"} == before and repr(others) == repr(rest)

@@ -69,7 +69,7 @@ def read_all(places: Sequence[str]) -> list[Text]:
     end = time.monotonic() + DEADLINE
     for number, thread in enumerate(threads):
         thread.join(max(0.0, end - time.monotonic()))
-        if thread.is_alive():  # it keeps its own Text, and nobody looks at that any more
+        if thread.is_alive():  # it writes to its own Text, which is no longer used
             late = texts[number] = Text(places[number])
             late.problems.append(f"gave no answer within {DEADLINE:g} s")
             late.use_copy()

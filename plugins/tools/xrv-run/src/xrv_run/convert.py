@@ -21,7 +21,7 @@ __all__ = ["Converted", "convert", "convert_command"]
 
 SUFFIX = ".safetensors"
 
-#: Tensors that share numbers are written once each; honest files share few.
+#: Tensors that share numbers are written once each; real models share few.
 MAX_GROWTH = 4
 #: Below this no file is too large, whatever it grew from.
 SMALL = 64 << 20
@@ -59,7 +59,7 @@ def convert(
     """Write the weights of a model or of a file as safetensors, running no code of them.
 
     The tensors keep their names, so that ``get_classifier(name, weights=result.path)`` takes the
-    result. What lies beside the weights is left out. The header tells the source and its hash.
+    result. Everything but the weights is left out. The header names the source and its hash.
 
     Args:
         name: A registered model, whose weights are fetched, or the path of a weights file.
@@ -149,6 +149,6 @@ def _read(source: Path, member: str | None) -> tuple[str, dict[str, torch.Tensor
     if needed > max(SMALL, MAX_GROWTH * size):
         raise CheckpointError(
             f"Weights file {name} has {size:,} bytes, but its tensors would take {needed:,}: they share numbers many "
-            "times over, which no honest model does."
+            "times over, which no real model does."
         )
     return digest, state

@@ -83,7 +83,7 @@ def predict_command(name: str, paths: Sequence[str], *, weights: str, form: str,
 
 
 def open_model(kind: str, name: str, weights: str) -> tuple[Any, str]:
-    """A model that can predict, and the note that stands beside all that it predicts; it is printed to stderr.
+    """A model that can predict, and the note that goes with all its predictions; the note is printed to stderr.
 
     Raises:
         ArgumentError: There are no weights.

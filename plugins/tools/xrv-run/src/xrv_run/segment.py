@@ -71,7 +71,7 @@ class Job:
 
     Attributes:
         name: Of the segmenter.
-        note: What stands beside its masks.
+        note: The warning that goes with its masks.
         structures: Wanted ones.
         model: The segmenter.
         threshold: Where the probability is above it, the mask is set.

@@ -1,4 +1,4 @@
-"""``xrv verify``: run a model on the images for which somebody published its output, and compare."""
+"""``xrv verify``: run a model on the images whose outputs were published, and compare."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Comparison", "output_numbers", "verify_command", "verify_model"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One published output beside what the model gives here.
+    """One published output, and what the model gives here.
 
     Attributes:
         reference: What was published.
