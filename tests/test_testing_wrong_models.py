@@ -183,16 +183,15 @@ def test_a_model_that_gives_other_values_on_an_accelerator_is_caught(monkeypatch
     assert right.status == "passed"
     toy = wrong("classifier", wrong_models_places, "HalvesOnTheWay")
     found = failed(run_model_checks("classifier", toy, only=["accelerator"]))
-    assert found["accelerator"].startswith("on cpu, 'out' differs by up to")
+    assert "on cpu, 'out' differs" in found["accelerator"]
 
 
 def test_code_that_touches_what_belongs_to_everybody_is_caught_at_its_import() -> None:
     spec = dataclasses.replace(right_models.NET, factory="wrong_toy_import:Toy")
     found = failed(run_model_checks("classifier", spec, only=["listing_is_light", "import_touches_nothing"]))
-    assert found == {
-        "import_touches_nothing": "importing its code calls warnings.filterwarnings(). importing its code changes "
-        "sys.path. importing its code changes the global random state. There is more of this kind."
-    }
+    assert set(found) == {"import_touches_nothing"}
+    for word in ("warnings.filterwarnings()", "sys.path", "random state", "more problems"):
+        assert word in found["import_touches_nothing"]
 
 
 def test_a_model_plugin_that_is_heavy_to_list_is_caught(install: Any) -> None:
@@ -205,9 +204,7 @@ def test_a_model_plugin_that_is_heavy_to_list_is_caught(install: Any) -> None:
             homepage="https://example.org", obtain="Nothing to obtain.", structures=("Heart",))]
     """
     install("xrv-heavy", source)
-    assert failed(run_model_checks("segmenter", "heavy", only=["listing_is_light"])) == {
-        "listing_is_light": "listing it loads numpy: import those where they are used, not in plugin.py."
-    }
+    assert "numpy" in failed(run_model_checks("segmenter", "heavy", only=["listing_is_light"]))["listing_is_light"]
 
 
 def test_every_check_has_a_toy_that_it_catches() -> None:

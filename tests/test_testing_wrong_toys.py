@@ -15,9 +15,11 @@ import wrong_toys_files
 from xrv_core import DatasetSpec
 from xrv_core.testing import DATASET_CHECKS, CheckResult, run_checks
 
-#: These start fresh processes, which takes seconds: only the toys whose fault shows there run them.
+#: These look at a fresh process.
 FRESH = ("listing_is_light", "import_touches_nothing", "miniature_stays_inside")
-QUICK = [name for name in DATASET_CHECKS if name not in (*FRESH, "workers_spawn")]
+#: All checks that start processes: only the toys whose fault shows there run them.
+PROCESSES = (*FRESH, "workers_fork", "workers_fork_archive", "workers_spawn")
+QUICK = [name for name in DATASET_CHECKS if name not in PROCESSES]
 
 #: Toy, and the checks that must fail; where there are several, they look at the same fault from several sides.
 WRONG = {
@@ -101,8 +103,9 @@ def test_the_right_toy_passes_every_check() -> None:
 
 @pytest.mark.parametrize("toy", WRONG)
 def test_the_right_check_catches_a_toy_and_no_other(toy: str) -> None:
-    results = run_checks(spec(toy), only=QUICK)
-    assert set(failed(results)) == set(WRONG[toy].split()), failed(results)
+    checks = set(WRONG[toy].split())
+    results = run_checks(spec(toy), only=[name for name in DATASET_CHECKS if name in {*QUICK, *checks}])
+    assert set(failed(results)) == checks, failed(results)
 
 
 @pytest.mark.parametrize(("changes", "checks"), WRONG_SPECS, ids=lambda value: str(value)[:40])
@@ -120,16 +123,15 @@ def test_a_miniature_that_writes_elsewhere_is_caught() -> None:
     wrong = dataclasses.replace(right_toy.SPEC, miniature="wrong_toys_files:write_outside")
     found = failed(run_checks(wrong, only=[*QUICK, *FRESH]))
     assert set(found) == {"miniature_stays_inside"}, found
-    assert found["miniature_stays_inside"].endswith("beside.txt.")
+    assert "beside.txt" in found["miniature_stays_inside"]
 
 
 def test_code_that_touches_what_belongs_to_everybody_is_caught_at_its_import() -> None:
     wrong = dataclasses.replace(right_toy.SPEC, factory="wrong_toy_import:Toy")
-    (result,) = [r for r in run_checks(wrong, only=FRESH) if r.status != "passed"]
-    assert str(result) == (
-        "import_touches_nothing: importing its code calls warnings.filterwarnings(). importing its code changes "
-        "sys.path. importing its code changes the global random state. There is more of this kind."
-    )
+    found = failed(run_checks(wrong, only=FRESH))
+    assert set(found) == {"import_touches_nothing"}
+    for word in ("warnings.filterwarnings()", "sys.path", "random state", "more problems"):
+        assert word in found["import_touches_nothing"]
 
 
 def test_a_plugin_that_is_heavy_to_list_is_caught_and_not_its_neighbour(
@@ -141,9 +143,7 @@ def test_a_plugin_that_is_heavy_to_list_is_caught_and_not_its_neighbour(
     (tmp_path / "toy_code.py").write_text("class Toy:\n    def __init__(self, spec): pass\n")
     monkeypatch.delitem(sys.modules, "toy_code", raising=False)
     assert failed(run_checks("light", only=["listing_is_light"])) == {}
-    assert failed(run_checks("heavy", only=["listing_is_light"])) == {
-        "listing_is_light": "listing it loads numpy: import those where they are used, not in plugin.py."
-    }
+    assert "numpy" in failed(run_checks("heavy", only=["listing_is_light"]))["listing_is_light"]
 
 
 def test_every_check_has_a_toy_that_it_catches() -> None:

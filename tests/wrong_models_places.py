@@ -161,7 +161,7 @@ class BranchesOnPixels(ToyNet):
         return out if out.mean() > 0 else -out
 
 
-# -- manners
+# -- side effects
 
 
 class Draws(ToyNet):

@@ -1,4 +1,4 @@
-"""Toys that each break one part of the contract: of masks, files, processes and manners."""
+"""Toys that each break one part of the contract: of masks, files, processes and side effects."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class NoSecondImport(Toy):
         return super().pixels(row)
 
 
-# -- manners
+# -- side effects
 
 
 class Seeds(Toy):

@@ -1,7 +1,7 @@
-"""The conformance kit: prove that a dataset keeps the contract over its own miniature, and a model with random weights.
+"""The conformance kit: prove that a dataset keeps the contract, with its miniature, or a model with random weights.
 
 ``check_dataset("toy")`` and ``check_classifier("toy-net")`` are plain functions; ``DatasetTests``, ``ClassifierTests``
-and the like give pytest one test for each check.
+and so on give pytest one test for each check.
 """
 
 from __future__ import annotations

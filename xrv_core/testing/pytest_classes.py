@@ -13,7 +13,7 @@ import xrv_core
 from xrv_core.specs import DatasetSpec, ModelSpec
 from xrv_core.testing.common.results import Check, check_exemptions, run
 from xrv_core.testing.datasets.checks import DATASET_CHECKS
-from xrv_core.testing.datasets.subject import Subject
+from xrv_core.testing.datasets.subject import DatasetSubject
 from xrv_core.testing.models.checks import MODEL_CHECKS, model_subject
 from xrv_core.testing.models.subject import ModelSubject
 
@@ -30,8 +30,8 @@ class DatasetTests:
 
     Attributes:
         name: A registered dataset, or a spec.
-        exempt: Checks that cannot hold, each with the reason in words; such a test is an expected failure, and
-            fails when the check holds after all.
+        exempt: Checks that cannot hold, each with the reason. Their tests are expected failures, and fail if the
+            check passes.
     """
 
     name: ClassVar[str | DatasetSpec]
@@ -43,7 +43,7 @@ class DatasetTests:
 
     @classmethod
     def miniature(cls, folder: Path) -> Mapping[str, Any]:
-        """Write the miniature and return the arguments that open it; override it to bring another one."""
+        """Write the miniature and return the arguments that open it; override it to write another one."""
         spec = cls._spec()
         return dict(xrv_core.api.load_factory(spec, spec.miniature)(spec, folder))
 
@@ -53,14 +53,14 @@ class DatasetTests:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> DatasetSubject:
         """The dataset under test; all tests of the class share it."""
         own = cls.miniature.__func__ is not DatasetTests.miniature.__func__  # type: ignore[attr-defined]
-        return Subject(cls._spec(), tmp_path_factory.mktemp("checks"), cls.miniature if own else None)
+        return DatasetSubject(cls._spec(), tmp_path_factory.mktemp("checks"), cls.miniature if own else None)
 
 
 class _ModelTests:
-    """What the classes of models share."""
+    """The base class for models."""
 
     kind: ClassVar[str]
     name: ClassVar[str | ModelSpec | nn.Module]
@@ -89,24 +89,24 @@ class ClassifierTests(_ModelTests):
             name = "toy-net"
 
     Attributes:
-        name: A registered model, a spec, or a model that is built already.
+        name: A registered model, a spec, or a model that is already built.
         options: Options of the factory, such as ``{"pathologies": ["Mass"]}`` for ``timm/...``.
         weights: None for random weights, "default" for the published ones, or the path of a file.
-        exempt: Checks that cannot hold, each with the reason in words; such a test is an expected failure, and
-            fails when the check holds after all.
+        exempt: Checks that cannot hold, each with the reason. Their tests are expected failures, and fail if the
+            check passes.
     """
 
     kind = "classifier"
 
 
 class AutoencoderTests(_ModelTests):
-    """One test for each check of the kit; attributes as of ``ClassifierTests``."""
+    """One test for each check of the kit; attributes as for ``ClassifierTests``."""
 
     kind = "autoencoder"
 
 
 class SegmenterTests(_ModelTests):
-    """One test for each check of the kit; attributes as of ``ClassifierTests``."""
+    """One test for each check of the kit; attributes as for ``ClassifierTests``."""
 
     kind = "segmenter"
 

@@ -1,13 +1,15 @@
-"""Run one check and tell what came of it."""
+"""Run checks and report what they find."""
 
 from __future__ import annotations
 
 import difflib
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from xrv_core.errors import ArgumentError, ConformanceError
@@ -18,14 +20,15 @@ __all__ = [
     "NotApplicable",
     "NotRun",
     "UnderTest",
+    "by_name",
     "check_exemptions",
-    "chosen_checks",
     "described",
     "raise_failures",
     "run",
+    "run_all",
 ]
 
-#: Looks at a subject (a dataset, a model) and yields a sentence for everything that is wrong with it.
+#: Looks at a subject (a dataset, a model) and yields a sentence for each problem.
 Check: TypeAlias = Callable[[Any], Iterator[str]]
 
 
@@ -35,29 +38,34 @@ class UnderTest(Protocol):
     def sandbox(self) -> AbstractContextManager[None]: ...
 
 
-_SHOWN = 3
+_SHOWN = 3  # problems of one check
 
 
-class NotApplicable(Exception):  # no error: the reason why a check says nothing about what it looks at
-    """A check that has nothing to look at, such as files where images are made."""
+class NotApplicable(Exception):  # no error: the reason why a check does not apply
+    """The check does not apply, for example a check of files to a dataset that makes its images."""
 
 
 class NotRun(Exception):
-    """A check that needs something that another check has found broken."""
+    """The check needs something that is broken, and another check reports it.
 
-    def __init__(self, other: str) -> None:
-        super().__init__(f"it needs what {other!r} found broken")
+    Attributes:
+        check: The check that reports it.
+    """
+
+    def __init__(self, check: str) -> None:
+        super().__init__(f"it needs what the check {check!r} found broken")
+        self.check = check
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of one check.
+    """The result of one check.
 
     Attributes:
         name: The check.
-        status: "failed" stands for a broken contract; "not applicable" and "not run" say nothing, for a
-            reason; "exempt" is a check that fails as its exemption foretells.
-        detail: What is wrong, or the reason; empty where the check passed.
+        status: "failed": the contract is broken. "exempt": the check fails, and an exemption allows it. "not
+            applicable" and "not run": nothing was found out, ``detail`` says why.
+        detail: The problems, or the reason; empty if the check passed.
     """
 
     name: str
@@ -68,6 +76,39 @@ class CheckResult:
         return f"{self.name}: {self.detail or self.status}"
 
 
+def by_name(*groups: Iterable[Check]) -> dict[str, Check]:
+    """Checks by the names of their functions."""
+    return {check.__name__: check for group in groups for check in group}
+
+
+def run_all(
+    checks: Mapping[str, Check],
+    make_subject: Callable[[Path], UnderTest],
+    exempt: Mapping[str, str] | None,
+    only: Iterable[str] | None,
+) -> list[CheckResult]:
+    """Run checks on one subject.
+
+    Args:
+        checks: All checks of its kind, by name.
+        make_subject: Makes the subject, which may work in the folder that it gets.
+        exempt: Checks that cannot hold, each with the reason.
+        only: Names of the checks to run; None runs all.
+
+    Raises:
+        ArgumentError: ``exempt`` or ``only`` names an unknown check, or a reason is missing.
+    """
+    exempt = dict(exempt or {})
+    check_exemptions(exempt, checks)
+    names = list(checks) if only is None else list(only)
+    for name in names:
+        if name not in checks:
+            raise ArgumentError(f"only: {_unknown(name, checks)}")
+    with tempfile.TemporaryDirectory(prefix="xrv-checks-", ignore_cleanup_errors=True) as folder:
+        subject = make_subject(Path(folder))
+        return [run(name, checks[name], subject, exempt.get(name)) for name in names]
+
+
 def run(name: str, check: Check, subject: UnderTest, exemption: str | None = None) -> CheckResult:
     """Run one check in the sandbox of ``subject``."""
     try:
@@ -76,17 +117,20 @@ def run(name: str, check: Check, subject: UnderTest, exemption: str | None = Non
     except NotApplicable as reason:
         return CheckResult(name, "not applicable", str(reason))
     except NotRun as reason:
-        return CheckResult(name, "not run", str(reason))
+        if reason.check != name or reason.__cause__ is None:
+            return CheckResult(name, "not run", str(reason))
+        problems = [f"unexpected {described(reason.__cause__)}"]
     except Exception as error:
         problems = [f"unexpected {described(error)}"]
     if not problems:
         if exemption is None:
             return CheckResult(name, "passed")
-        return CheckResult(name, "failed", f"it passes: take the exemption ({exemption!r}) back")
+        return CheckResult(name, "failed", f"the check passes: remove its exemption ({exemption!r})")
     if exemption is not None:
         return CheckResult(name, "exempt", exemption)
-    more = " There is more of this kind." if len(problems) > _SHOWN else ""
-    return CheckResult(name, "failed", " ".join(_sentence(problem) for problem in problems[:_SHOWN]) + more)
+    shown = [text if text.endswith((".", "!", "?")) else f"{text}." for text in problems[:_SHOWN]]
+    more = ["There are more problems of this kind."] if len(problems) > _SHOWN else []
+    return CheckResult(name, "failed", " ".join(shown + more))
 
 
 def described(error: BaseException) -> str:
@@ -98,34 +142,24 @@ def described(error: BaseException) -> str:
 
 
 def check_exemptions(exempt: Mapping[str, str], known: Iterable[str]) -> None:
-    """Raise an ArgumentError for an exemption without a reason or of an unknown check."""
+    """Raise an ArgumentError if an exemption names an unknown check or gives no reason."""
     names = list(known)
     for name, reason in exempt.items():
         if name not in names:
-            near = difflib.get_close_matches(str(name), names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" The checks are: {', '.join(names)}."
-            raise ArgumentError(f"exempt names {name!r}, which is no check.{hint}")
+            raise ArgumentError(f"exempt: {_unknown(name, names)}")
         if not isinstance(reason, str) or len(reason.split()) < 2:
-            raise ArgumentError(f"exempt[{name!r}] is {reason!r}: say in some words why the check cannot hold.")
+            raise ArgumentError(f"exempt[{name!r}] is {reason!r}: say in a few words why the check cannot hold.")
 
 
-def chosen_checks(only: Iterable[str] | None, known: Iterable[str]) -> list[str]:
-    """The names in ``only``, all where it is None; an ArgumentError where one is no check."""
-    names = list(known)
-    chosen = names if only is None else list(only)
-    unknown = [name for name in chosen if name not in names]
-    if unknown:
-        raise ArgumentError(f"only names {unknown[0]!r}, which is no check. They are: {', '.join(names)}.")
-    return chosen
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"The checks are: {', '.join(known)}."
+    return f"there is no check {name!r}. {hint}"
 
 
 def raise_failures(name: str, results: Sequence[CheckResult]) -> None:
-    """Raise one ConformanceError that lists every failed check, if there is any."""
+    """Raise one ConformanceError that lists all failed checks, if there are any."""
     failed = [result for result in results if result.status == "failed"]
     if failed:
         lines = "".join(f"\n- {result}" for result in failed)
         raise ConformanceError(f"{name!r} fails {len(failed)} of {len(results)} checks:{lines}")
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."

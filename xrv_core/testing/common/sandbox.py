@@ -1,4 +1,4 @@
-"""Run checks so that nothing reaches the network and no global state stays changed."""
+"""Run checks without network, and put all global state back."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def sandbox(cache: Path, attempts: list[str]) -> Iterator[None]:
     """Block the network, use an empty cache, and put random state, warning filters and ``sys.path`` back.
 
     Args:
-        cache: Folder that serves as XRV_CACHE_DIR, so that nothing which was fetched before helps.
-        attempts: Gets a line for every attempt to reach the network.
+        cache: Folder that serves as XRV_CACHE_DIR, so that files which were fetched before do not help.
+        attempts: Gets the address of each network request.
     """
     path, environment, threads = list(sys.path), dict(os.environ), torch.get_num_threads()
     python, torch_state = random.getstate(), torch.get_rng_state()
     numpy = np.random.get_state()  # noqa: NPY002  # the state that users' code draws from
     os.environ["XRV_CACHE_DIR"] = str(cache)
     torch.set_num_threads(1)  # miniatures and images are small: more threads only wait for each other
-    # what a run draws is the same every time; seeding by name is what this project never does
+    # each run draws the same numbers; this project never calls torch.manual_seed
     torch.set_rng_state(torch.Generator().manual_seed(0).get_state())
     with warnings.catch_warnings(), _no_network(attempts):
         try:
@@ -49,7 +49,7 @@ def sandbox(cache: Path, attempts: list[str]) -> Iterator[None]:
 
 
 def global_state() -> dict[str, Any]:
-    """What a dataset or model must leave as it is, by the name of the check that watches it, in comparable form."""
+    """What a dataset or model must not change, by the name of the check that looks at it, in comparable form."""
     return {
         "random_state": (repr(random.getstate()), repr(_numpy_state()), torch.get_rng_state().numpy().tobytes()),
         "warning_filters": list(warnings.filters),
@@ -64,7 +64,7 @@ def _numpy_state() -> tuple[Any, ...]:
 
 @contextmanager
 def _no_network(attempts: list[str]) -> Iterator[None]:
-    """Every way out of this process raises; sockets between processes of this machine work."""
+    """Every network request raises; sockets between processes of this machine work."""
     own = {name: socket.socket.__dict__.get(name) for name in _CALLS}  # most are inherited from C
     real = {name: getattr(socket.socket, name) for name in _CALLS}
     lookup = socket.getaddrinfo
@@ -93,4 +93,4 @@ def _blocked(real: Callable[..., Any], attempts: list[str]) -> Callable[..., Any
 
 def _refuse(where: str, attempts: list[str]) -> Any:
     attempts.append(where)
-    raise ConnectionRefusedError(f"the conformance kit blocks the network, so {where} cannot be reached")
+    raise ConnectionRefusedError(f"the conformance kit blocks the network, so {where} is out of reach")

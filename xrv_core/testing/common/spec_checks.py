@@ -1,59 +1,45 @@
-"""Checks of any spec, of a dataset or a model, and of what can be told before it is opened."""
+"""Checks of the spec of a dataset or model, and of its code before it is used."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator
 
 from xrv_core.api import load_factory
-from xrv_core.testing.common.results import described
+from xrv_core.specs import Asset
+from xrv_core.testing.common.results import Check, described
+from xrv_core.testing.common.subject import Subject
 
-if TYPE_CHECKING:
-    from xrv_core.specs import Asset, Spec
+__all__ = ["CODE_CHECKS", "bad_addresses", "spec_texts"]
 
-__all__ = [
-    "code_is_found",
-    "import_touches_nothing",
-    "listing_is_light",
-    "no_address",
-    "spec_is_plain_data",
-    "spec_texts",
-]
-
-_NOTHING = {"", "none", "na", "unknown", "unclear", "tbd", "tba", "todo", "to do", "fill in", "missing", "see homepage"}
-_SCHEMES = ("https://", "http://", "package://")
+_EMPTY = {"", "none", "na", "unknown", "unclear", "tbd", "tba", "todo", "to do", "fill in", "missing", "see homepage"}
+_WEB = ("https://", "http://")
 
 
-class _Subject(Protocol):
-    @property
-    def spec(self) -> Spec: ...
-    @property
-    def seen_from_outside(self) -> Mapping[str, list[str]]: ...
+def bad_addresses(asset: Asset) -> Iterator[str]:
+    """A problem for each address of ``asset`` that cannot be fetched."""
+    for url in asset.urls:
+        if not url.startswith((*_WEB, "package://")):
+            yield f"{asset.name!r}: {url!r} is not the address of a file"
 
 
-def no_address(asset: Asset) -> list[str]:
-    """Those of its addresses that lead to no file."""
-    return [url for url in asset.urls if not url.startswith(_SCHEMES)]
-
-
-def spec_texts(subject: _Subject) -> Iterator[str]:
-    """Licence, citation, homepage and how to obtain it say something."""
+def spec_texts(subject: Subject) -> Iterator[str]:
+    """Title, licence, citation, homepage and ``obtain`` contain information."""
     spec = subject.spec
     for key in ("title", "licence", "citation", "homepage", "obtain"):
         text = getattr(spec, key)
-        if re.sub(r"[^a-z ]", "", text.lower()).strip() in _NOTHING | {key}:
-            yield f"{key}={text!r} says nothing"
-    if not spec.homepage.startswith(("https://", "http://")) and " " not in spec.homepage:
-        yield f"homepage={spec.homepage!r} is neither a web address nor words that tell a place"
+        if re.sub(r"[^a-z ]", "", text.lower()).strip() in _EMPTY | {key}:
+            yield f"{key}={text!r} contains no information"
+    if not spec.homepage.startswith(_WEB) and " " not in spec.homepage:
+        yield f"homepage={spec.homepage!r} is neither a web address nor a description of a place"
     if len(spec.obtain.split()) < 3:
-        yield f"obtain={spec.obtain!r} is no instruction that a person could follow"
+        yield f"obtain={spec.obtain!r} is not an instruction that a person can follow"
     if "\n" in spec.title or len(spec.title) > 100:
-        yield f"title={spec.title[:40]!r}... is longer than a line of 100 characters"
+        yield f"title={spec.title[:40]!r}... is longer than one line of 100 characters"
 
 
-def spec_is_plain_data(subject: _Subject) -> Iterator[str]:
+def spec_is_plain_data(subject: Subject) -> Iterator[str]:
     """The spec can be written as JSON."""
     try:
         json.dumps(subject.spec.to_dict(), default=dict)
@@ -61,7 +47,7 @@ def spec_is_plain_data(subject: _Subject) -> Iterator[str]:
         yield f"to_dict() cannot be written as JSON: {error}"
 
 
-def code_is_found(subject: _Subject) -> Iterator[str]:
+def code_is_found(subject: Subject) -> Iterator[str]:
     """The factory, and the miniature if there is one, can be imported and called."""
     spec = subject.spec
     for key in ("factory", "miniature"):
@@ -73,13 +59,17 @@ def code_is_found(subject: _Subject) -> Iterator[str]:
             yield f"{key}={target!r}: {described(error)}"
 
 
-def listing_is_light(subject: _Subject) -> Iterator[str]:
-    """Listing it in a fresh process loads no heavy library."""
-    heavy = subject.seen_from_outside["listing"]
+def listing_is_light(subject: Subject) -> Iterator[str]:
+    """Listing it in a fresh process imports no heavy library."""
+    heavy = subject.fresh_process["listing"]
     if heavy:
-        yield f"listing it loads {', '.join(heavy)}: import those where they are used, not in plugin.py"
+        yield f"listing it imports {', '.join(heavy)}: import them where they are used, not in plugin.py"
 
 
-def import_touches_nothing(subject: _Subject) -> Iterator[str]:
+def import_touches_nothing(subject: Subject) -> Iterator[str]:
     """Importing its code sets no warning filter, random state or sys.path, and prints nothing."""
-    yield from subject.seen_from_outside["import"]
+    yield from subject.fresh_process["import"]
+
+
+#: Those that look at the code.
+CODE_CHECKS: tuple[Check, ...] = (spec_is_plain_data, code_is_found, listing_is_light, import_touches_nothing)

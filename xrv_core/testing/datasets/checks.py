@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from xrv_core.api import describe_dataset
 from xrv_core.specs import DatasetSpec
-from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
-from xrv_core.testing.datasets import files, items, masks, options, processes, side_effects, spec, table
-from xrv_core.testing.datasets.subject import Subject, Write
+from xrv_core.testing.common.results import Check, CheckResult, by_name, raise_failures, run_all
+from xrv_core.testing.common.side_effects import SIDE_EFFECTS, miniature_stays_inside
+from xrv_core.testing.datasets import files, items, masks, options, processes, spec, table
+from xrv_core.testing.datasets.subject import DatasetSubject, Write
 
 __all__ = ["DATASET_CHECKS", "SPEC_CHECKS", "check_dataset", "check_dataset_spec", "run_checks"]
 
 #: Checks that need no data, by name.
-SPEC_CHECKS: Mapping[str, Check] = MappingProxyType({check.__name__: check for check in spec.CHECKS})
+SPEC_CHECKS: Mapping[str, Check] = MappingProxyType(by_name(spec.CHECKS))
 
-#: Every check of a dataset, by name, in the order in which they run.
+#: All checks of a dataset, by name, in the order in which they run.
 DATASET_CHECKS: Mapping[str, Check] = MappingProxyType(
-    {
-        check.__name__: check
-        for module in (
-            spec,
-            table,
-            items,
-            options,
-            masks,
-            files,
-            processes,
-            side_effects,
-        )
-        for check in module.CHECKS
-    }
+    by_name(
+        *(module.CHECKS for module in (spec, table, items, options, masks, files, processes)),
+        SIDE_EFFECTS,
+        (miniature_stays_inside,),
+    )
 )
 
 
 def check_dataset(
     dataset: str | DatasetSpec, *, exempt: Mapping[str, str] | None = None, miniature: Write | None = None
 ) -> list[CheckResult]:
-    """Prove that a dataset keeps the contract, over its miniature; takes some seconds and needs no network.
+    """Prove that a dataset keeps the contract, with its miniature; takes some seconds and needs no network.
 
     In a script, call it under ``if __name__ == "__main__":``, since it starts processes.
 
     Args:
         dataset: A registered name, or a spec.
-        exempt: Checks that cannot hold, each with the reason in words.
+        exempt: Checks that cannot hold, each with the reason.
         miniature: Writes a miniature into a folder and returns the arguments that open it; None takes the spec's.
 
     Returns:
-        What came of every check; none failed.
+        The result of each check; none failed.
 
     Raises:
         ConformanceError: Checks failed, or an exempted one passed; the message lists them all.
-        ArgumentError: ``exempt`` names a check that does not exist, or gives no reason.
+        ArgumentError: ``exempt`` names an unknown check, or gives no reason.
     """
     results = run_checks(dataset, exempt=exempt, miniature=miniature)
     raise_failures(_spec(dataset).name, results)
@@ -62,7 +52,7 @@ def check_dataset(
 
 
 def check_dataset_spec(spec: str | DatasetSpec) -> list[CheckResult]:
-    """Check a spec alone: what it tells, and that listing it is light; arguments and errors as in ``check_dataset``."""
+    """Check only a spec, and that listing it is light; argument, result and errors as for ``check_dataset``."""
     results = run_checks(spec, only=SPEC_CHECKS)
     raise_failures(_spec(spec).name, results)
     return results
@@ -75,23 +65,18 @@ def run_checks(
     miniature: Write | None = None,
     only: Iterable[str] | None = None,
 ) -> list[CheckResult]:
-    """Run the checks and return what came of each; nothing is raised for a check that fails.
+    """Run the checks and return the result of each; a failed check raises nothing.
 
     Args:
         dataset: A registered name, or a spec.
-        exempt: Checks that cannot hold, each with the reason in words.
+        exempt: Checks that cannot hold, each with the reason.
         miniature: Writes a miniature; see ``check_dataset``.
         only: Names of the checks to run; None runs all of ``DATASET_CHECKS``.
 
     Raises:
-        ArgumentError: ``exempt`` or ``only`` names a check that does not exist, or there is no reason.
+        ArgumentError: ``exempt`` or ``only`` names an unknown check, or a reason is missing.
     """
-    exempt = dict(exempt or {})
-    check_exemptions(exempt, DATASET_CHECKS)
-    chosen = chosen_checks(only, DATASET_CHECKS)
-    with tempfile.TemporaryDirectory(prefix="xrv-checks-", ignore_cleanup_errors=True) as folder:
-        subject = Subject(_spec(dataset), Path(folder), miniature)
-        return [run(name, DATASET_CHECKS[name], subject, exempt.get(name)) for name in chosen]
+    return run_all(DATASET_CHECKS, lambda folder: DatasetSubject(_spec(dataset), folder, miniature), exempt, only)
 
 
 def _spec(dataset: str | DatasetSpec) -> DatasetSpec:

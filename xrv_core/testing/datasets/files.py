@@ -1,4 +1,4 @@
-"""Checks of files: archives, missing and damaged images, tables that cannot be used."""
+"""Checks of files: archives, missing and damaged images, wrong tables."""
 
 from __future__ import annotations
 
@@ -6,44 +6,42 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from xrv_core.errors import ImageError, ImageMissing, PathMissing, TableError, XrvError
 from xrv_core.testing.common.compare import array_difference, column, samples_differences, table_difference
-from xrv_core.testing.common.images import redrawn
 from xrv_core.testing.common.results import Check, NotApplicable, described
+from xrv_core.testing.datasets.images import redrawn
 from xrv_core.testing.datasets.options import rewritten
-
-if TYPE_CHECKING:
-    from xrv_core.testing.datasets.subject import Subject
+from xrv_core.testing.datasets.subject import DatasetSubject
 
 __all__ = ["CHECKS"]
 
-_GREY = (0.25, 0.5)  # share of the possible range that redrawn images keep to
+_GREY = (0.25, 0.5)  # part of the possible range that redrawn images use
 _ROUNDING = 40.0  # of [-1024, 1024], on average: five steps of 8-bit grey, for JPEG
 _UP = "../" * 40
 
 
-def archives_equal(subject: Subject) -> Iterator[str]:
-    """A zip, a zip with one folder at its top, and a tar give what the folder gives."""
+def archives_equal(subject: DatasetSubject) -> Iterator[str]:
+    """A zip, a zip with one top folder, and a tar give the same as the folder."""
     expected, images = subject.steady, subject.images
     for kind, top in (("zip", ""), ("zip", "top/"), ("tar", "")):
-        name = f"a {kind} with the folder {top}" if top else f"a {kind}"
+        where = f"from a {kind} with the folder {top}, " if top else f"from a {kind}, "
         d = subject.open(imgpath=images.packed(kind, top))
         difference = table_difference(d.csv, subject.dataset.csv)
         if difference:
-            yield f"from {name}, csv differs: {difference}"
-        yield from (f"from {name}, {d}" for d in samples_differences(subject.read_all(d), expected))
+            yield f"{where}csv differs: {difference}"
+        yield from samples_differences(subject.read(d), expected, where)
 
 
-def pixel_scale(subject: Subject) -> Iterator[str]:
-    """Pixels are scaled from what the encoding can hold, never from what an image holds."""
+def pixel_scale(subject: DatasetSubject) -> Iterator[str]:
+    """Pixels are scaled by the range of the encoding, never by that of the image."""
     before, images, victim = subject.steady, subject.images, subject.victim
     low, high = _GREY
     with images.changed(victim.name, redrawn((images.root / victim.name).read_bytes(), *_GREY)):
-        after = subject.read_all(subject.open(imgpath=images.root))
+        after = subject.read(subject.open(imgpath=images.root))
     for one, other in zip(before, after, strict=True):
         was, became = np.asarray(one["img"]), np.asarray(other["img"])
         if not array_difference(became, was):
@@ -56,26 +54,26 @@ def pixel_scale(subject: Subject) -> Iterator[str]:
             )
 
 
-def missing_image(subject: Subject) -> Iterator[str]:
-    """A missing image is an ImageMissing that names it."""
+def missing_image(subject: DatasetSubject) -> Iterator[str]:
+    """A missing image raises an ImageMissing that names it."""
     victim = subject.victim
     if victim.error is None:
         if victim.rows < len(subject.dataset) and subject.arguments.get("csvpath") is None:
-            raise NotApplicable("its rows are the files that are there")
-        what = "the row is left out" if victim.rows < len(subject.dataset) else "the item gets another image"
-        yield f"without {victim.name!r} nothing is raised: {what} silently"
+            raise NotApplicable("its rows are the files that exist")
+        what = "the row is missing" if victim.rows < len(subject.dataset) else "the item gets another image"
+        yield f"without {victim.name!r} no error is raised: {what}"
     else:
         yield from _wrong_error(victim.error, ImageMissing, victim.name, f"without {victim.name!r}")
 
 
-def skip_missing(subject: Subject) -> Iterator[str]:
-    """``on_error="skip"`` leaves out the row of a missing image and tells so."""
+def skip_missing(subject: DatasetSubject) -> Iterator[str]:
+    """``on_error="skip"`` leaves out the row of a missing image and reports it."""
     victim, images = subject.victim, subject.images
     if victim.error is None:
-        raise NotApplicable("see missing_image: a missing image is no error here")
+        raise NotApplicable("a missing image is no error here, see missing_image")
     with images.changed(victim.name, None), _log() as lines:
         d: Any = subject.open(imgpath=images.root, on_error="skip")
-        found = subject.read_all(d)
+        found = subject.read(d)
     full = subject.dataset
     uids = column(d, "source_uid")
     rows = [i for i, uid in enumerate(column(full, "source_uid")) if uid in uids]
@@ -84,30 +82,34 @@ def skip_missing(subject: Subject) -> Iterator[str]:
         return
     difference = table_difference(d.csv, full.csv.iloc[rows]) or array_difference(d.labels, full.labels[rows])
     if difference:
-        yield f"without {victim.name!r} the other rows are not what they were: {difference}"
+        yield f"without {victim.name!r} the other rows are changed: {difference}"
     yield from samples_differences(found, [subject.samples[i] for i in rows], ignore=["idx"])
-    told = [str(name) for name in getattr(d, "skipped", [])] + lines
-    if not any(Path(victim.name).stem in line for line in told):
-        yield f"{victim.name!r} is left out, but neither `skipped` nor the log tells so"
+    reported = [str(name) for name in getattr(d, "skipped", [])] + lines
+    if not any(Path(victim.name).stem in line for line in reported):
+        yield f"{victim.name!r} is left out, but neither `skipped` nor the log names it"
 
 
-def corrupt_image(subject: Subject) -> Iterator[str]:
-    """An image that cannot be decoded is an ImageError that names it."""
+def corrupt_image(subject: DatasetSubject) -> Iterator[str]:
+    """An image that cannot be decoded raises an ImageError that names it."""
     victim, images = subject.victim, subject.images
     whole = (images.root / victim.name).read_bytes()
-    broken = {"empty": b"", "no image": b"This is no image. " * 20, "cut short": whole[: len(whole) // 2]}
+    broken = {
+        "an empty file": b"",
+        "another file": b"This is a text. " * 20,
+        "a truncated image": whole[: len(whole) // 2],
+    }
     for state, data in broken.items():
         with images.changed(victim.name, data):
             try:
-                subject.read_all(subject.open(imgpath=images.root))
+                subject.read(subject.open(imgpath=images.root))
             except Exception as error:
-                yield from _wrong_error(error, ImageError, victim.name, f"with {victim.name!r} {state}")
+                yield from _wrong_error(error, ImageError, victim.name, f"with {state} as {victim.name!r}")
             else:
-                yield f"with {victim.name!r} {state} nothing is raised"
+                yield f"with {state} as {victim.name!r} no error is raised"
 
 
-def path_escape(subject: Subject) -> Iterator[str]:
-    """A table that names an image outside ``imgpath`` does not get it."""
+def path_escape(subject: DatasetSubject) -> Iterator[str]:
+    """An image outside ``imgpath`` is not read, even if the table names it."""
     images, victim, table = subject.images, subject.victim, _table(subject)
     if table.suffix not in (".csv", ".json"):
         raise NotApplicable("its table is neither CSV nor JSON")
@@ -116,17 +118,17 @@ def path_escape(subject: Subject) -> Iterator[str]:
     secret = redrawn((images.root / victim.name).read_bytes(), 1.0, 0.0)
     (outside / Path(victim.name).name).write_bytes(secret)
     with images.changed(victim.name, secret):
-        shown = [sample["img"] for sample in subject.read_all(subject.open(imgpath=images.root))]
+        shown = [sample["img"] for sample in subject.read(subject.open(imgpath=images.root))]
     before = [sample["img"] for sample in subject.samples]
     new = [a for a, b in zip(shown, before, strict=True) if array_difference(a, b)]
     if not new:
-        raise NotApplicable("a negative of an image gives the same pixels, so it would not be recognised")
+        raise NotApplicable("a negative of an image has the same pixels, so it cannot be recognised")
     for prefix in (f"{outside}/", f"{_UP}{str(outside).lstrip('/')}/"):
         target = subject.folder / "escape" / table.name
         if not _point(table, target, victim.name, prefix):
             raise NotApplicable("its table does not name image files")
         try:
-            found = subject.read_all(subject.open(csvpath=target))
+            found = subject.read(subject.open(csvpath=target))
         except XrvError:
             continue
         except Exception as error:
@@ -136,14 +138,14 @@ def path_escape(subject: Subject) -> Iterator[str]:
             yield f"an image named {prefix}... is read from outside imgpath"
 
 
-def wrong_table(subject: Subject) -> Iterator[str]:
-    """A table that is absent, empty, no table or another table is a typed error that names the file."""
+def wrong_table(subject: DatasetSubject) -> Iterator[str]:
+    """A table that is missing, empty, binary or of other columns raises a typed error that names the file."""
     table = _table(subject)
     target = subject.folder / "wrong" / table.name
     target.parent.mkdir(exist_ok=True)
-    broken = {"absent": None, "empty": b"", "binary": bytes(range(256)) * 8}
+    broken = {"missing": None, "empty": b"", "binary": bytes(range(256)) * 8}
     if table.suffix == ".csv":
-        broken["another table"] = b"apples,pears\n1,2\n"
+        broken["of other columns"] = b"apples,pears\n1,2\n"
         broken["without rows"] = table.read_bytes().splitlines()[0] + b"\n"
     for state, data in broken.items():
         wanted = PathMissing if data is None else TableError if table.suffix in (".csv", ".json") else XrvError
@@ -155,11 +157,11 @@ def wrong_table(subject: Subject) -> Iterator[str]:
         except Exception as error:
             yield from _wrong_error(error, wanted, table.name, f"with a table that is {state}")
         else:
-            yield f"with a table that is {state} it opens"
+            yield f"with a table that is {state} no error is raised"
 
 
-def without_images(subject: Subject) -> Iterator[str]:
-    """Without ``imgpath`` it has labels and table, and an item is a typed error; nothing is fetched."""
+def without_images(subject: DatasetSubject) -> Iterator[str]:
+    """Without ``imgpath`` labels and table are there, and reading an item raises a typed error."""
     subject.images, subject.samples  # noqa: B018
     try:
         d = subject.open(imgpath=None)
@@ -169,7 +171,7 @@ def without_images(subject: Subject) -> Iterator[str]:
         raise
     same_uid = column(d, "source_uid") == column(subject.dataset, "source_uid")
     if not same_uid or not np.array_equal(d.labels, subject.dataset.labels, equal_nan=True):
-        yield "without imgpath it has other rows or labels"
+        yield "without imgpath rows or labels differ"
     try:
         d[0]
     except Exception as error:
@@ -178,7 +180,7 @@ def without_images(subject: Subject) -> Iterator[str]:
         yield "without imgpath an item can be read"
 
 
-# -- what they share
+# -- shared
 
 
 def _wrong_error(error: Exception, wanted: type[Exception], name: str, when: str) -> Iterator[str]:
@@ -188,18 +190,18 @@ def _wrong_error(error: Exception, wanted: type[Exception], name: str, when: str
         yield f"{when} the message does not name {name!r}: {error}"
 
 
-def _table(subject: Subject) -> Path:
+def _table(subject: DatasetSubject) -> Path:
     subject.dataset  # noqa: B018
     table = subject.arguments.get("csvpath")
     if table is None:
         raise NotApplicable("its miniature has no csvpath")
     if not Path(table).is_file():
-        raise NotApplicable("its csvpath is no file")
+        raise NotApplicable("its csvpath is not a file")
     return Path(table)
 
 
 def _point(table: Path, target: Path, name: str, prefix: str) -> bool:
-    """Write a copy of a table in which cells that name an image lead to ``prefix``; whether there are any."""
+    """Write a copy of a table in which cells that name an image lead to ``prefix``; return whether there are any."""
     parts = name.split("/")
     ways = ["/".join(parts[i:]) for i in range(len(parts))]
     ways += [way.rpartition(".")[0] for way in ways if "." in way]
@@ -222,7 +224,7 @@ def _point(table: Path, target: Path, name: str, prefix: str) -> bool:
 
 @contextmanager
 def _log() -> Iterator[list[str]]:
-    """Lines that are logged meanwhile."""
+    """The lines that are logged."""
     lines: list[str] = []
 
     class Handler(logging.Handler):
@@ -238,12 +240,5 @@ def _log() -> Iterator[list[str]]:
 
 
 CHECKS: tuple[Check, ...] = (
-    archives_equal,
-    pixel_scale,
-    missing_image,
-    skip_missing,
-    corrupt_image,
-    path_escape,
-    wrong_table,
-    without_images,
-)
+    archives_equal, pixel_scale, missing_image, skip_missing, corrupt_image, path_escape, wrong_table, without_images,
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Checks of the arguments that choose among items."""
+"""Checks of the arguments that select items."""
 
 from __future__ import annotations
 
@@ -6,39 +6,37 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from xrv_core.errors import ArgumentError, XrvError
+from xrv_core.protocols import Dataset
 from xrv_core.testing.common.compare import array_difference, by_uid, column, sample_difference, table_difference
 from xrv_core.testing.common.results import Check, NotApplicable, described
-
-if TYPE_CHECKING:
-    from xrv_core.protocols import Dataset
-    from xrv_core.testing.datasets.subject import Subject
+from xrv_core.testing.datasets.subject import DatasetSubject
 
 __all__ = ["CHECKS", "rewritten"]
 
-_NO_SUCH = "no such thing"
+_UNKNOWN = "no such thing"
 
 
-def bad_options(subject: Subject) -> Iterator[str]:
-    """A view, label policy or error policy that does not exist is an ArgumentError that repeats it."""
+def bad_options(subject: DatasetSubject) -> Iterator[str]:
+    """An unknown view, label policy or error policy raises an ArgumentError that names it."""
     subject.dataset  # noqa: B018
-    for name, value in (("views", [_NO_SUCH]), ("labels", _NO_SUCH), ("on_error", _NO_SUCH)):
+    for name, value in (("views", [_UNKNOWN]), ("labels", _UNKNOWN), ("on_error", _UNKNOWN)):
         try:
             subject.open(**{name: value})
         except ArgumentError as error:
-            if _NO_SUCH not in str(error):
-                yield f"{name}={value!r} raises a message that does not repeat it: {error}"
+            if _UNKNOWN not in str(error):
+                yield f"{name}={value!r} raises a message that does not name it: {error}"
         except Exception as error:
             yield f"{name}={value!r} raises {described(error)} instead of ArgumentError"
         else:
-            yield f"{name}={value!r} opens, although there is no such thing"
+            yield f"{name}={value!r} opens, although it is unknown"
 
 
-def views_filter(subject: Subject) -> Iterator[str]:
+def views_filter(subject: DatasetSubject) -> Iterator[str]:
     """``views=[...]`` keeps the rows of those views, in order, with their labels."""
     full = subject.dataset
     rows_of = column(full, "view")
@@ -50,8 +48,8 @@ def views_filter(subject: Subject) -> Iterator[str]:
             yield f"views={wanted!r} does not keep the rows with that view: {difference}"
 
 
-def unique_patients(subject: Subject) -> Iterator[str]:
-    """``unique_patients=True`` keeps one real row of each patient, the earliest, and every row of unknown ones."""
+def unique_patients(subject: DatasetSubject) -> Iterator[str]:
+    """``unique_patients=True`` keeps the earliest row of each patient, unchanged, and all rows of unknown patients."""
     full = subject.dataset
     patients = column(full, "patientid")
     known = {p for p in patients if p is not None}
@@ -59,61 +57,61 @@ def unique_patients(subject: Subject) -> Iterator[str]:
         kept = subject.open(unique_patients=True)
     except ArgumentError:
         if not known:
-            raise NotApplicable("it does not know its patients, and says so") from None
+            raise NotApplicable("its patients are unknown, and it says so") from None
         raise
     rows = [by_uid(full).get(uid, -1) for uid in kept.csv["source_uid"]]
     if -1 in rows:
-        yield f"row {rows.index(-1)} has the source_uid {kept.csv['source_uid'][rows.index(-1)]!r}, which no row has"
+        uid = kept.csv["source_uid"][rows.index(-1)]
+        yield f"row {rows.index(-1)} has the source_uid {uid!r}, which is not in the full table"
         return
     difference = table_difference(kept.csv, full.csv.iloc[rows])
     difference = difference or array_difference(kept.labels, full.labels[rows])
     if difference:
-        yield f"a row is kept that is no real one: {difference}"
+        yield f"a row differs from the full table: {difference}"
     chosen = [patients[row] for row in rows]
     for patient in sorted(known):
         if chosen.count(patient) != 1:
             yield f"patient {patient!r} has {chosen.count(patient)} rows instead of 1"
         elif (better := _earlier(full, rows[chosen.index(patient)])) is not None:
-            yield f"patient {patient!r} is kept with row {rows[chosen.index(patient)]}, but row {better} is earlier"
+            yield f"patient {patient!r} keeps row {rows[chosen.index(patient)]}, but row {better} is earlier"
     if chosen.count(None) != patients.count(None):
         yield f"{chosen.count(None)} of {patients.count(None)} rows of unknown patients are kept"
 
 
 def _earlier(full: Dataset, row: int) -> int | None:
-    """A row of the same patient that is surely earlier: by days, or by age where no day is known."""
+    """A row of the same patient that is certainly earlier: by days, or by age if no day is known."""
     patients = column(full, "patientid")
     same = [i for i, patient in enumerate(patients) if patient == patients[row]]
     for name in ("offset_day_int", "age_years"):
         when = column(full, name)
-        told = [i for i in same if when[i] is not None]
-        if told:
-            first = min(told, key=lambda i: float(when[i]))
+        known = [i for i in same if when[i] is not None]
+        if known:
+            first = min(known, key=lambda i: float(when[i]))
             late = when[row] is None or when[row] > when[first]
             return first if late and (when[row] is not None or name == "offset_day_int") else None
     return None
 
 
-def alignment(subject: Subject) -> Iterator[str]:
-    """Whatever is filtered or put in another order, an image keeps its pixels, labels and masks."""
-    masks = dict.fromkeys(subject.kinds, True)
+def alignment(subject: DatasetSubject) -> Iterator[str]:
+    """If items are filtered or reordered, an image keeps its pixels, labels and masks."""
     subject.steady  # noqa: B018
-    full = subject.open(**masks)
-    samples, place = subject.read_all(full), by_uid(full)
+    full = subject.open_with_masks()
+    samples, place = subject.read(full), by_uid(full)
     for name, options in _rearranged(subject):
         try:
-            other = subject.open(**masks, **options)
-        except XrvError:  # patients that are not known, a table whose order matters: refused, and not mixed up
+            other = subject.open_with_masks(**options)
+        except XrvError:  # unknown patients, a table whose order matters: an error is no mix-up
             continue
         for i, uid in enumerate(other.csv["source_uid"]):
             if uid not in place:
                 continue
             difference = sample_difference(other[i], samples[place[uid]], ignore=["idx"])
             if difference:
-                yield f"{name}, {uid!r} differs from what it is otherwise in {difference}"
+                yield f"{name}, {uid!r} differs in {difference}"
                 break
 
 
-def _rearranged(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rearranged(subject: DatasetSubject) -> Iterator[tuple[str, dict[str, Any]]]:
     views = subject.dataset.views
     yield f"with views=[{views[-1]!r}]", {"views": [views[-1]]}
     yield "with unique_patients=True", {"unique_patients": True}

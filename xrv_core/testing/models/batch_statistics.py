@@ -1,4 +1,4 @@
-"""Make a network with random weights behave as a trained one does."""
+"""Make a network with random weights behave like a trained one."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["settle"]
+__all__ = ["set_batch_statistics"]
 
 
-def settle(model: nn.Module, x: torch.Tensor) -> None:
+def set_batch_statistics(model: nn.Module, x: torch.Tensor) -> None:
     """Set the statistics of batch normalisation so that activations keep the same size in every layer.
 
     Without this the activations of a deep random network vanish or explode, and a comparison of outputs shows
-    nothing. A layer divides by the root mean square of what comes in, the same for all its channels. With the
-    statistics of each channel, channels that hardly vary would be blown up, and rounding errors with them.
+    nothing. A layer divides by the root mean square of its input, the same for all channels. Statistics of each
+    channel would enlarge channels that hardly vary, and rounding errors with them.
 
     Args:
-        model: Its modes stay as they are, evaluation mode is expected.
-        x: What ``forward`` takes.
+        model: A model in evaluation mode.
+        x: Input of ``forward``.
     """
 
     def measure(norm: nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:

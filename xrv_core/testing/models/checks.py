@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,19 +12,9 @@ from torch import nn
 from xrv_core.api import describe, fetch
 from xrv_core.errors import ArgumentError
 from xrv_core.specs import KINDS, ModelSpec
-from xrv_core.testing.common.results import Check, CheckResult, check_exemptions, chosen_checks, raise_failures, run
-from xrv_core.testing.models import (
-    autoencoder,
-    build,
-    classifier,
-    devices,
-    gradients,
-    inputs,
-    segmenter,
-    side_effects,
-    spec,
-    state,
-)
+from xrv_core.testing.common.results import Check, CheckResult, by_name, raise_failures, run_all
+from xrv_core.testing.common.side_effects import SIDE_EFFECTS
+from xrv_core.testing.models import autoencoder, build, classifier, devices, inputs, outputs, segmenter, spec, state
 from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = [
@@ -41,67 +30,47 @@ __all__ = [
     "run_model_checks",
 ]
 
+_SPEC = {"classifier": (*spec.CHECKS, spec.spec_heads), "autoencoder": spec.CHECKS, "segmenter": spec.CHECKS}
+_OWN = {"classifier": classifier.CHECKS, "autoencoder": autoencoder.CHECKS, "segmenter": segmenter.CHECKS}
+_SHARED = (inputs.CHECKS, (outputs.gradient,), state.CHECKS, devices.CHECKS, SIDE_EFFECTS)
 
-def _by_name(*checks: Iterable[Check]) -> Mapping[str, Check]:
-    return MappingProxyType({check.__name__: check for group in checks for check in group})
-
-
-def _of_kind(own: Iterable[Check], spec_checks: Iterable[Check]) -> Mapping[str, Check]:
-    return _by_name(
-        spec_checks,
-        build.CHECKS,
-        own,
-        inputs.CHECKS,
-        gradients.CHECKS,
-        state.CHECKS,
-        devices.CHECKS,
-        side_effects.CHECKS,
-    )
-
-
-_HEADS = (*spec.CHECKS, spec.spec_heads)
-
-#: Every check of a classifier, by name, in the order in which they run.
-CLASSIFIER_CHECKS = _of_kind(classifier.CHECKS, _HEADS)
-#: Every check of an autoencoder.
-AUTOENCODER_CHECKS = _of_kind(autoencoder.CHECKS, spec.CHECKS)
-#: Every check of a segmenter.
-SEGMENTER_CHECKS = _of_kind(segmenter.CHECKS, spec.CHECKS)
-
-#: The checks of each kind of model.
-MODEL_CHECKS: Mapping[str, Mapping[str, Check]] = MappingProxyType(
-    {"classifier": CLASSIFIER_CHECKS, "autoencoder": AUTOENCODER_CHECKS, "segmenter": SEGMENTER_CHECKS}
-)
-#: Those that need no model, by kind.
+#: The checks that need no model, for each kind.
 MODEL_SPEC_CHECKS: Mapping[str, Mapping[str, Check]] = MappingProxyType(
-    {kind: _by_name(_HEADS if kind == "classifier" else spec.CHECKS) for kind in MODEL_CHECKS}
+    {kind: MappingProxyType(by_name(checks)) for kind, checks in _SPEC.items()}
 )
+#: All checks of each kind of model, by name, in the order in which they run.
+MODEL_CHECKS: Mapping[str, Mapping[str, Check]] = MappingProxyType(
+    {kind: MappingProxyType(by_name(_SPEC[kind], build.CHECKS, _OWN[kind], *_SHARED)) for kind in _SPEC}
+)
+CLASSIFIER_CHECKS = MODEL_CHECKS["classifier"]
+AUTOENCODER_CHECKS = MODEL_CHECKS["autoencoder"]
+SEGMENTER_CHECKS = MODEL_CHECKS["segmenter"]
 
 
 def check_classifier(classifier: str | ModelSpec | nn.Module, **arguments: Any) -> list[CheckResult]:
     """Prove that a classifier keeps the contract; takes some seconds and needs no network.
 
     Args:
-        classifier: A registered name, a spec, or a model that is built already (it is copied, and stays as it is).
-        **arguments: As of ``run_model_checks``: ``exempt``, ``only``, ``options``, ``weights``.
+        classifier: A registered name, a spec, or a model that is already built (it is copied, and stays as it is).
+        **arguments: As for ``run_model_checks``: ``exempt``, ``only``, ``options``, ``weights``.
 
     Returns:
-        What came of every check; none failed.
+        The result of each check; none failed.
 
     Raises:
         ConformanceError: Checks failed, or an exempted one passed; the message lists them all.
-        ArgumentError: ``exempt`` or ``only`` names a check that does not exist, or there is no reason.
+        ArgumentError: ``exempt`` or ``only`` names an unknown check, or a reason is missing.
     """
     return _checked("classifier", classifier, arguments)
 
 
 def check_autoencoder(autoencoder: str | ModelSpec | nn.Module, **arguments: Any) -> list[CheckResult]:
-    """Prove that an autoencoder keeps the contract; arguments, result and errors as of ``check_classifier``."""
+    """Prove that an autoencoder keeps the contract; arguments, result and errors as for ``check_classifier``."""
     return _checked("autoencoder", autoencoder, arguments)
 
 
 def check_segmenter(segmenter: str | ModelSpec | nn.Module, **arguments: Any) -> list[CheckResult]:
-    """Prove that a segmenter keeps the contract; arguments, result and errors as of ``check_classifier``."""
+    """Prove that a segmenter keeps the contract; arguments, result and errors as for ``check_classifier``."""
     return _checked("segmenter", segmenter, arguments)
 
 
@@ -121,29 +90,29 @@ def run_model_checks(
     options: Mapping[str, Any] | None = None,
     weights: str | Path | None = None,
 ) -> list[CheckResult]:
-    """Run the checks and return what came of each; nothing is raised for a check that fails.
+    """Run the checks and return the result of each; a failed check raises nothing.
 
-    A spec whose network takes any size may be given with a smaller ``input_resolution``, which saves time:
+    If the network takes any size, a smaller ``input_resolution`` saves time:
     ``dataclasses.replace(xrv_core.describe_classifier(NAME), input_resolution=64)``.
 
     Args:
         kind: "classifier", "autoencoder" or "segmenter".
-        model: A registered name, a spec, or a model that is built already.
-        exempt: Checks that cannot hold, each with the reason in words.
+        model: A registered name, a spec, or a model that is already built.
+        exempt: Checks that cannot hold, each with the reason.
         only: Names of the checks to run; None runs all of ``MODEL_CHECKS[kind]``.
         options: Options of the factory, such as ``{"pathologies": ["Mass"]}`` for ``timm/...``.
         weights: None for random weights, "default" for the published ones, or the path of a file.
 
     Raises:
-        ArgumentError: A name that does not exist, an exemption without reason, or arguments that do not fit together.
+        ArgumentError: An unknown name, an exemption without a reason, or arguments that do not fit together.
         AssetError: The published weights cannot be fetched.
     """
-    exempt, checks = dict(exempt or {}), _checks(kind)
-    check_exemptions(exempt, checks)
-    chosen = chosen_checks(only, checks)
-    with tempfile.TemporaryDirectory(prefix="xrv-checks-", ignore_cleanup_errors=True) as folder:
-        subject = model_subject(kind, model, Path(folder), options=options, weights=weights)
-        return [run(name, checks[name], subject, exempt.get(name)) for name in chosen]
+    return run_all(
+        _checks(kind),
+        lambda folder: model_subject(kind, model, folder, options=options, weights=weights),
+        exempt,
+        only,
+    )
 
 
 def model_subject(
@@ -154,26 +123,26 @@ def model_subject(
     options: Mapping[str, Any] | None = None,
     weights: str | Path | None = None,
 ) -> ModelSubject:
-    """What checks look at; arguments and errors as of ``run_model_checks``."""
+    """The model that the checks look at; arguments and errors as for ``run_model_checks``."""
     _checks(kind)
     if isinstance(model, nn.Module):
         if options or weights is not None:
-            raise ArgumentError("options and weights are for building; this model is built already.")
+            raise ArgumentError("options and weights are for building a model, but this one is already built.")
         spec = getattr(model, "spec", None)
         return ModelSubject(kind, spec if isinstance(spec, ModelSpec) else None, folder, given=model)
-    told = describe(kind, model) if isinstance(model, str) else model
-    if not isinstance(told, KINDS[kind]):
-        raise ArgumentError(f"{model!r} is no {kind}: give a registered name, a {KINDS[kind].__name__} or a model.")
-    spec = cast("ModelSpec", told)
+    found = describe(kind, model) if isinstance(model, str) else model
+    if not isinstance(found, KINDS[kind]):
+        raise ArgumentError(f"{model!r} is not a {kind}: give a registered name, a {KINDS[kind].__name__} or a model.")
+    spec = cast("ModelSpec", found)
     return ModelSubject(kind, spec, folder, weights=_path(spec, weights), options=options)
 
 
 def _path(spec: ModelSpec, weights: str | Path | None) -> Path | None:
-    """Where the weights are; fetched now, since checks run without network."""
+    """The weights file; it is fetched now, since checks run without network."""
     if weights != "default":
         return None if weights is None else Path(weights)
     if spec.weights is None:
-        raise ArgumentError(f"{spec.name!r} has no weights to fetch: give weights=PATH, or None for random ones.")
+        raise ArgumentError(f"{spec.name!r} has no published weights: give weights=PATH, or None for random ones.")
     return fetch(spec.weights)
 
 

@@ -1,33 +1,34 @@
-"""Checks that only classifiers know: columns, operating points, features, fine-tuning."""
+"""Checks that only classifiers have: columns, operating points, features, fine-tuning."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from xrv_core.errors import XrvError
 from xrv_core.models import apply_operating_points
 from xrv_core.models.base import activated
+from xrv_core.testing.common.compare import output_differences
 from xrv_core.testing.common.results import Check, NotApplicable, NotRun
-from xrv_core.testing.common.tensors import differences
-from xrv_core.testing.models.gradients import input_gradient_faults, trained_faults
-from xrv_core.testing.models.predictions import left_by_predict, name_faults
-
-if TYPE_CHECKING:
-    from xrv_core.testing.models.subject import ModelSubject
+from xrv_core.testing.models.outputs import (
+    ROUNDING,
+    input_gradient_problems,
+    name_problems,
+    predict_leaves,
+    weight_gradient_problems,
+)
+from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 
-_ROUNDING = 1e-3
-
 
 def names(subject: ModelSubject) -> Iterator[str]:
-    """``pathologies`` are different names, those of the spec, and ``trained`` is a list of as many bools."""
+    """``pathologies`` are different names, those of the spec, and ``trained`` has a bool for each."""
     model = subject.model
-    yield from name_faults(subject, "pathologies")
+    yield from name_problems(subject, "pathologies")
     trained = model.trained
     if not isinstance(trained, list) or not all(isinstance(t, bool) for t in trained):
         yield f"trained is {trained!r}: it must be a list of bools"
@@ -37,8 +38,7 @@ def names(subject: ModelSubject) -> Iterator[str]:
 
 def forward(subject: ModelSubject) -> Iterator[str]:
     """``forward`` gives a float tensor ``[B, P]``, NaN in untrained columns and finite in all others."""
-    with torch.no_grad():
-        out = subject.model(subject.batch.clone())
+    out = subject.raw_output
     if not isinstance(out, torch.Tensor):
         yield f"it gives a {type(out).__name__}, not a tensor"
         return
@@ -48,33 +48,36 @@ def forward(subject: ModelSubject) -> Iterator[str]:
         return
     for name, trained, column in zip(subject.model.pathologies, subject.model.trained, out.T, strict=True):
         if trained and not column.isfinite().all():
-            yield f"column {name!r} is trained, and not finite"
+            yield f"column {name!r} is trained, but not finite"
         if not trained and not column.isnan().all():
-            yield f"column {name!r} was never trained, and is a number"
+            yield f"column {name!r} is untrained, but has numbers"
     calibrated = subject.model.op_threshs is not None
     if calibrated and bool(((out < 0) | (out > 1)).any()):
-        yield f"op_threshs is set, but outputs go from {out.min():g} to {out.max():g}: they are no probabilities"
+        yield f"with op_threshs set the outputs must be probabilities, but they go from {out.min():g} to {out.max():g}"
 
 
 def untrained(subject: ModelSubject) -> Iterator[str]:
-    """An untrained column is NaN in ``forward`` and absent from ``predict``; the others stay as they are."""
+    """An untrained column is NaN in ``forward`` and missing in ``predict``; it changes no other column."""
     expected, model = subject.outputs, subject.copy()
     model.trained = [False, *model.trained[1:]]
-    with torch.no_grad():
-        found = subject.run(model, subject.batch[:1].clone())["out"]
+    found = subject.run(model)["out"]
     if not found[:, 0].isnan().all():
         yield f"with trained[0] = False the first column is {float(found[0, 0]):g}, not NaN"
-    rest = differences({"out": found[:, 1:]}, {"out": expected["out"][:1, 1:]}, _ROUNDING)
-    yield from (f"with trained[0] = False, in the other columns {d}" for d in rest)
-    predicted = model.predict(subject.batch[0].clone())
+    yield from output_differences(
+        {"out": found[:, 1:]},
+        {"out": expected["out"][:1, 1:]},
+        ROUNDING,
+        "with trained[0] = False, in the other columns ",
+    )
+    predicted = model.predict(subject.image[0])
     if model.pathologies[0] in predicted:
-        yield f"predict gives {predicted[model.pathologies[0]]!r} for {model.pathologies[0]!r}, which was never trained"
+        yield f"predict gives {predicted[model.pathologies[0]]!r} for {model.pathologies[0]!r}, which is untrained"
 
 
 def operating_points(subject: ModelSubject) -> Iterator[str]:
-    """``op_threshs`` can be assigned: outputs are then those of Eq. 1, and NaN where there is no point."""
+    """``op_threshs`` can be set: outputs are then those of Eq. 1, and NaN in columns without a point."""
     subject.outputs  # noqa: B018
-    model, x = subject.copy(), subject.batch[:1]
+    model = subject.copy()
     points = [0.2 + 0.6 * i / len(model.pathologies) for i in range(len(model.pathologies))]
     keys = list(model.state_dict())
     if getattr(model, "activation", "sigmoid") != "sigmoid":
@@ -82,24 +85,23 @@ def operating_points(subject: ModelSubject) -> Iterator[str]:
             model.op_threshs = points
         except XrvError:
             return
-        yield f"op_threshs can be set, though they are points of a sigmoid and its activation is {model.activation!r}"
+        yield f"op_threshs can be set, but they need a sigmoid, and its activation is {model.activation!r}"
         return
     model.op_threshs = None
-    with torch.no_grad():
-        logits = subject.run(model, x.clone())["out"]
-        model.op_threshs = [None, *points[1:]]
-        found = subject.run(model, x.clone())["out"]
+    logits = subject.run(model)["out"]
+    model.op_threshs = [None, *points[1:]]
+    found = subject.run(model)["out"]
     if list(model.state_dict()) != keys:
-        yield "op_threshs are in the state dict: they are published facts, register them with persistent=False"
+        yield "op_threshs are in the state dict: they are no weights: register them with persistent=False"
     wanted = apply_operating_points(logits.sigmoid(), torch.tensor([math.nan, *points[1:]]))
     if not found[:, 0].isnan().all():
-        yield f"a column without operating point gives {float(found[0, 0]):g}, not NaN"
-    calibrated = differences({"out": found[:, 1:]}, {"out": wanted[:, 1:]}, _ROUNDING)
-    yield from (f"with op_threshs set, against Eq. 1 of the logits, {d}" for d in calibrated)
+        yield f"a column without an operating point gives {float(found[0, 0]):g}, not NaN"
+    where = "with op_threshs set, compared with Eq. 1 of the logits, "
+    yield from output_differences({"out": found[:, 1:]}, {"out": wanted[:, 1:]}, ROUNDING, where)
 
 
 def known_gradients(subject: ModelSubject) -> Iterator[str]:
-    """Columns that are NaN, untrained or without operating point, spoil no gradient of the others."""
+    """Columns that are NaN (untrained, or without an operating point) do not change the gradients of the others."""
     subject.outputs  # noqa: B018
     model = subject.copy()
     count = len(model.pathologies)
@@ -108,9 +110,9 @@ def known_gradients(subject: ModelSubject) -> Iterator[str]:
     model.trained = [False, *model.trained[1:]]
     if getattr(model, "activation", "sigmoid") == "sigmoid":
         model.op_threshs = [0.4, *([0.5] if count == 2 else [None] + [0.5] * (count - 2))]
-    x = subject.batch[:1].clone().requires_grad_()
-    out = subject.run(model, x)["out"]
-    yield from input_gradient_faults("out", out, x)
+    x = subject.image.requires_grad_()
+    out = subject.run(model, x, gradients=True)["out"]
+    yield from input_gradient_problems("out", out, x)
 
 
 def classifier(subject: ModelSubject) -> Iterator[str]:
@@ -124,28 +126,27 @@ def classifier(subject: ModelSubject) -> Iterator[str]:
 
 
 def features(subject: ModelSubject) -> Iterator[str]:
-    """``features`` gives ``[B, D]``, and ``classifier`` makes the logits of it."""
+    """``features`` gives ``[B, D]``, and ``classifier`` of it gives the logits."""
     subject.outputs  # noqa: B018
     model = subject.copy()
     head = _head(model)
     with torch.no_grad():
-        vectors = model.features(subject.batch[:1].clone())
-        if list(vectors.shape) != [1, head.in_features] or not vectors.isfinite().all():
-            yield f"features have the shape {list(vectors.shape)}, or are not finite: [1, {head.in_features}] is wanted"
-            return
-        model.op_threshs, model.trained = None, [True] * len(model.trained)
-        logits = subject.run(model, subject.batch[:1].clone())["out"]
-    made = differences({"out": head(vectors).detach()}, {"out": logits}, _ROUNDING)
-    yield from (f"classifier(features(x)), {d}" for d in made)
+        vectors = model.features(subject.image)
+    if list(vectors.shape) != [1, head.in_features] or not vectors.isfinite().all():
+        yield f"features have the shape {list(vectors.shape)} or are not finite: they must be [1, {head.in_features}]"
+        return
+    model.op_threshs, model.trained = None, [True] * len(model.trained)
+    expected = subject.run(model)
+    yield from output_differences({"out": head(vectors).detach()}, expected, ROUNDING, "classifier(features(x)): ")
 
 
 def feature_maps(subject: ModelSubject) -> Iterator[str]:
     """``feature_maps`` gives finite maps ``[B, C, h, w]``."""
     subject.outputs  # noqa: B018
     with torch.no_grad():
-        maps = subject.model.feature_maps(subject.batch[:1].clone())
+        maps = subject.model.feature_maps(subject.image)
     if maps.ndim != 4 or len(maps) != 1 or not maps.isfinite().all():
-        yield f"feature maps have the shape {list(maps.shape)}, or are not finite: [1, C, h, w] is wanted"
+        yield f"feature maps have the shape {list(maps.shape)} or are not finite: they must be [1, C, h, w]"
 
 
 def predict(subject: ModelSubject) -> Iterator[str]:
@@ -171,45 +172,40 @@ def predict(subject: ModelSubject) -> Iterator[str]:
             yield f"predict of {what} gives {len(rows)} rows for {len(wanted)} images"
             continue
         for one, expected in zip(rows, wanted, strict=True):
-            yield from (f"predict of {what} {fault}" for fault in _prediction_faults(one, expected))
+            yield from (f"predict of {what} {problem}" for problem in _prediction_problems(one, expected))
 
 
-def _prediction_faults(found: Any, expected: dict[str, float]) -> Iterator[str]:
+def _prediction_problems(found: Any, expected: dict[str, float]) -> Iterator[str]:
     if list(found) != list(expected):
         yield f"names {list(found)} instead of {list(expected)}"
         return
     for name, value in found.items():
         if not isinstance(value, float):
             yield f"gives a {type(value).__name__} for {name!r}, not a float"
-        elif not math.isclose(value, expected[name], rel_tol=_ROUNDING, abs_tol=_ROUNDING) and not (
-            math.isnan(value) and math.isnan(expected[name])  # told by `forward`
+        elif not math.isclose(value, expected[name], rel_tol=ROUNDING, abs_tol=ROUNDING) and not (
+            math.isnan(value) and math.isnan(expected[name])  # the check `forward` reports it
         ):
-            yield f"gives {value:g} for {name!r}, where forward gives {expected[name]:g}"
+            yield f"gives {value:g} for {name!r}, but forward gives {expected[name]:g}"
 
 
 def fine_tuning(subject: ModelSubject) -> Iterator[str]:
-    """A new ``classifier`` takes the place of the old one, and a step of training reaches it and the backbone."""
+    """A new ``classifier`` replaces the old one, and a training step reaches it and the backbone."""
     subject.outputs  # noqa: B018
     model = subject.copy()
     head = torch.nn.Linear(_head(model).in_features, 2)
     model.classifier = head
     model.train()
-    out = subject.run(model, subject.batch.clone())["out"]
+    out = subject.run(model, subject.batch, gradients=True)["out"]
     if list(out.shape) != [3, 2] or not out.isfinite().all():
-        yield f"with a new classifier of 2 outputs it gives {list(out.shape)}, or numbers that are not finite"
+        yield f"with a new classifier of 2 outputs it gives {list(out.shape)} or values that are not finite"
         return
     state = (len(model.pathologies), list(model.trained), model.op_threshs)
     if state != (2, [True, True], None):
-        yield f"with a new classifier pathologies, trained and op_threshs are still of the old one: {state}"
+        yield f"with a new classifier pathologies, trained and op_threshs are still those of the old one: {state}"
     torch.nn.functional.binary_cross_entropy_with_logits(out, torch.eye(3, 2)).backward()  # type: ignore[no-untyped-call]
     if head.weight.grad is None or not head.weight.grad.any():
         yield "no gradient reaches the new classifier: forward uses another layer"
-    yield from trained_faults(model)
-
-
-def predict_leaves(subject: ModelSubject) -> Iterator[str]:
-    """``predict`` leaves modes, weights, statistics and gradients as they are."""
-    yield from left_by_predict(subject)
+    yield from weight_gradient_problems(model)
 
 
 def _head(model: Any) -> torch.nn.Linear:
@@ -220,15 +216,6 @@ def _head(model: Any) -> torch.nn.Linear:
 
 
 CHECKS: tuple[Check, ...] = (
-    names,
-    forward,
-    untrained,
-    operating_points,
-    known_gradients,
-    classifier,
-    features,
-    feature_maps,
-    predict,
-    predict_leaves,
-    fine_tuning,
-)
+    names, forward, untrained, operating_points, known_gradients, classifier, features, feature_maps, predict,
+    predict_leaves, fine_tuning,
+)  # fmt: skip

@@ -1,40 +1,37 @@
-"""Checks of a model on other devices, in other precisions, and exported."""
+"""Checks of a model on other devices, in other precisions, and after export."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from xrv_core.testing.common.compare import output_differences
 from xrv_core.testing.common.results import Check, NotApplicable, described
-from xrv_core.testing.common.tensors import differences
-
-if TYPE_CHECKING:
-    from xrv_core.testing.models.subject import ModelSubject
+from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 
-#: What rounding may change, as a share of the largest output: bfloat16 has 8 bits of precision, float16 has 11.
-#: 154 layers with random weights make 10 % of it in bfloat16; what overflows or cancels makes far more.
+#: Rounding errors that are allowed, as a share of the largest output: bfloat16 has 8 bits of precision, float16 11.
+#: 154 layers with random weights cause 10 % in bfloat16; overflow and cancellation cause far more.
 _ROUNDING = {torch.bfloat16: 0.2, torch.float16: 0.025}
 _EXPORTED = 1e-3
-_DEVICE = 1e-2  # TF32 and other orders of summation
+_DEVICE = 1e-2  # TF32, and another order of summation
 
 
 def device_move(subject: ModelSubject) -> Iterator[str]:
-    """``to(device)`` moves every tensor; shown with the device "meta", which needs no hardware."""
+    """``to(device)`` moves all tensors; checked with the device "meta", which needs no hardware."""
     subject.outputs  # noqa: B018
     model = subject.copy()
     _calibrate(model)
     model.to("meta")
     for name, tensor in _tensors(model):
         if tensor.device.type != "meta":
-            yield f"{name} stays behind on {tensor.device}: register it as a buffer"
+            yield f"{name} is still on {tensor.device}: register it as a buffer"
     x = subject.batch[:1].to("meta")
     try:
-        with torch.no_grad():
-            out = subject.run(model, x)
+        out = subject.run(model, x)
     except Exception as error:
         yield f"after the move the forward pass raises {described(error)}"
         return
@@ -44,15 +41,14 @@ def device_move(subject: ModelSubject) -> Iterator[str]:
 
 
 def accelerator(subject: ModelSubject) -> Iterator[str]:
-    """On the accelerator of this machine it gives what it gives on the CPU."""
+    """On the accelerator of this machine it gives the same as on the CPU."""
     device = _accelerator()
     if device is None:
         raise NotApplicable("this machine has no accelerator")
     expected = subject.alone
     model = subject.copy().to(device)
-    with torch.no_grad():
-        found = subject.run(model, subject.batch[:1].to(device))
-    yield from (f"on {device}, {d}" for d in differences(found, expected, _DEVICE))
+    found = subject.run(model, subject.image.to(device))
+    yield from output_differences(found, expected, _DEVICE, f"on {device}, ")
 
 
 def _accelerator() -> str | None:
@@ -71,26 +67,23 @@ def float16(subject: ModelSubject) -> Iterator[str]:
 
 def _in_precision(subject: ModelSubject, dtype: torch.dtype) -> Iterator[str]:
     expected = subject.alone
-    with torch.no_grad():
-        found = subject.run(subject.copy().to(dtype), subject.batch[:1].to(dtype))
-    yield from differences(found, expected, _ROUNDING[dtype])
+    found = subject.run(subject.copy().to(dtype), subject.image.to(dtype))
+    yield from output_differences(found, expected, _ROUNDING[dtype])
 
 
 def export(subject: ModelSubject) -> Iterator[str]:
-    """``torch.export`` takes it, and the exported program gives the same."""
-    expected, x = subject.alone, subject.batch[:1].clone()
+    """``torch.export`` works, and the exported program gives the same."""
+    expected, x = subject.alone, subject.image
     try:
         program = torch.export.export(subject.model, (x,), strict=False)
     except Exception as error:
         yield f"torch.export raises {described(error)}"
         return
-    with torch.no_grad():
-        found = subject.run(program.module(), x)
-    yield from (f"exported, {d}" for d in differences(found, expected, _EXPORTED))
+    yield from output_differences(subject.run(program.module(), x), expected, _EXPORTED, "exported, ")
 
 
 def _calibrate(model: Any) -> None:
-    """Set what is a tensor only now and then."""
+    """Set operating points, so that they are moved, too."""
     if hasattr(model, "op_threshs") and getattr(model, "activation", "sigmoid") == "sigmoid":
         model.op_threshs = [0.4] * len(model.pathologies)
 

@@ -1,34 +1,29 @@
-"""Checks that only segmenters know: masks at the size of the image."""
+"""Checks that only segmenters have: masks at the size of the image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from xrv_core.models.base import activated
+from xrv_core.testing.common.compare import output_differences
 from xrv_core.testing.common.results import Check, NotApplicable
-from xrv_core.testing.common.tensors import differences, xray_like
-from xrv_core.testing.models.gradients import training
-from xrv_core.testing.models.inputs import ROUNDING
-from xrv_core.testing.models.predictions import left_by_predict, name_faults
-
-if TYPE_CHECKING:
-    from xrv_core.testing.models.subject import ModelSubject
+from xrv_core.testing.models.outputs import ROUNDING, name_problems, predict_leaves, training
+from xrv_core.testing.models.subject import ModelSubject, xray_like
 
 __all__ = ["CHECKS"]
 
 
 def names(subject: ModelSubject) -> Iterator[str]:
     """``structures`` are different names, those of the spec."""
-    yield from name_faults(subject, "structures")
+    yield from name_problems(subject, "structures")
 
 
 def forward(subject: ModelSubject) -> Iterator[str]:
     """``forward`` gives finite logits ``[B, K, h, w]``."""
-    with torch.no_grad():
-        out = subject.model(subject.batch.clone())
+    out = subject.raw_output
     if not isinstance(out, torch.Tensor):
         yield f"it gives a {type(out).__name__}, not a tensor"
     elif out.ndim != 4 or list(out.shape[:2]) != [3, len(subject.model.structures)] or out.dtype != torch.float32:
@@ -49,16 +44,16 @@ def predict(subject: ModelSubject) -> Iterator[str]:
     ]
     for what, x in calls:
         found = subject.model.predict(x)
-        yield from (f"predict of {what} {fault}" for fault in _map_faults(subject, found, list(x.shape[-2:])))
+        yield from (f"predict of {what} {problem}" for problem in _map_problems(subject, found, list(x.shape[-2:])))
     batch = subject.model.predict(subject.batch[:2].clone())
     if not isinstance(batch, list) or len(batch) != 2:
         yield f"predict of a batch of 2 gives a {type(batch).__name__}, not a list of 2"
         return
     for found in batch:
-        yield from (f"predict of a batch {fault}" for fault in _map_faults(subject, found, [subject.side] * 2))
+        yield from (f"predict of a batch {problem}" for problem in _map_problems(subject, found, [subject.side] * 2))
 
 
-def _map_faults(subject: ModelSubject, found: Any, size: list[int]) -> Iterator[str]:
+def _map_problems(subject: ModelSubject, found: Any, size: list[int]) -> Iterator[str]:
     names = subject.model.structures
     if not isinstance(found, dict) or list(found) != names:
         yield f"gives {list(found)[:4] if isinstance(found, dict) else type(found).__name__}, not a dict of {names[:4]}"
@@ -67,24 +62,19 @@ def _map_faults(subject: ModelSubject, found: Any, size: list[int]) -> Iterator[
         if mask.dtype != torch.float32 or list(mask.shape) != size:
             yield f"gives {mask.dtype} {list(mask.shape)} for {name!r} instead of torch.float32 {size}"
         elif not (mask.isfinite().all() and mask.min() >= 0 and mask.max() <= 1):
-            yield f"gives values from {mask.min():g} to {mask.max():g} for {name!r}: they are no probabilities"
+            yield f"gives values from {mask.min():g} to {mask.max():g} for {name!r}: they must be probabilities"
 
 
 def activation(subject: ModelSubject) -> Iterator[str]:
     """``predict`` applies the activation of the spec to the logits."""
-    told = getattr(subject.told or subject.model, "activation", "sigmoid")
+    name = getattr(subject.known_spec or subject.model, "activation", "sigmoid")
     out = subject.outputs["out"][:1]
     if list(out.shape[2:]) != [subject.side] * 2:
-        raise NotApplicable("its logits have another size than the image, and are resized")
-    found = subject.model.predict(subject.batch[0].clone())
-    wanted = activated(out, told)[0].clamp(0, 1)
+        raise NotApplicable("its logits do not have the size of the image")
+    found = subject.model.predict(subject.image[0])
+    wanted = activated(out, name)[0].clamp(0, 1)
     maps = {"predict": torch.stack(list(found.values()))}
-    yield from (f"against {told} of the logits, {d}" for d in differences(maps, {"predict": wanted}, ROUNDING))
-
-
-def predict_leaves(subject: ModelSubject) -> Iterator[str]:
-    """``predict`` leaves modes, weights, statistics and gradients as they are."""
-    yield from left_by_predict(subject)
+    yield from output_differences(maps, {"predict": wanted}, ROUNDING, f"compared with the {name} of the logits, ")
 
 
 CHECKS: tuple[Check, ...] = (names, forward, predict, activation, predict_leaves, training)

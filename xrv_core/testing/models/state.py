@@ -6,45 +6,41 @@ import copy
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from xrv_core.errors import CheckpointError
 from xrv_core.models import load_into, load_state_dict
+from xrv_core.testing.common.compare import output_differences
 from xrv_core.testing.common.results import Check, NotApplicable, NotRun, described
-from xrv_core.testing.common.tensors import differences
-
-if TYPE_CHECKING:
-    from xrv_core.testing.models.subject import ModelSubject
+from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = ["CHECKS"]
 
-#: The same weights give the same, but for the layout of memory.
+#: Allowed difference between models with the same weights, which may have another memory layout.
 SAME = 1e-4
 
 State = dict[str, torch.Tensor]
 
 
 def state_dict(subject: ModelSubject) -> Iterator[str]:
-    """The state dict holds all that was learnt: saved as safetensors and read into another model, it gives the same."""
+    """A model that loads the state dict, saved as safetensors, gives the same: all that was learnt is in it."""
     expected = subject.alone
     path = _saved(subject, _state(subject), "state")
-    other = subject.another()
+    other = subject.zeroed()
     try:
         load_into(other, load_state_dict(path), path)
     finally:
         path.unlink()
-    for key in ("op_threshs", "trained"):  # published facts, no part of the state dict
+    for key in ("op_threshs", "trained"):  # published facts, which are not in the state dict
         if hasattr(other, key):
             setattr(other, key, getattr(subject.model, key))
-    with torch.no_grad():
-        found = subject.run(other, subject.batch[:1].clone())
-    yield from (f"after the state dict was read into another model, {d}" for d in differences(found, expected, SAME))
+    yield from output_differences(subject.run(other), expected, SAME, "in a model that loaded the state dict, ")
 
 
 def weights_file(subject: ModelSubject) -> Iterator[str]:
-    """``weights=PATH`` of a state dict saved from the model gives the model: published facts set, evaluation mode."""
+    """``weights=PATH`` of its saved state dict gives the same model, with published facts, in evaluation mode."""
     subject.outputs  # noqa: B018
     path = _saved(subject, _state(subject), "weights")
     try:
@@ -52,7 +48,7 @@ def weights_file(subject: ModelSubject) -> Iterator[str]:
     finally:
         path.unlink()
     if any(module.training for module in loaded.modules()):
-        yield "it comes in training mode: call eval() where there are weights"
+        yield "with weights it is in training mode: call eval()"
     spec, expected = subject.spec, subject.copy()
     if getattr(spec, "pathologies", ()):
         yield from _wrong_facts(loaded, spec)
@@ -60,9 +56,7 @@ def weights_file(subject: ModelSubject) -> Iterator[str]:
         for key, value in (("op_threshs", None), ("trained", [True] * len(getattr(model, "trained", ())))):
             if hasattr(model, key):
                 setattr(model, key, value)
-    with torch.no_grad():
-        found, wanted = (subject.run(model, subject.batch[:1].clone()) for model in (loaded, expected))
-    yield from (f"read from its own file, {d}" for d in differences(found, wanted, SAME))
+    yield from output_differences(subject.run(loaded), subject.run(expected), SAME, "loaded from its own file, ")
 
 
 def _wrong_facts(loaded: Any, spec: Any) -> Iterator[str]:
@@ -75,9 +69,9 @@ def _wrong_facts(loaded: Any, spec: Any) -> Iterator[str]:
 
 
 def wrong_weights(subject: ModelSubject) -> Iterator[str]:
-    """A file that holds no weights, or not all of them, is a CheckpointError that names it."""
+    """A file without weights, or with a weight missing, raises a CheckpointError that names it."""
     if subject.is_given:
-        raise NotApplicable("a model was given: there is nothing to build it from")
+        raise NotApplicable("a model was given, so nothing can be built")
     state = _state(subject)
     lost = next(iter(state))
     no_weights = subject.folder / "no-weights.pt"
@@ -90,33 +84,31 @@ def wrong_weights(subject: ModelSubject) -> Iterator[str]:
             if path.name not in str(error):
                 yield f"weights={what}: the message does not name the file: {error}"
         except Exception as error:
-            yield f"weights={what}: {described(error)}, instead of a CheckpointError"
+            yield f"weights={what}: {described(error)} instead of a CheckpointError"
         else:
-            yield f"weights={what}: nothing is raised, instead of a CheckpointError"
+            yield f"weights={what}: no error is raised instead of a CheckpointError"
         path.unlink()
 
 
 def copies(subject: ModelSubject) -> Iterator[str]:
-    """A deep copy computes with its own weights, and leaves those of the model alone."""
+    """A deep copy has weights of its own, and computes with them."""
     model = subject.original
     twin = copy.deepcopy(model)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     with torch.no_grad():
         parameters = list(twin.parameters())
-        for parameter in parameters[: (len(parameters) + 1) // 2]:  # the last layer alone would hide the others
+        for parameter in parameters[: (len(parameters) + 1) // 2]:  # zeros in the last layer would hide all others
             parameter.zero_()
     if any(not torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items()):
-        yield "zeros in a deep copy are zeros in the model: they share weights"
+        yield "a change of a deep copy changes the model: they share weights"
         return
     try:
         expected = subject.alone
     except NotRun:
-        return  # told by `forward`
+        return  # the check `forward` reports it
     twin.eval()
-    with torch.no_grad():
-        found = subject.run(twin, subject.batch[:1].clone())
-    if not any(differences(found, expected, 0)):
-        yield "half of a deep copy's weights are zero, and it gives what the model gives: it computes with the model's"
+    if not any(output_differences(subject.run(twin), expected, 0)):
+        yield "with half of its weights zero, a deep copy gives the same as the model: it computes with the model's"
 
 
 def pickling(subject: ModelSubject) -> Iterator[str]:
@@ -125,14 +117,14 @@ def pickling(subject: ModelSubject) -> Iterator[str]:
     twin = pickle.loads(pickle.dumps(model))  # noqa: S301  # made here
     own, its = model.state_dict(), twin.state_dict()
     if list(own) != list(its) or any(not torch.equal(its[key], tensor) for key, tensor in own.items()):
-        yield "the state dict of a pickled copy is another"
+        yield "the state dict of a pickled copy differs"
     for key in ("pathologies", "structures", "trained", "input_resolution", "activation"):
         if getattr(model, key, None) != getattr(twin, key, None):
-            yield f"{key} is {getattr(model, key, None)!r}, and {getattr(twin, key, None)!r} in a pickled copy"
+            yield f"{key} is {getattr(model, key, None)!r}, but {getattr(twin, key, None)!r} in a pickled copy"
 
 
 def _state(subject: ModelSubject) -> State:
-    """The state dict, fit for safetensors: contiguous, and no memory is shared."""
+    """The state dict as safetensors needs it: contiguous, without shared memory."""
     state: State = subject.model.state_dict()
     return {key: tensor.detach().clone(memory_format=torch.contiguous_format) for key, tensor in state.items()}
 

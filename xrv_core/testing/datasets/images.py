@@ -1,4 +1,4 @@
-"""A miniature's images, to be packed, damaged and mended."""
+"""A miniature's images: pack them, damage them, and restore them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".tif", ".tiff", ".bmp", "
 
 @dataclass(frozen=True)
 class Victim:
-    """An image file that some item needs, and what happened when it was gone.
+    """An image file that some item needs, and what happened without it.
 
     Attributes:
         name: Path below the root.
-        error: What was raised, if anything.
-        rows: How many items there were.
+        error: The error that was raised, if any.
+        rows: Number of items.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Victim:
 
 
 class Images:
-    """A copy of what ``imgpath`` holds, as a folder.
+    """A copy of the files of ``imgpath`` as a folder.
 
     Args:
-        imgpath: A folder, or an archive, which is unpacked.
-        folder: Where the copy goes, and what is packed from it.
+        imgpath: A folder or an archive.
+        folder: Folder of the copy and of archives made from it.
 
     Attributes:
         root: The copy.
@@ -58,7 +58,7 @@ class Images:
                 archive.extractall(self.root, filter="data")  # the filter keeps it in the folder
 
     def names(self) -> list[str]:
-        """Paths below the root of what looks like an image by its name, else of every file."""
+        """Paths below the root of files with the suffix of an image, else of all files."""
         files = sorted(p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
         return [name for name in files if name.lower().endswith(_IMAGES)] or files
 
@@ -67,7 +67,7 @@ class Images:
 
         Args:
             kind: "zip" or "tar".
-            top: A folder, with a slash, that is to hold them all.
+            top: Top folder of the archive, with a slash; empty for none.
         """
         path = self.root.parent / f"{top.rstrip('/') or 'flat'}.{kind}"
         files = sorted(p for p in self.root.rglob("*") if p.is_file())
@@ -83,7 +83,7 @@ class Images:
 
     @contextmanager
     def changed(self, name: str, data: bytes | None) -> Iterator[None]:
-        """One file holds other bytes, or is gone, for a while."""
+        """Replace the bytes of one file, or remove it (None), and restore it."""
         path = self.root / name
         before = path.read_bytes()
         try:
@@ -97,15 +97,15 @@ class Images:
 
 
 def redrawn(data: bytes, low: float, high: float) -> bytes:
-    """An image file in the same format with its grey values squeezed into a part of what the encoding can hold.
+    """An image file in the same format with its grey values scaled to a part of the possible range.
 
     Args:
         data: The file.
-        low: What black becomes, in 0..1 of the possible range.
-        high: What white becomes; an image with ``high < low`` is a negative.
+        low: New value of black, in 0..1 of the possible range.
+        high: New value of white; ``high < low`` gives a negative.
 
     Raises:
-        NotApplicable: Only Pillow's 8-bit and 16-bit grey and 8-bit colour are redrawn.
+        NotApplicable: Pillow cannot read the image.
     """
     from PIL import Image
 
@@ -114,7 +114,7 @@ def redrawn(data: bytes, low: float, high: float) -> bytes:
         kind, deep = image.format, image.mode.startswith("I;16")
         grey = np.asarray(image if deep else image.convert("L")).astype(np.float64)
     except OSError:
-        raise NotApplicable("the miniature's images are no PNG or JPEG files, which alone are redrawn") from None
+        raise NotApplicable("Pillow cannot read the miniature's images, so they cannot be redrawn") from None
     top = 65535 if deep else 255
     values = np.round((low + grey / top * (high - low)) * top).astype(np.uint16 if deep else np.uint8)
     out = BytesIO()
