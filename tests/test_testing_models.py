@@ -226,7 +226,7 @@ def test_images_are_the_same_in_every_precision() -> None:
     assert not torch.equal(x, xray_like(2, 50, seed=5))
 
 
-def test_a_set_batch_statisticsd_network_keeps_its_size_through_many_layers() -> None:
+def test_a_network_with_set_batch_statistics_keeps_its_size_through_many_layers() -> None:
     with torch.random.fork_rng():
         blocks = [nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()) for _ in range(30)]
         model = nn.Sequential(nn.Conv2d(1, 8, 3), *blocks).eval()

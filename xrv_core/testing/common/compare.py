@@ -12,15 +12,9 @@ import torch
 from xrv_core.protocols import Dataset, Sample
 
 __all__ = [
-    "Tensors",
-    "array_difference",
-    "by_uid",
-    "column",
-    "output_differences",
-    "sample_difference",
-    "samples_differences",
-    "table_difference",
-]
+    "Tensors", "array_difference", "by_uid", "column", "output_differences", "sample_difference",
+    "samples_differences", "table_difference",
+]  # fmt: skip
 
 #: What a model gives, by name: ``{"out": logits}``, ``{"z": code, "out": image}``.
 Tensors = Mapping[str, torch.Tensor]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,14 @@ def skip_missing(subject: DatasetSubject) -> Iterator[str]:
     victim, images = subject.victim, subject.images
     if victim.error is None:
         raise NotApplicable("a missing image is no error here, see missing_image")
-    with images.changed(victim.name, None), _log() as lines:
-        d: Any = subject.open(imgpath=images.root, on_error="skip")
-        found = subject.read(d)
+    log = BufferingHandler(1000)
+    logging.getLogger().addHandler(log)
+    try:
+        with images.changed(victim.name, None):
+            d: Any = subject.open(imgpath=images.root, on_error="skip")
+            found = subject.read(d)
+    finally:
+        logging.getLogger().removeHandler(log)
     full = subject.dataset
     uids = column(d, "source_uid")
     rows = [i for i, uid in enumerate(column(full, "source_uid")) if uid in uids]
@@ -84,7 +89,7 @@ def skip_missing(subject: DatasetSubject) -> Iterator[str]:
     if difference:
         yield f"without {victim.name!r} the other rows are changed: {difference}"
     yield from samples_differences(found, [subject.samples[i] for i in rows], ignore=["idx"])
-    reported = [str(name) for name in getattr(d, "skipped", [])] + lines
+    reported = [str(name) for name in getattr(d, "skipped", [])] + [r.getMessage() for r in log.buffer]
     if not any(Path(victim.name).stem in line for line in reported):
         yield f"{victim.name!r} is left out, but neither `skipped` nor the log names it"
 
@@ -220,23 +225,6 @@ def _point(table: Path, target: Path, name: str, prefix: str) -> bool:
 
     rewritten(table, target, change)
     return changes > 0
-
-
-@contextmanager
-def _log() -> Iterator[list[str]]:
-    """The lines that are logged."""
-    lines: list[str] = []
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
-
-    handler = Handler()
-    logging.getLogger().addHandler(handler)
-    try:
-        yield lines
-    finally:
-        logging.getLogger().removeHandler(handler)
 
 
 CHECKS: tuple[Check, ...] = (

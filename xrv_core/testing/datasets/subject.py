@@ -77,13 +77,18 @@ class DatasetSubject(Subject):
         """Every item."""
         return self.read(self.dataset)
 
+    @once("deterministic")
+    def again(self) -> tuple[Dataset, list[Sample]]:
+        """The miniature as it is and every item, opened and read again."""
+        dataset = self.open()
+        return dataset, self.read(dataset)
+
     @once()
     def steady(self) -> list[Sample]:
         """Every item, if the items are the same when the dataset is opened and read again."""
-        samples = self.samples
-        if any(samples_differences(self.read(self.open()), samples)):
+        if any(samples_differences(self.again[1], self.samples)):
             raise NotRun("deterministic")
-        return samples
+        return self.samples
 
     def open_with_masks(self, **changes: Any) -> Dataset:
         """The miniature with all masks that it has."""

@@ -18,17 +18,9 @@ from xrv_core.testing.models import autoencoder, build, classifier, devices, inp
 from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = [
-    "AUTOENCODER_CHECKS",
-    "CLASSIFIER_CHECKS",
-    "MODEL_CHECKS",
-    "MODEL_SPEC_CHECKS",
-    "SEGMENTER_CHECKS",
-    "check_autoencoder",
-    "check_classifier",
-    "check_segmenter",
-    "model_subject",
-    "run_model_checks",
-]
+    "AUTOENCODER_CHECKS", "CLASSIFIER_CHECKS", "MODEL_CHECKS", "MODEL_SPEC_CHECKS", "SEGMENTER_CHECKS",
+    "check_autoencoder", "check_classifier", "check_segmenter", "model_subject", "run_model_checks",
+]  # fmt: skip
 
 _SPEC = {"classifier": (*spec.CHECKS, spec.spec_heads), "autoencoder": spec.CHECKS, "segmenter": spec.CHECKS}
 _OWN = {"classifier": classifier.CHECKS, "autoencoder": autoencoder.CHECKS, "segmenter": segmenter.CHECKS}

@@ -13,15 +13,9 @@ from xrv_core.testing.models.spec import labels_of
 from xrv_core.testing.models.subject import ModelSubject
 
 __all__ = [
-    "ROUNDING",
-    "gradient",
-    "input_gradient_problems",
-    "name_problems",
-    "predict_leaves",
-    "refusal",
-    "training",
+    "ROUNDING", "gradient", "input_gradient_problems", "name_problems", "predict_leaves", "refusal", "training",
     "weight_gradient_problems",
-]
+]  # fmt: skip
 
 #: Rounding errors between batch sizes and kernels, as a share of the largest output.
 ROUNDING = 1e-3
