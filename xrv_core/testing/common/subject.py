@@ -39,9 +39,9 @@ class _Once(Generic[T]):
                 known[name] = (self.make(owner), None)
             except Exception as error:
                 known[name] = (None, self._reported(error))
-        value, error = known[name]
-        if error is not None:
-            raise error
+        value, raised = known[name]
+        if raised is not None:
+            raise raised
         return value
 
     def _reported(self, error: Exception) -> Exception:
