@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from xrv_core.testing.common.results import described
@@ -88,10 +89,26 @@ def fresh_processes() -> Any:
     return context
 
 
-def run_fresh(function: Callable[..., None], *arguments: Any) -> bool:
-    """Call a function of a module in a fresh process; whether it ended well."""
+def run_fresh(function: Callable[..., None], *arguments: Any, main: bool = False) -> bool:
+    """Call a function of a module in a fresh process.
+
+    Args:
+        function: The function.
+        arguments: Its arguments.
+        main: Whether the process also imports the main module, as workers do. If that is a script that does not ask
+            for ``__name__ == "__main__"``, it runs again.
+
+    Returns:
+        Whether the process ended without an error.
+    """
     process = fresh_processes().Process(target=function, args=arguments)
-    process.start()
+    script = sys.modules["__main__"]
+    if not main:
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = script
     process.join()
     return bool(process.exitcode == 0)
 

@@ -60,7 +60,7 @@ def workers_spawn(subject: DatasetSubject) -> Iterator[str]:
     except Exception as error:
         raise NotRun("pickling") from error
     expected = subject.steady
-    if not run_fresh(_nothing):
+    if not run_fresh(_nothing, main=True):
         yield "no process can be started: in a script, call the kit under `if __name__ == '__main__':`"
         return
     yield from _same_items(subject.dataset, expected, fresh_processes())
