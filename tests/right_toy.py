@@ -11,7 +11,7 @@ import pandas as pd
 from xrv_core import Asset, DatasetSpec
 from xrv_core.datasets import FileDataset, boxes_mask, term_labels
 
-#: A table that nobody can fetch.
+#: A table that cannot be fetched.
 TABLE = Asset(name="toy/table.csv", urls=("ftp://example.org/table.csv",))
 
 SPEC = DatasetSpec(

@@ -14,21 +14,21 @@ from xrv_core.testing import MODEL_CHECKS, MODEL_SPEC_CHECKS, run_model_checks
 from xrv_core.testing.common.results import raise_failures
 
 _OVERFLOW = (
-    "float16 ends at 65,504, and the mean square of what its first batch normalisation sees is above a million, since "
-    "pixels go in as -1024 to 1024; bfloat16 works"
+    "float16 ends at 65,504, but the mean square of the input of its first batch normalisation is above a million, "
+    "since pixels are -1024 to 1024; bfloat16 works"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """How a model is tried.
+    """How a model is checked.
 
     Attributes:
-        changes: What is changed in its spec to save time: networks that take any size are tried at a small one.
+        changes: Changes of its spec to save time: networks that take any size are checked at a small one.
         options: Options of its factory.
         exempt: Checks that cannot hold, with the reason.
-        like: Another model of the same code and network: that one runs every check, this one ``LIGHT``.
-        slow: The network is so large that every check runs in ``make test-slow`` only, the spec always.
+        like: Another model of the same code and network, which runs all checks; this one runs ``LIGHT``.
+        slow: The network is large: all checks run only in ``make test-slow``, those of the spec always.
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
@@ -68,9 +68,9 @@ TRIALS: dict[tuple[str, str], Trial] = {
 MODELS = [(kind, name) for kind in MODEL_CHECKS for name in names(kind)]
 MODELS += [key for key in TRIALS if key[1].startswith("timm/")]  # open-ended names are not listed
 
-#: These start fresh processes, which takes seconds: once for all models with the same code.
+#: These start fresh processes: once for all models with the same code.
 FRESH = ("listing_is_light", "import_touches_nothing")
-#: For models whose network another one proves.
+#: For models that another one of the same network proves.
 LIGHT = ("builds", "members", "built_state", "parameters", "input_resolution", "names", "forward", "predict")
 
 

@@ -167,7 +167,7 @@ def test_arguments_that_make_no_sense(
         run_model_checks(kind, model, **arguments)
 
 
-def test_a_name_that_nobody_offers() -> None:
+def test_an_unknown_name() -> None:
     with pytest.raises(UnknownName, match=r"'phantom-nut'.*'phantom-net'"):
         check_classifier("phantom-nut")
 

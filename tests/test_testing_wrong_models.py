@@ -21,7 +21,7 @@ SPECS: dict[str, Any] = {
     "autoencoder": right_models.AE,
     "segmenter": right_models.SEG,
 }
-#: These take a second or more: only the toys whose fault shows there run them.
+#: These start processes or take a second: only the toys whose fault shows there run them.
 SLOW = ("listing_is_light", "import_touches_nothing", "export")
 
 #: Kind, module and toy, and the checks that must fail; where there are several, they look at the same fault.
@@ -63,7 +63,7 @@ WRONG: dict[str, dict[str, str]] = {
         "ChangesItsInput": "input_untouched",
         "DividesByDeviation": "constant_image",
         "TakesColour": "wrong_type",
-        "TellsOnce": "wrong_range",
+        "RefusesOnce": "wrong_range",
         "BadInput": "wrong_type wrong_range not_square",
         "Squeezes": "not_square",
         "LearnsOutsideItsState": "state_dict weights_file",
@@ -186,7 +186,7 @@ def test_a_model_that_gives_other_values_on_an_accelerator_is_caught(monkeypatch
     assert "on cpu, 'out' differs" in found["accelerator"]
 
 
-def test_code_that_touches_what_belongs_to_everybody_is_caught_at_its_import() -> None:
+def test_code_that_changes_global_state_is_caught_at_its_import() -> None:
     spec = dataclasses.replace(right_models.NET, factory="wrong_toy_import:Toy")
     found = failed(run_model_checks("classifier", spec, only=["listing_is_light", "import_touches_nothing"]))
     assert set(found) == {"import_touches_nothing"}

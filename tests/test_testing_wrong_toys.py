@@ -141,7 +141,7 @@ def test_a_miniature_that_writes_elsewhere_is_caught() -> None:
     assert "beside.txt" in found["miniature_stays_inside"]
 
 
-def test_code_that_touches_what_belongs_to_everybody_is_caught_at_its_import() -> None:
+def test_code_that_changes_global_state_is_caught_at_its_import() -> None:
     wrong = dataclasses.replace(right_toy.SPEC, factory="wrong_toy_import:Toy")
     found = failed(run_checks(wrong, only=FRESH))
     assert set(found) == {"import_touches_nothing"}

@@ -57,15 +57,15 @@ class TakesColour(ToyNet):
         return super()._prepare(x.mean(1, keepdim=True) if colour else x)
 
 
-class TellsOnce(ToyNet):
-    told = False
+class RefusesOnce(ToyNet):
+    refused = False
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
         try:
             return super()._prepare(x)
         except InputError as error:
-            if not self.told or "goes from" not in str(error):
-                self.told = True
+            if not self.refused or "goes from" not in str(error):
+                self.refused = True
                 raise
         return self.adapt(resize_input(x, self.input_resolution))
 

@@ -1,4 +1,4 @@
-"""A toy that is wrong before it is opened: importing it changes what belongs to everybody."""
+"""A toy that is wrong before it is opened: importing it changes global state."""
 
 import sys
 import warnings

@@ -71,14 +71,10 @@ class Images:
         """
         path = self.root.parent / f"{top.rstrip('/') or 'flat'}.{kind}"
         files = sorted(p for p in self.root.rglob("*") if p.is_file())
-        if kind == "zip":
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                for file in files:
-                    archive.write(file, top + file.relative_to(self.root).as_posix())
-        else:
-            with tarfile.open(path, "w") as tar:
-                for file in files:
-                    tar.add(file, top + file.relative_to(self.root).as_posix())
+        with zipfile.ZipFile(path, "w") if kind == "zip" else tarfile.open(path, "w") as archive:
+            add = archive.write if isinstance(archive, zipfile.ZipFile) else archive.add
+            for file in files:
+                add(file, top + file.relative_to(self.root).as_posix())
         return path
 
     @contextmanager

@@ -27,7 +27,7 @@ __all__ = ["ModelSubject", "xray_like"]
 #: Height and width of images if a model takes any.
 SIDE = 64
 
-_SEEDS = (2**40 + 1, 2**40 + 3)  # nobody uses such seeds
+_SEEDS = (2**40 + 1, 2**40 + 3)  # unlikely seeds
 
 
 def xray_like(count: int, side: int, seed: int) -> torch.Tensor:
