@@ -175,10 +175,7 @@ def test_results_are_brought_into_shape() -> None:
 def test_a_result_that_is_no_tensor(transform: Any) -> None:
     with pytest.raises(ArgumentError) as error:
         apply_transform(transform, {"img": disc()})
-    assert str(error.value) == (
-        f"The transform {transform} returned Image for the image; a tensor or array [H, W] or [C, H, W] is needed. "
-        "End it with one that returns tensors."
-    )
+    assert str(error.value).startswith(f"The transform {transform} returned Image for the image")
 
 
 class Oddly:
@@ -195,19 +192,14 @@ class Oddly:
 def test_a_result_of_another_rank() -> None:
     with pytest.raises(ArgumentError) as error:
         apply_transform(Oddly(lambda x: x[None]), {"img": disc()})
-    assert str(error.value) == (
-        "The transform Oddly() returned Tensor of shape (1, 1, 60, 60) for the image; "
-        "a tensor or array [H, W] or [C, H, W] is needed. End it with one that returns tensors."
-    )
+    assert "Oddly() returned Tensor of shape (1, 1, 60, 60) for the image" in str(error.value)
+    assert "[H, W] or [C, H, W]" in str(error.value)
 
 
 def test_masks_of_another_size() -> None:
     calls = iter([30, 60, 60, 60])
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=r"Oddly\(\) .*image 30x60.*mask 60x60"):
         apply_transform(Oddly(lambda x: x[:, : next(calls)]), sample())
-    assert str(error.value) == (
-        "The transform Oddly() made the image 30x60 and a mask 60x60. It must treat both alike."
-    )
 
 
 @pytest.mark.parametrize("fails_at", [0, 2])

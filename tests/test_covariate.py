@@ -15,7 +15,7 @@ from view_toys import spec, table, toy
 import xrv_core
 from xrv_core import Dataset
 from xrv_core.datasets import CovariateDataset, XrayDataset
-from xrv_core.datasets.wrappers.covariate_plan import cell_counts
+from xrv_core.datasets.wrappers.covariate import cell_counts
 from xrv_core.errors import ArgumentError
 
 MODES = ("train", "valid", "test")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from messages import whole
 from pydicom import dcmread
 
 from xrv_core.datasets import (
@@ -26,7 +25,6 @@ from xrv_core.errors import ArgumentError, ImageError, ImageMissing, MissingDepe
 
 GREY = np.arange(6 * 7, dtype=np.uint8).reshape(6, 7)
 KEYWORDS = ("PatientSex", "PatientAge", "ViewPosition", "PatientID")
-ADVICE = "pass the folder or archive that holds them as imgpath, or leave read_headers out."
 
 
 # -- written files
@@ -90,29 +88,25 @@ def test_headers_of_real_files(realdata: Path) -> None:
 
 def test_headers_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.dcm").write_bytes(b"nothing of the kind" * 20)
-    text = (
-        f"{tmp_path}/bad.dcm: its DICOM header cannot be read (File is missing DICOM File Meta Information header or "
-        "the 'DICM' prefix is missing from the header. Use force=True to force reading.). "
-        "Download or copy it again, or open the dataset without reading headers."
-    )
-    with pytest.raises(ImageError, match=whole(text)):
+    with pytest.raises(
+        ImageError, match=r"bad.dcm: .*DICOM header .*'DICM' prefix is missing.*without reading headers"
+    ):
         dicom_headers(ImageSource(tmp_path), ["bad.dcm"], KEYWORDS)
-    with pytest.raises(ImageMissing, match=whole(f"{tmp_path}: no file 'no.dcm'. Check imgpath.")):
+    with pytest.raises(ImageMissing, match=f"{tmp_path}: no file 'no.dcm'"):
         dicom_headers(ImageSource(tmp_path), ["no.dcm"], KEYWORDS)
 
 
 def test_headers_without_pydicom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dicom(tmp_path / "a.dcm", GREY)
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    text = 'Reading DICOM headers needs pydicom: pip install "xrv-core[dicom]"'
-    with pytest.raises(MissingDependency, match=whole(text)):
+    with pytest.raises(MissingDependency, match=r'pydicom: pip install "xrv-core\[dicom\]"'):
         dicom_headers(ImageSource(tmp_path), ["a.dcm"], KEYWORDS)
 
 
 def test_headers_of_what_is_no_dicom(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=whole(f"read_headers=True needs the DICOM files: {ADVICE}")):
+    with pytest.raises(ArgumentError, match="read_headers=True needs the DICOM files"):
         dicom_headers(None, ["a.dcm"], KEYWORDS)
-    with pytest.raises(ArgumentError, match=whole(f"read_headers=True needs the DICOM files: {ADVICE}")):
+    with pytest.raises(ArgumentError, match="read_headers=True needs the DICOM files"):
         dicom_headers(ImageSource(tmp_path), ["a.dcm", "b.png"], KEYWORDS)
 
 
@@ -140,6 +134,5 @@ def test_the_extension_of_most_images_wins(tmp_path: Path) -> None:
     assert choose_extension(source, ["x"], choices) == ".dcm"
     assert choose_extension(None, ["a", "b"], choices) == ".dcm"
     assert choose_extension(source, ["a", "b"], choices, ".jpg") == ".jpg", "asked for, whatever is there"
-    text = "extension='png' is not known here. Choose one of: .dcm, .png, .jpg."
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=r"extension='png'.*\.dcm, \.png, \.jpg"):
         choose_extension(source, ["a"], choices, "png")

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from xrv_core.datasets import decode_image, load_image
 from xrv_core.errors import ImageError, PathMissing
 
-AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
+AGAIN = "Download or copy it again"
 SMOOTH = np.add.outer(np.arange(64), np.arange(96)).astype("u1")
 
 
@@ -37,26 +37,19 @@ def test_load_image_takes_strings_and_paths(tmp_path: Path) -> None:
 
 
 def test_missing_file_folder_and_empty_file(tmp_path: Path) -> None:
-    with pytest.raises(PathMissing) as missing:
+    with pytest.raises(PathMissing, match=f"{tmp_path}/no.png: no such file"):
         load_image(tmp_path / "no.png")
-    assert str(missing.value) == f"{tmp_path}/no.png: no such file. Check the path."
-    with pytest.raises(ImageError) as folder:
+    with pytest.raises(ImageError, match=f"{tmp_path}: .*folder"):
         load_image(tmp_path)
-    assert str(folder.value) == f"{tmp_path}: is a folder, not an image file."
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ImageError) as empty:
+    with pytest.raises(ImageError, match=f"empty.png: .*empty .*{AGAIN}"):
         load_image(tmp_path / "empty.png")
-    assert str(empty.value) == f"{tmp_path}/empty.png: the file is empty (0 bytes). {AGAIN}"
 
 
 @pytest.mark.parametrize("data", [b"<html>404 Not Found</html>", b"%!PS-Adobe-3.0 EPSF-3.0\n"], ids=["html", "eps"])
 def test_what_is_no_image(data: bytes) -> None:
-    with pytest.raises(ImageError) as error:
+    with pytest.raises(ImageError, match=rf"^a/b.png: not a readable image.*PNG, .* DICOM\..*damaged.*{AGAIN}"):
         decode_image(data, "a/b.png")
-    assert str(error.value) == (
-        "a/b.png: not an image that can be read. Readable are PNG, JPEG, TIFF, BMP, GIF and DICOM. "
-        f"If it should be one of these, it is damaged. {AGAIN}"
-    )
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -71,9 +64,9 @@ def test_a_truncated_file_is_never_an_image(kind: str, share: float) -> None:
 def test_truncated_file_text() -> None:
     with pytest.raises(ImageError) as error:
         decode_image(WHOLE["JPEG"][:-200], "a.jpg")
-    left = len(WHOLE["JPEG"]) - 200
-    why = str(error.value).removeprefix("a.jpg: damaged or cut short (").removesuffix(f"). {AGAIN}")
-    assert "truncated" in why, (why, left)
+    assert str(error.value).startswith("a.jpg: damaged or cut short (")
+    assert "truncated" in str(error.value)
+    assert AGAIN in str(error.value)
 
 
 @given(place=st.integers(33, len(WHOLE["PNG"]) - 1), bit=st.integers(0, 7))
@@ -98,37 +91,24 @@ def test_pillow_is_left_as_strict_as_it_was() -> None:
 def test_decompression_bomb() -> None:
     size = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0)
     data = WHOLE["PNG"][:12] + size + struct.pack(">I", zlib.crc32(size)) + WHOLE["PNG"][33:]
-    with pytest.raises(ImageError) as error:
+    with pytest.raises(ImageError, match=r"^bomb.png: too large .*400000000 pixels.*bomb"):
         decode_image(data, "bomb.png")
-    assert str(error.value) == (
-        "bomb.png: refused, too large to be a radiograph. Image size (400000000 pixels) exceeds limit of "
-        "178956970 pixels, could be decompression bomb DOS attack."
-    )
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF"])
 def test_several_frames(kind: str) -> None:
     others = [Image.fromarray(SMOOTH // n) for n in (2, 3)]
-    with pytest.raises(ImageError) as error:
+    with pytest.raises(ImageError, match=r"^film: has 3 frames.*Export"):
         decode_image(saved(SMOOTH, kind, save_all=True, append_images=others), "film")
-    assert str(error.value) == "film: has 3 frames; an X-ray image is a single frame. Export the frame you need."
 
 
 def test_float_pixels_have_no_possible_range() -> None:
-    with pytest.raises(ImageError) as error:
+    with pytest.raises(ImageError, match=r"^f.tif: floating-point pixels.*Convert.*PNG"):
         decode_image(saved(np.zeros((4, 4), np.float32), "TIFF"), "f.tif")
-    assert str(error.value) == (
-        "f.tif: floating-point pixels have no possible range to scale from. "
-        "Convert the file to 8-bit or 16-bit grey PNG."
-    )
 
 
 def test_other_colour_spaces() -> None:
     out = BytesIO()
     Image.new("LAB", (4, 4)).save(out, "TIFF")
-    with pytest.raises(ImageError) as error:
+    with pytest.raises(ImageError, match=r"^lab.tif: .*'LAB'.*Convert.*PNG"):
         decode_image(out.getvalue(), "lab.tif")
-    assert (
-        str(error.value)
-        == "lab.tif: pixels of mode 'LAB' cannot be read. Convert the file to 8-bit or 16-bit grey PNG."
-    )

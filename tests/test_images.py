@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from xrv_core.datasets.pixels.images import decode_image
-from xrv_core.datasets.pixels.pixels import luminance, scale_pixels
+from xrv_core.datasets.pixels.images import decode_image, luminance, scale_pixels
 
 RNG = np.random.default_rng(7)
 WEIGHTS = (0.299, 0.587, 0.114)

@@ -88,9 +88,8 @@ def test_missing_gives_positions(make: Maker, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["sub/no.png", "sub"])
 def test_reading_what_is_not_there(make: Maker, name: str, tmp_path: Path) -> None:
     source = ImageSource(make(tmp_path / "x", FILES))
-    with pytest.raises(ImageMissing) as error:
+    with pytest.raises(ImageMissing, match=f"{source.root}: no file {name!r}.*imgpath"):
         source.read(name)
-    assert str(error.value) == f"{source.root}: no file {name!r}. Check imgpath."
 
 
 def test_missing_lists_each_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,16 +116,12 @@ def test_paths_that_leave_the_root(make: Maker, name: str, tmp_path: Path) -> No
         for ask, argument in ((source.read, name), (source.resolve, name), (source.missing, ["a.png", name])):
             with pytest.raises(ImagePathError) as error:
                 ask(argument)
-            assert str(error.value) == (
-                f"{name!r} does not stay inside imgpath. "
-                "Image paths are relative, with forward slashes and without '..'."
-            )
+            assert str(error.value).startswith(f"{name!r} does not stay inside imgpath.")
 
 
 def test_a_name_that_is_no_string(tmp_path: Path) -> None:
-    with pytest.raises(ImagePathError) as error:
+    with pytest.raises(ImagePathError, match=r"^nan is not an image path.*column"):
         ImageSource(tmp_path).missing(["a.png", float("nan")])  # type: ignore[list-item]
-    assert str(error.value) == "nan is not an image path. Check the column of the table that names the images."
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
@@ -189,9 +184,8 @@ def test_by_name_finds_files_wherever_they_lie(make: Maker, tmp_path: Path) -> N
     assert source.read("3.png") == source.read("somewhere/else/3.png") == b"3"
     assert source.resolve("3.png") == "images_003/images/3.png"
     assert source.missing(["0.png", "7.png", "images_001/images/1.png"]) == [1]
-    with pytest.raises(ImageMissing) as error:
+    with pytest.raises(ImageMissing, match=r"no file '7.png' in any of its folders"):
         source.read("7.png")
-    assert str(error.value) == f"{source.root}: no file '7.png' in any of its folders. Check imgpath."
 
 
 # -- processes and threads
@@ -226,7 +220,7 @@ def test_pickled_into_another_process(make: Maker, tmp_path: Path) -> None:
 def test_forked_processes_do_not_share_a_position(make: Maker, tmp_path: Path) -> None:
     source = ImageSource(make(tmp_path / "x", FILES))
     assert read_all(source)  # opens the handle before the fork
-    with source._port._state[1]:  # and another thread of the parent holds the lock while it forks
+    with source._handle._state[1]:  # and another thread of the parent holds the lock while it forks
         pool = ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("fork"))
         jobs = [pool.submit(read_all, source) for _ in range(32)]
         assert all(job.result(timeout=60) for job in jobs)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from xrv_core.datasets.masks.boxes import boxes_mask, fit_mask
 from xrv_core.datasets.masks.overlay import Overlay
 from xrv_core.datasets.masks.rle import coco_rle, coco_rle_mask, siim_rle, siim_rle_mask
-from xrv_core.datasets.masks.shapes import check_shape, shapes_mask
+from xrv_core.datasets.masks.shapes import boxes_mask, check_shape, fit_mask, shapes_mask
 
 __all__ = [
     "Overlay",

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.masks.boxes import fit_mask
+from xrv_core.datasets.masks.shapes import fit_mask
 from xrv_core.errors import TableError
 
 __all__ = ["coco_rle", "coco_rle_mask", "siim_rle", "siim_rle_mask"]

@@ -1,4 +1,4 @@
-"""Turn rectangles, ellipses and polygons into float masks ``[1, H, W]`` at the image's true size."""
+"""Turn boxes, ellipses and polygons into float masks ``[1, H, W]`` at the image's own size."""
 
 from __future__ import annotations
 
@@ -8,23 +8,59 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.masks.boxes import boxes_mask
 from xrv_core.errors import ArgumentError
 
-__all__ = ["check_shape", "shapes_mask"]
+__all__ = ["boxes_mask", "check_shape", "fit_mask", "shapes_mask"]
 
 _CORNERS = "the corners x1, y1, x2, y2"
-_NEEDS = {"rectangle": _CORNERS, "ellipse": f"{_CORNERS} of the rectangle round it", "polygon": "x, y of 3 corners"}
+_NEEDS = {
+    "rectangle": _CORNERS,
+    "ellipse": f"{_CORNERS} of its bounding box",
+    "polygon": "x, y of 3 or more corners",
+}
+
+
+def boxes_mask(
+    boxes: Iterable[tuple[float, float, float, float]], shape: tuple[int, int], drawn_on: tuple[int, int] | None = None
+) -> NDArray[np.float32]:
+    """One mask that covers all ``boxes``.
+
+    Args:
+        boxes: ``(x, y, width, height)`` in pixels of the image they were drawn on.
+        shape: ``(H, W)`` of the mask.
+        drawn_on: ``(H, W)`` of the image the boxes were drawn on, if it differs from ``shape``.
+
+    Returns:
+        float32 ``[1, H, W]`` of 0 and 1. A pixel is in a box if its centre is. Parts outside the image are
+        cut off. A box that is partly inside the image covers at least one pixel.
+    """
+    height, width = shape
+    scale_y, scale_x = (1.0, 1.0) if drawn_on is None else (height / drawn_on[0], width / drawn_on[1])
+    mask = np.zeros((1, height, width), dtype=np.float32)
+    for x, y, w, h in boxes:
+        rows = _pixels(y * scale_y, h * scale_y, height)
+        columns = _pixels(x * scale_x, w * scale_x, width)
+        mask[0, rows, columns] = 1
+    return mask
+
+
+def fit_mask(mask: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """``mask`` ``[1, H, W]`` resized to ``shape`` ``(H, W)`` by the nearest pixel, so that no new values appear."""
+    if mask.shape[1:] == shape:
+        return mask
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(shape, mask.shape[1:], strict=True)
+    )
+    return mask[:, rows[:, None], columns]
 
 
 def check_shape(kind: str, numbers: Sequence[float]) -> None:
-    """Raise an ArgumentError that says what a shape lacks."""
+    """Raise an ArgumentError if ``numbers`` do not describe a shape of this kind."""
     if kind not in _NEEDS:
-        raise ArgumentError(f"{kind!r} is no shape. Choose one of: {', '.join(_NEEDS)}.")
-    few = len(numbers) < 6 or len(numbers) % 2 if kind == "polygon" else len(numbers) != 4
-    if few or not np.isfinite(numbers).all():
-        more = " or more" if kind == "polygon" else ""
-        raise ArgumentError(f"The {kind} {[float(n) for n in numbers]} is none: it needs {_NEEDS[kind]}{more}.")
+        raise ArgumentError(f"Unknown shape {kind!r}. Choose one of: {', '.join(_NEEDS)}.")
+    wrong = len(numbers) < 6 or len(numbers) % 2 if kind == "polygon" else len(numbers) != 4
+    if wrong or not np.isfinite(numbers).all():
+        raise ArgumentError(f"Invalid {kind} {[float(n) for n in numbers]}: it needs {_NEEDS[kind]}.")
 
 
 def shapes_mask(
@@ -33,20 +69,19 @@ def shapes_mask(
     """One mask that covers all ``shapes``.
 
     Args:
-        shapes: ``("rectangle", (x1, y1, x2, y2))``, ``("ellipse", (x1, y1, x2, y2))`` that fills this
-            rectangle, or ``("polygon", (x1, y1, ..., xn, yn))``, closed by itself; in pixels of the
-            image they were drawn on, two opposite corners in any order. Where a polygon's outline
-            crosses itself, everything that it goes round is inside.
+        shapes: ``("rectangle", (x1, y1, x2, y2))``, ``("ellipse", (x1, y1, x2, y2))`` by its bounding box,
+            or ``("polygon", (x1, y1, ..., xn, yn))``, closed automatically; in pixels of the image they were
+            drawn on. The two corners may be any opposite ones. If the outline of a polygon crosses itself,
+            everything that it encloses is inside.
         shape: ``(H, W)`` of the mask.
-        drawn_on: ``(H, W)`` of the image the shapes were drawn on, where it is not ``shape``.
+        drawn_on: ``(H, W)`` of the image the shapes were drawn on, if it differs from ``shape``.
 
     Returns:
-        float32 ``[1, H, W]`` of 0 and 1. As in ``boxes_mask`` a pixel belongs to a shape when its centre
-        does, and what lies outside the image is cut off. A shape in the image that is too thin to hold
-        a centre covers the pixel at its middle.
+        float32 ``[1, H, W]`` of 0 and 1. As in ``boxes_mask``, a pixel is in a shape if its centre is, and
+        parts outside the image are cut off. A shape too thin to hold a centre covers its middle pixel.
 
     Raises:
-        ArgumentError: A shape with an unknown name, or with too few numbers or some that are not finite.
+        ArgumentError: A shape has an unknown name, a wrong count of numbers, or a number that is not finite.
     """
     scale = (1.0, 1.0) if drawn_on is None else (shape[1] / drawn_on[1], shape[0] / drawn_on[0])
     mask = np.zeros((1, *shape), dtype=np.float32)
@@ -61,10 +96,22 @@ def shapes_mask(
     return mask
 
 
+def _pixels(start: float, length: float, limit: int) -> slice:
+    """The pixels whose centres are in ``[start, start + length)``."""
+    stop = start + length
+    if start >= limit or (start < 0 and stop <= 0):
+        return slice(0, 0)
+    start, stop = max(start, 0.0), min(stop, float(limit))
+    first, last = int(np.ceil(start - 0.5)), int(np.ceil(stop - 0.5))
+    if last <= first:  # thinner than a pixel, and between two centres
+        first, last = int(start), int(start) + 1
+    return slice(first, last)
+
+
 def _add(
     mask: NDArray[np.float32], corners: NDArray[np.float64] | None, low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> None:
-    """Cover the polygon with these ``corners``, or without any the ellipse between ``low`` and ``high``."""
+    """Add the polygon with these ``corners``, or the ellipse between ``low`` and ``high`` if there are none."""
     window, x, y = _window(low, high, mask.shape)
     inside = _in_ellipse(low, high, x, y) if corners is None else _in_polygon(corners, x, y)
     if not inside.any():
@@ -77,7 +124,7 @@ def _add(
 def _window(
     low: NDArray[np.float64], high: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], NDArray[np.float64], NDArray[np.float64]]:
-    """The pixels of the image that can lie between two corners, and the centres of its columns and rows."""
+    """The pixels between two corners, and the centres of their columns and rows."""
     first = np.clip(np.floor(low), 0, shape[::-1]).astype(int)
     last = np.clip(np.ceil(high), 0, shape[::-1]).astype(int)
     columns, rows = (np.arange(a, b) + 0.5 for a, b in zip(first, last, strict=True))
@@ -87,20 +134,22 @@ def _window(
 def _in_ellipse(
     low: NDArray[np.float64], high: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Which centres ``[H, W]`` lie in the ellipse that fills a rectangle, its outline left out: so it stays inside."""
+    """Which centres ``[H, W]`` are inside the ellipse; centres on the outline are not."""
     middle = (low + high) / 2
-    radius = np.maximum((high - low) / 2, 1e-9)  # a flat one holds no centre, rather than dividing by zero
+    radius = np.maximum((high - low) / 2, 1e-9)  # a flat ellipse holds no centre; this avoids a division by zero
     inside: NDArray[np.bool_] = ((x - middle[0]) / radius[0]) ** 2 + (((y - middle[1]) / radius[1]) ** 2)[:, None] < 1
     return inside
 
 
 def _in_polygon(points: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which centres ``[H, W]`` lie in a polygon: those that its outline goes round at least once."""
+    """Which centres ``[H, W]`` a polygon encloses at least once (winding number)."""
     turns = np.zeros((len(y), len(x) + 1), dtype=np.int64)
     for start, end in pairwise([*points, points[0]]):
         turn = 1 if end[1] > start[1] else -1
-        (x1, y1), (x2, y2) = (start, end) if turn == 1 else (end, start)  # a side is rounded alike in both directions
-        crossed = np.flatnonzero((y1 <= y) & (y < y2))  # half open: a row meets a corner once
+        (x1, y1), (x2, y2) = (
+            (start, end) if turn == 1 else (end, start)
+        )  # so that a side is rounded the same in both directions
+        crossed = np.flatnonzero((y1 <= y) & (y < y2))  # half open, so that a row crosses a corner once
         if len(crossed):
             at = x1 + (y[crossed] - y1) * (x2 - x1) / (y2 - y1)
             np.add.at(turns, (crossed, np.searchsorted(x, at)), turn)

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to float32 pixels in [-1024, 1024], and what transforms do to them."""
+"""Decode image files to float32 pixels in [-1024, 1024], and transform them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from xrv_core.datasets.pixels.dicom_headers import age_in_years, dicom_headers, write_dicom
 from xrv_core.datasets.pixels.drawing import drawn_chest
-from xrv_core.datasets.pixels.images import decode_image, load_image
-from xrv_core.datasets.pixels.pixels import PixelRecipe, luminance, scale_pixels
-from xrv_core.datasets.pixels.thumbnails import png_uri
+from xrv_core.datasets.pixels.images import (
+    PixelRecipe,
+    decode_image,
+    load_image,
+    luminance,
+    png_uri,
+    scale_pixels,
+)
 from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
@@ -32,7 +37,7 @@ __all__ = [
     "write_dicom",
 ]
 
-#: These load torch, so they are imported when they are asked for.
+#: These load torch, so they are imported at first use.
 _WHERE = {
     "apply_in_step": "augment",
     "apply_transform": "augment",

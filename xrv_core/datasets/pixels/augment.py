@@ -1,4 +1,4 @@
-"""Give a sample to a user's transform so that image and masks get the same geometry."""
+"""Apply a user's transform to a sample, with the same geometry for the image and its masks."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _MASKS = ("pathology_masks", "semantic_masks")
 def apply_transform(transform: Callable[..., Any], sample: Mapping[str, Any]) -> Sample:
     """Apply ``transform`` to the image of a sample and, with the same geometry, to its masks.
 
-    A ``torchvision.transforms.v2`` transform, or a container of nothing else, is called once with a
-    dict of ``tv_tensors``: it draws its random numbers once and treats masks as masks. (``v2.Lambda``
-    touches masks, too, unless its types say ``tv_tensors.Image``.) Anything else is called on the image
-    tensor ``[1, H, W]`` and then on every mask, each time with the random state (``random``, numpy's global
-    generator, torch's CPU generator) that the image had; a transform with a generator of its own cannot be
-    kept in step. Afterwards the random state is what the image alone leaves.
+    A ``torchvision.transforms.v2`` transform, or a container of only such transforms, is called once with a
+    dict of ``tv_tensors``: it draws its random numbers once and treats masks as masks. (``v2.Lambda`` also
+    changes masks, unless its types say ``tv_tensors.Image``.) Any other transform is called on the image
+    tensor ``[1, H, W]`` and then on each mask, every time from the same random state (``random``, numpy's
+    global generator, torch's CPU generator). A transform with its own generator cannot be synchronised.
+    Afterwards the random state is the same as if only the image had been transformed.
 
     Args:
-        transform: Gets and returns an image.
-        sample: With a float32 tensor ``img`` ``[1, H, W]`` and masks in 0..1 of that shape, if any.
+        transform: Takes and returns an image.
+        sample: A float32 tensor ``img`` ``[1, H, W]``, and perhaps masks in 0..1 of that shape.
 
     Returns:
-        A new sample; ``img`` and masks are float32 tensors, all else is as it was.
+        A new sample, in which ``img`` and masks are float32 tensors.
 
     Raises:
-        ArgumentError: The transform returns something other than a tensor or array ``[H, W]`` or
-            ``[C, H, W]``, or masks of another size than the image.
-        Exception: Whatever the transform raises, unchanged.
+        ArgumentError: The transform does not return a tensor or array ``[H, W]`` or ``[C, H, W]``, or it
+            returns masks of another size than the image.
+        Exception: An error of the transform, unchanged.
     """
     masks = {kind: sample[kind] for kind in _MASKS if kind in sample}
     if _is_v2(transform):
@@ -55,14 +55,14 @@ def apply_transform(transform: Callable[..., Any], sample: Mapping[str, Any]) ->
         for mask in result[kind].values():
             if mask.shape[-2:] != size:
                 raise ArgumentError(
-                    f"The transform {transform} made the image {_by(size)} and a mask {_by(mask.shape[-2:])}. "
-                    "It must treat both alike."
+                    f"The transform {transform} made the image {_by(size)}, but a mask {_by(mask.shape[-2:])}. "
+                    "Image and masks must have the same size."
                 )
     return cast(Sample, result)
 
 
 def _is_v2(transform: Any) -> bool:
-    """Whether v2 semantics hold for the transform and all that it contains."""
+    """Whether the transform, and everything it contains, is a v2 transform."""
     torchvision = import_torchvision()
     from torch import nn
     from torchvision.transforms import v2
@@ -77,7 +77,7 @@ def _is_v2(transform: Any) -> bool:
 
 
 def _together(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """One call on tv_tensors."""
+    """Call the transform once on tv_tensors."""
     from torchvision import tv_tensors
 
     wrapped = {kind: {key: tv_tensors.Mask(m) for key, m in group.items()} for kind, group in masks.items()}
@@ -88,16 +88,16 @@ def _together(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) 
 def apply_in_step(
     transform: Callable[..., Any], image: Any, masks: Mapping[str, Mapping[Any, Any]], seed: int | None = None
 ) -> tuple[Any, dict[str, Any]]:
-    """Call ``transform`` on an image and on every mask, all with the image's random numbers.
+    """Call ``transform`` on an image and on every mask, with the same random numbers.
 
     Args:
-        transform: Gets what ``image`` and masks are, and returns anything.
-        image: Handed over as it is.
+        transform: Takes an image or a mask.
+        image: The image.
         masks: Masks by kind and key.
-        seed: Draw the random numbers from this seed, and leave the random state of the process as it was.
+        seed: Seed of the random numbers; if given, the random state of the process is restored afterwards.
 
     Returns:
-        What the transform returned for the image, and for the masks.
+        The results for the image and for the masks.
     """
     if seed is not None:
         with _random_state_kept():
@@ -128,13 +128,13 @@ def _random_state_kept() -> Iterator[None]:
 def _random_state() -> tuple[Any, Any, Any]:
     import torch
 
-    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # what users' code draws from
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # users' transforms draw from it
 
 
 def _state_of(seed: int) -> tuple[Any, Any, Any]:
     import torch
 
-    legacy = np.random.RandomState(seed)  # the kind of state that numpy's global generator has
+    legacy = np.random.RandomState(seed)  # numpy's global generator has this kind of state
     return random.Random(seed).getstate(), legacy.get_state(), torch.Generator().manual_seed(seed).get_state()  # noqa: S311
 
 
@@ -147,7 +147,7 @@ def _set_random_state(state: tuple[Any, Any, Any]) -> None:
 
 
 def _tensor(result: Any, transform: Any, what: str) -> torch.Tensor:
-    """What a transform returned, as a plain float32 tensor ``[C, H, W]``."""
+    """The result of a transform as a plain float32 tensor ``[C, H, W]``."""
     import torch
 
     if isinstance(result, np.ndarray):
@@ -155,8 +155,8 @@ def _tensor(result: Any, transform: Any, what: str) -> torch.Tensor:
     if not isinstance(result, torch.Tensor) or result.ndim not in (2, 3):
         shape = f" of shape {tuple(result.shape)}" if isinstance(result, torch.Tensor) else ""
         raise ArgumentError(
-            f"The transform {transform} returned {type(result).__name__}{shape} for the {what}; "
-            "a tensor or array [H, W] or [C, H, W] is needed. End it with one that returns tensors."
+            f"The transform {transform} returned {type(result).__name__}{shape} for the {what}, "
+            "but a tensor or array [H, W] or [C, H, W] is needed. Add a step that returns tensors."
         )
     plain: torch.Tensor = result.as_subclass(torch.Tensor).to(torch.float32)
     return plain if plain.ndim == 3 else plain[None]

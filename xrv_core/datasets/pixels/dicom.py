@@ -1,15 +1,15 @@
-"""Decode DICOM files to pixels in [-1024, 1024]; pydicom is imported at the first DICOM file, not before.
+"""Decode DICOM files to pixels in [-1024, 1024]; pydicom is imported at the first DICOM file.
 
 The possible range of the stored values, from BitsStored (b) and PixelRepresentation, is ``0 .. 2**b - 1`` or,
 signed, ``-2**(b-1) .. 2**(b-1) - 1``; it is mapped linearly to [-1024, 1024]. Bits outside BitsStored, such as
-overlays, are removed. A recipe's options for grey images, in this order:
+overlays, are removed. Then the options of the recipe apply to grey images, in this order:
 
-* ``modality_lut``: values and possible range go through ``RescaleSlope`` and ``RescaleIntercept``, so a
-  positive slope changes nothing and a negative one inverts the image; a modality LUT sequence has the range
+* ``modality_lut``: ``RescaleSlope`` and ``RescaleIntercept`` apply to the values and to the possible range, so
+  a positive slope changes nothing and a negative one inverts the image. A modality LUT sequence has the range
   ``0 .. 2**n - 1`` of its n-bit entries.
-* ``voi_lut``: the modality LUT, because windows are given in its units (PS3.3 C.11.2), then the first VOI LUT
-  (range of its entries) or else the first window: LINEAR, LINEAR_EXACT or SIGMOID, whose output, from darkest
-  to brightest, is [-1024, 1024]. A file with neither is left as it is.
+* ``voi_lut``: the modality LUT, because windows use its units (PS3.3 C.11.2), then the first VOI LUT (range of
+  its entries) or else the first window: LINEAR, LINEAR_EXACT or SIGMOID, whose darkest to brightest output is
+  mapped to [-1024, 1024]. A file with neither is not changed.
 
 MONOCHROME1 is inverted last, unless ``fix_monochrome=False``. Colour and palettes become luminance, as in
 ``load_image``.
@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.pixels.pixels import luminance, scale_pixels
+from xrv_core.datasets.pixels.images import luminance, scale_pixels
 from xrv_core.errors import ImageError, MissingDependency, XrvError
 
 if TYPE_CHECKING:
-    from xrv_core.datasets.pixels.pixels import PixelRecipe
+    from xrv_core.datasets.pixels.images import PixelRecipe
 
 __all__ = ["decode_dicom"]
 
@@ -36,34 +36,31 @@ _NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel", 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _JPEG_BASELINE, _JPEG_EXTENDED, _RLE = (f"1.2.840.10008.1.2.{tail}" for tail in ("4.50", "4.51", "5"))
-# pydicom's first choice is slower for the first two, and for JPEG 2000 it is gdcm: see _check_jpeg
+# pydicom's default is slower for the first two, and for JPEG 2000 it is gdcm: see _check_jpeg
 _DECODER = {_JPEG_BASELINE: "pillow", _RLE: "pylibjpeg"} | {f"1.2.840.10008.1.2.4.{n}": "pylibjpeg" for n in (90, 91)}
 
-# JPEG markers: the start of a frame, in JPEG and JPEG-LS; of a scan; and what else may come before a scan
+# JPEG markers: start of a frame (JPEG and JPEG-LS), start of a scan, other markers before a scan
 _FRAMES, _SCAN = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}, 0xDA
 _OTHERS = {0xC4, _SCAN, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE}
 
-# Pixel values with the lowest and highest value that they could have.
+# Pixel values, and their lowest and highest possible value.
 _Pixels = tuple[NDArray[Any], float, float]
 
 
 def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.float32]:
-    """Decode the bytes of a single-frame DICOM file, by the rules at the top of this module.
+    """Decode the bytes of a single-frame DICOM file to float32 ``[1, H, W]``, by the rules of this module.
 
     Args:
         data: The whole file.
-        name: What to call it in errors.
-        recipe: Which look-up tables to apply.
-
-    Returns:
-        float32 ``[1, H, W]`` in [-1024, 1024].
+        name: Its name for errors.
+        recipe: The look-up tables to apply.
 
     Raises:
         ImageError: The file is damaged, has no pixels or several frames, or cannot be decoded.
         MissingDependency: pydicom or the codec of the file's transfer syntax is not installed.
     """
     try:
-        import pydicom.pixels  # noqa: F401  # the decoders are a part of pydicom >= 3 only
+        import pydicom.pixels  # noqa: F401  # pydicom < 3 has no decoders
     except ImportError as error:
         raise MissingDependency(f'{name}: reading DICOM needs pydicom: pip install "xrv-core[dicom]"') from error
     try:
@@ -72,7 +69,7 @@ def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.floa
         image = scale_pixels(*_grey(dataset, name, recipe))
     except (XrvError, MemoryError):
         raise
-    except Exception as error:  # what pydicom and its codecs raise on damaged bytes has no common class
+    except Exception as error:  # pydicom and its codecs have no common error class for damaged bytes
         raise ImageError(
             f"{name}: damaged or invalid DICOM ({' '.join(str(error).split())}). Download or copy it again, "
             "and compare sizes or checksums with the source."
@@ -83,12 +80,12 @@ def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.floa
 
 
 def _parse(data: bytes, name: str) -> Any:
-    """The dataset, with a transfer syntax even where the file header is missing."""
+    """The dataset; a transfer syntax is filled in if the file header is missing."""
     import pydicom
 
     dataset = pydicom.dcmread(BytesIO(data), force=data[128:132] != b"DICM")
     if not len(dataset):
-        raise ImageError(f"{name}: not a DICOM file, or damaged beyond recognition.")
+        raise ImageError(f"{name}: not a DICOM file, or too damaged to be recognised.")
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         plain = pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian
@@ -97,13 +94,13 @@ def _parse(data: bytes, name: str) -> Any:
 
 
 def _refuse(dataset: Any, name: str) -> None:
-    """Raise for files that hold no single-frame integer image."""
+    """Raise unless the file holds a single-frame integer image."""
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-        raise ImageError(f"{name}: floating-point pixels have no possible range to scale from and cannot be read.")
+        raise ImageError(f"{name}: floating-point pixels have no fixed range to scale from.")
     if "PixelData" not in dataset:
-        raise ImageError(f"{name}: DICOM without pixel data (report, structured or cut short?). Leave it out.")
+        raise ImageError(f"{name}: DICOM without pixel data: a report, or a file that is cut short. Leave it out.")
     if lacking := [key for key in _NEEDED if dataset.get(key) is None]:
-        raise ImageError(f"{name}: DICOM without {', '.join(lacking)}, so its pixels cannot be understood.")
+        raise ImageError(f"{name}: DICOM without {', '.join(lacking)}, which are needed to read the pixels.")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames != 1:
         raise ImageError(f"{name}: has {frames} frames; an X-ray image is a single frame. Export the frame you need.")
@@ -113,7 +110,7 @@ def _refuse(dataset: Any, name: str) -> None:
 
 
 def _grey(dataset: Any, name: str, recipe: PixelRecipe) -> _Pixels:
-    """Grey values, not yet inverted."""
+    """Grey values before MONOCHROME1 is inverted."""
     values, low, high = _stored_pixels(dataset, name)
     kind = dataset.PhotometricInterpretation
     if kind in _MONOCHROME:
@@ -130,7 +127,7 @@ def _stored_pixels(dataset: Any, name: str) -> _Pixels:
     syntax = dataset.file_meta.TransferSyntaxUID
     values = _decoded(dataset, name)
     width = 8 * values.dtype.itemsize
-    if not syntax.is_encapsulated or syntax == _RLE:  # whole cells, with whatever the unused bits hold
+    if not syntax.is_encapsulated or syntax == _RLE:  # the unused bits can hold anything
         top = int(dataset.get("HighBit", stored - 1))
         if not stored - 1 <= top < width:
             raise ValueError(f"HighBit {top} is impossible for BitsStored {stored}")
@@ -171,7 +168,7 @@ def _decoded(dataset: Any, name: str) -> NDArray[Any]:
 
 
 def _check_jpeg(stream: bytes, dataset: Any) -> None:
-    """Raise unless a JPEG or JPEG-LS stream is whole and fits the dataset: else gdcm may end the whole process."""
+    """Raise unless a JPEG or JPEG-LS stream is complete and fits the header; otherwise gdcm may kill the process."""
     wanted = (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
     found, place, marker = None, 2, 0
     while marker != _SCAN and stream[place : place + 1] == b"\xff":
@@ -192,7 +189,7 @@ def _check_jpeg(stream: bytes, dataset: Any) -> None:
 
 
 def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:
-    """12-bit JPEG extended, which no codec of the ``dicom`` extra can decode."""
+    """Decode 12-bit JPEG extended, which no codec of the ``dicom`` extra supports."""
     from pydicom.encaps import get_frame
 
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -203,8 +200,8 @@ def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:
             f'{name}: {syntax.name} ({syntax}) with 12 bits needs imagecodecs: pip install "xrv-core[dicom-fast]"'
         ) from None
     stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
-    if not stream.rstrip(b"\0").endswith(b"\xff\xd9"):  # the codec would fill in what is missing
-        raise ImageError(f"{name}: its JPEG stream is cut short. Download or copy it again.")
+    if not stream.rstrip(b"\0").endswith(b"\xff\xd9"):  # the codec would invent the missing pixels
+        raise ImageError(f"{name}: the JPEG stream is cut short. Download or copy it again.")
     values: NDArray[Any] = imagecodecs.jpeg8_decode(stream)
     if values.shape != (dataset.Rows, dataset.Columns):
         raise ImageError(
@@ -214,7 +211,7 @@ def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:
 
 
 def _looked_up(dataset: Any, pixels: _Pixels, recipe: PixelRecipe) -> _Pixels:
-    """Modality LUT and VOI LUT as far as the recipe asks for them."""
+    """Apply the modality LUT and VOI LUT that the recipe asks for."""
     little = dataset.original_encoding[1]
     if recipe.modality_lut or recipe.voi_lut:
         if dataset.get("ModalityLUTSequence"):
@@ -237,7 +234,7 @@ def _first(value: Any) -> float:
 
 
 def _rescaled(pixels: _Pixels, slope: float, intercept: float) -> _Pixels:
-    """Values and their possible range through ``slope * x + intercept``."""
+    """``slope * x + intercept`` for the values and their possible range."""
     if slope == 0:
         raise ValueError("RescaleSlope is 0")
     values, low, high = pixels
@@ -246,7 +243,7 @@ def _rescaled(pixels: _Pixels, slope: float, intercept: float) -> _Pixels:
 
 
 def _lut(values: NDArray[Any], descriptor: Any, data: Any, little: bool) -> _Pixels:
-    """Values through one look-up table (PS3.3 C.11.1.1)."""
+    """Apply one look-up table (PS3.3 C.11.1.1)."""
     entries, first, bits = (int(v) for v in descriptor)
     entries = entries or 2**16
     if isinstance(data, bytes):
@@ -255,17 +252,15 @@ def _lut(values: NDArray[Any], descriptor: Any, data: Any, little: bool) -> _Pix
     else:
         table = np.asarray(data)[:entries]
     if len(table) < entries or table.max() >= 2**bits:
-        raise ValueError(
-            f"a look-up table of {len(table)} entries up to {table.max()} is not the declared {descriptor}"
-        )
+        raise ValueError(f"a look-up table has {len(table)} entries up to {table.max()}, but declares {descriptor}")
     index = np.rint(values).astype(np.int64) - first
     return table[np.clip(index, 0, entries - 1)], 0, 2**bits - 1
 
 
 def _windowed(values: NDArray[Any], centre: float, width: float, function: str) -> _Pixels:
-    """Values through a window to 0..1 (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
+    """Apply a window; the result is 0..1 (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
     if width < 1 if function == "LINEAR" else width <= 0:
-        raise ValueError(f"WindowWidth {width:g} is not possible for the VOI LUT function {function}")
+        raise ValueError(f"WindowWidth {width:g} is invalid for the VOI LUT function {function}")
     x = values.astype(np.float64)
     if function == "SIGMOID":
         return 0.5 + 0.5 * np.tanh(2 * (x - centre) / width), 0, 1  # = 1 / (1 + exp(-4 (x - c) / w)), without overflow
@@ -279,7 +274,7 @@ def _windowed(values: NDArray[Any], centre: float, width: float, function: str) 
 
 
 def _palette(dataset: Any, values: NDArray[Any]) -> _Pixels:
-    """Luminance of palette colours, with the range of the palette's entries."""
+    """Luminance of palette colours, and the range of the palette's entries."""
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         raise ValueError("segmented palettes are not supported")
     little = dataset.original_encoding[1]

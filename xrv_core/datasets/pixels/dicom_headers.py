@@ -1,4 +1,4 @@
-"""DICOM files as files: read what their headers say about many images, and write small ones for miniatures."""
+"""Read the headers of many DICOM files, and write small DICOM files for miniatures."""
 
 from __future__ import annotations
 
@@ -24,28 +24,25 @@ _IN_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
 def dicom_headers(source: ImageSource | None, names: Sequence[str], keywords: Sequence[str]) -> pd.DataFrame:
-    """What the headers of DICOM files say; pixels are not decoded, and in a folder not even read.
-
-    A progress bar is shown on a terminal: thousands of files take a while.
+    """Read the headers of DICOM files without decoding their pixels; a terminal shows a progress bar.
 
     Args:
-        source: Where the files are; None where the user opened no images, which is an error.
-        names: N file names in it.
+        source: The images; None raises ArgumentError.
+        names: N file names in ``source``.
         keywords: DICOM keywords, such as ``("PatientAge", "ViewPosition")``.
 
     Returns:
-        N rows with a column of str for each keyword; NA where a file does not say or says nothing.
+        N rows, with one column of str for each keyword; NA where the value is absent or blank.
 
     Raises:
-        ArgumentError: There are no files, or they are not DICOM by their names.
-        ImageMissing: A file is not there.
+        ArgumentError: There are no images, or their names do not end in .dcm or .dicom.
+        ImageMissing: A file does not exist.
         ImageError: A file is not DICOM, or its header is damaged.
         MissingDependency: pydicom is not installed.
     """
     if source is None or not all(name.endswith((".dcm", ".dicom")) for name in names):
         raise ArgumentError(
-            "read_headers=True needs the DICOM files: pass the folder or archive that holds them as imgpath, "
-            "or leave read_headers out."
+            "read_headers=True needs the DICOM files: pass their folder or archive as imgpath, or omit read_headers."
         )
     from tqdm import tqdm
 
@@ -54,10 +51,10 @@ def dicom_headers(source: ImageSource | None, names: Sequence[str], keywords: Se
 
 
 def age_in_years(ages: pd.Series[Any]) -> pd.Series[Any]:
-    """Years from numbers or DICOM age strings; NaN where they are neither, or beyond a human life.
+    """Years from numbers or DICOM age strings; NaN if a value is neither, or is above 120 years.
 
     Args:
-        ages: Such as ``58``, ``"58"``, ``"058Y"``, ``"011M"``, ``"006W"`` or ``"004D"`` (PS3.5, VR AS).
+        ages: Values such as ``58``, ``"58"``, ``"058Y"``, ``"011M"``, ``"006W"`` or ``"004D"`` (PS3.5, VR AS).
     """
     if not pd.api.types.is_numeric_dtype(ages):
         ages = pd.Series([_years(age) for age in ages], index=ages.index, dtype="float64")
@@ -65,12 +62,12 @@ def age_in_years(ages: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
-    """Write one uncompressed grey image as a secondary capture, the same bytes each time; folders are made.
+    """Write one uncompressed grey image as a secondary capture; the bytes are reproducible.
 
     Args:
-        path: The file.
+        path: The file; its folder is created.
         pixels: uint8 or uint16 ``[H, W]``.
-        **tags: More DICOM keywords and values; they also replace what follows from ``pixels``.
+        **tags: DICOM keywords and values; they replace those that follow from ``pixels``.
     """
     from pydicom.config import IGNORE
     from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -86,7 +83,10 @@ def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
     header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
     header.Rows, header.Columns = pixels.shape
     header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = bits, bits, bits - 1, 0
-    for keyword, value in tags.items():  # as they are: public files have ages such as "62", which no standard allows
+    for (
+        keyword,
+        value,
+    ) in tags.items():  # not validated: public files have ages such as "62", which the standard forbids
         header.add(DataElement(tag_for_keyword(keyword), dictionary_VR(keyword), value, validation_mode=IGNORE))
     header.HighBit = header.BitsStored - 1
     little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
@@ -100,7 +100,7 @@ def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
 
 
 def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any]:
-    """What one file says for each keyword."""
+    """The value of each keyword in one file."""
     try:
         import pydicom
     except ImportError as error:
@@ -109,23 +109,23 @@ def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
         return [_text(header.get_item(keyword)) for keyword in keywords]
-    except Exception as error:  # what pydicom raises on damaged bytes has no common class
+    except Exception as error:  # pydicom has no common error class for damaged bytes
         raise ImageError(
-            f"{source.root}/{name}: its DICOM header cannot be read ({' '.join(str(error).split())}). "
-            "Download or copy it again, or open the dataset without reading headers."
+            f"{source.root}/{name}: cannot read the DICOM header ({' '.join(str(error).split())}). "
+            "Download or copy the file again, or open the dataset without reading headers."
         ) from error
 
 
 def _years(age: Any) -> float:
-    """Years from one age string; NaN where it is none."""
+    """Years from one age string; NaN for anything else."""
     parts = _AGE.fullmatch(age) if isinstance(age, str) else None
     return float("nan") if parts is None else int(parts[1]) / _IN_A_YEAR[parts[2]]
 
 
 def _text(element: Any) -> Any:
-    """A header element as text; NA where it is absent or blank.
+    """A header element as text; NA if it is absent or blank.
 
-    From the raw bytes where pydicom has not looked at them: it warns of every value that is against the standard.
+    Raw bytes are decoded here, because pydicom warns about every value that violates the standard.
     """
     value = getattr(element, "value", None)
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")

@@ -1,4 +1,4 @@
-"""Draw a chest for a miniature: just enough that a picture, its masks and its file format can be told apart."""
+"""Draw a simple chest for miniatures."""
 
 from __future__ import annotations
 
@@ -23,19 +23,16 @@ def drawn_chest(
     background: int = 8,
     mode: str = "L",
 ) -> Image.Image:
-    """A body with lungs. Nobody is shown; ``phantom`` draws chests that look like some.
+    """A drawn body with lungs; the plugin ``phantom`` draws more realistic chests.
 
     Args:
-        width: In pixels.
-        height: In pixels.
+        width: Pixels.
+        height: Pixels.
         body: Grey level of the body.
         lungs: Grey level of the lungs.
-        boxes: ``(left, top, right, bottom)`` of the ellipse of each lung, in pixels; default two, side by side.
-        background: Grey level of the rest.
-        mode: Pillow's mode of the image: "L" (8 bit) or "I;16" (16 bit).
-
-    Returns:
-        The image, to be drawn on and saved.
+        boxes: ``(left, top, right, bottom)`` of each lung's ellipse, in pixels; default two, side by side.
+        background: Grey level outside the body.
+        mode: Pillow's image mode: "L" (8 bit) or "I;16" (16 bit).
     """
     from PIL import Image, ImageDraw
 
@@ -44,7 +41,7 @@ def drawn_chest(
     outline = (round(width / 12), round(height / 24), round(width * 11 / 12), height - 1)
     if mode == "L":
         draw.rounded_rectangle(outline, radius=min(width, height) // 5, fill=body)
-    else:  # Pillow draws no rounded corners in 16 bits
+    else:  # Pillow cannot draw rounded corners in 16 bits
         draw.rectangle(outline, fill=body)
     if boxes is None:
         sides = (round(width * 3 / 16), round(width * 9 / 16))

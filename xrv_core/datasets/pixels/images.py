@@ -1,8 +1,13 @@
-"""Decode image files to pixels in [-1024, 1024] by what the encoding *can* hold, never by what an image holds."""
+"""Decode image files to pixels in [-1024, 1024].
+
+The scale comes from the range that the encoding *can* hold, never from the values of one image.
+"""
 
 from __future__ import annotations
 
+import base64
 import sys
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,34 +15,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.pixels.pixels import PixelRecipe, luminance, scale_pixels
 from xrv_core.errors import ImageError, PathMissing
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["decode_image", "load_image"]
+__all__ = ["PixelRecipe", "decode_image", "load_image", "luminance", "png_uri", "scale_pixels"]
 
-# Only these decoders see a file: others run interpreters (EPS) or have no fixed value range (FITS).
+# Other decoders run an interpreter (EPS) or have no fixed value range (FITS).
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
-_READABLE = "PNG, JPEG, TIFF, BMP, GIF and DICOM"
 _AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
-# Pillow keeps the high byte of 16-bit colour samples; the same data read in the other byte order gives the low one.
+# Pillow keeps only the high byte of 16-bit colour samples; reading in the other byte order gives the low byte.
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0 tags
 _MIN_IS_WHITE, _SIGNED = 0, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelRecipe:
+    """How pixels are read from a file; a dataset keeps its recipe. All options are for DICOM files.
+
+    Args:
+        modality_lut: Apply the modality LUT (rescale slope and intercept, or a LUT sequence).
+        voi_lut: Apply the modality LUT, then the file's first VOI LUT or window.
+        fix_monochrome: Invert MONOCHROME1 images, where the lowest value is white.
+    """
+
+    modality_lut: bool = False
+    voi_lut: bool = False
+    fix_monochrome: bool = True
 
 
 _PLAIN = PixelRecipe()
 
 
 def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN) -> NDArray[np.float32]:
-    """Read one image file: PNG, JPEG, TIFF, BMP, GIF or DICOM, recognised by content.
+    """Read one PNG, JPEG, TIFF, BMP, GIF or DICOM file; the content decides the format.
 
     The possible range of the encoding (8 bit: 0..255, 16 bit: 0..65535, DICOM: from BitsStored) is
-    mapped linearly to [-1024, 1024]. Colour whose channels are equal is read as grey, other colour as
+    mapped linearly to [-1024, 1024]. Colour with equal channels is read as grey, other colour as
     luminance (ITU-R BT.601, in float). Alpha is dropped, palettes are expanded, CMYK is converted.
-    16-bit colour is exact. An orientation in EXIF is ignored: the stored rows are the image.
+    16-bit colour is exact. The EXIF orientation is ignored.
 
     Args:
         path: The file.
@@ -48,12 +66,12 @@ def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN) -> NDArray[np.
 
     Raises:
         PathMissing: There is no such file.
-        ImageError: It cannot be decoded, has several frames, or values without a possible range (float).
-        MissingDependency: It is DICOM and pydicom or a codec is not installed.
+        ImageError: The file cannot be decoded, has several frames, or has float pixels, which have no fixed range.
+        MissingDependency: The file is DICOM, and pydicom or a codec is not installed.
     """
     path = Path(path)
     if path.is_dir():
-        raise ImageError(f"{path}: is a folder, not an image file.")
+        raise ImageError(f"{path}: this is a folder, not an image file.")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -62,19 +80,12 @@ def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN) -> NDArray[np.
 
 
 def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArray[np.float32]:
-    """Decode the bytes of one image file; see ``load_image``.
+    """Decode the bytes of one image file; returns and raises the same as ``load_image``.
 
     Args:
         data: The whole file.
-        name: What to call it in errors; ``.dcm`` or ``.dicom`` marks DICOM without the usual preamble.
+        name: Its name for errors; ``.dcm`` and ``.dicom`` mark DICOM files without the usual preamble.
         recipe: DICOM options.
-
-    Returns:
-        float32 ``[1, H, W]`` in [-1024, 1024].
-
-    Raises:
-        ImageError: See ``load_image``.
-        MissingDependency: See ``load_image``.
     """
     if not data:
         raise ImageError(f"{name}: the file is empty (0 bytes). {_AGAIN}")
@@ -86,8 +97,43 @@ def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArra
     return scale_pixels(values, low, high)[np.newaxis]
 
 
+def scale_pixels(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """Map the possible range ``low..high`` linearly to [-1024, 1024], as float32."""
+    exact = np.float32 if values.dtype.itemsize <= 2 or values.dtype == np.float32 else np.float64
+    x: Any = values.astype(exact)
+    if low:
+        x -= exact(low)
+    x /= exact(high - low)
+    x *= 2048
+    x -= 1024
+    scaled: NDArray[np.float32] = x.astype(np.float32, copy=False)
+    return scaled
+
+
+def luminance(colour: NDArray[Any]) -> NDArray[Any]:
+    """Grey from colour ``[H, W, 3...]``: one channel if all are equal, else BT.601 luminance as float."""
+    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return red
+    grey: NDArray[Any] = np.float32(0.299) * red
+    grey += np.float32(0.587) * green
+    grey += np.float32(0.114) * blue
+    return grey
+
+
+def png_uri(image: NDArray[np.float32], side: int = 224) -> str:
+    """A thumbnail of an image ``[H, W]`` in [-1024, 1024], as a data URI of a PNG with sides of at most ``side``."""
+    from PIL import Image
+
+    grey = Image.fromarray(np.clip((image + 1024) * (255 / 2048) + 0.5, 0, 255).astype(np.uint8))
+    grey.thumbnail((side, side))
+    buffer = BytesIO()
+    grey.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
 def _samples(data: bytes, name: str) -> tuple[ImageFile, NDArray[Any]]:
-    """The image and its raw samples as Pillow gives them, or uint16 where it would halve 16-bit colour."""
+    """The image and its samples; 16-bit colour, which Pillow cuts to 8 bits, comes as uint16."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -99,14 +145,14 @@ def _samples(data: bytes, name: str) -> tuple[ImageFile, NDArray[Any]]:
             return image, _deep_colour(data, image) if _is_deep_colour(image) else np.asarray(image)
     except UnidentifiedImageError:
         raise ImageError(
-            f"{name}: not an image that can be read. Readable are {_READABLE}. If it should be one of these, it is "
-            f"damaged. {_AGAIN}"
+            f"{name}: not a readable image. Readable formats are {', '.join(_FORMATS)} and DICOM. If the file should "
+            f"have one of them, it is damaged. {_AGAIN}"
         ) from None
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: refused, too large to be a radiograph. {error}") from error
+        raise ImageError(f"{name}: too large for a radiograph, so it was not decoded. {error}") from error
     except MemoryError:
         raise
-    except Exception as error:  # what a decoder raises on damaged bytes has no common class
+    except Exception as error:  # decoders have no common error class for damaged bytes
         raise ImageError(f"{name}: damaged or cut short ({error}). {_AGAIN}") from error
     raise ImageError(f"{name}: has {frames} frames; an X-ray image is a single frame. Export the frame you need.")
 
@@ -117,18 +163,18 @@ def _is_deep_colour(image: ImageFile) -> bool:
 
 
 def _raw_mode(image: ImageFile) -> str:
-    """How the samples lie in the file, in Pillow's names, such as "RGB;16B"."""
+    """Pillow's name of the sample layout in the file, such as "RGB;16B"."""
     args = image.tile[0].args if image.tile else ""
     return str(args[0] if isinstance(args, tuple) and args else args)
 
 
 def _deep_colour(data: bytes, image: ImageFile) -> NDArray[Any]:
-    """All 16 bits of every sample; grey with alpha comes as ``[H, W, 1]``."""
+    """All 16 bits of every sample; grey with alpha has the shape ``[H, W, 1]``."""
     from PIL import Image
 
     raw = _raw_mode(image)
     with Image.open(BytesIO(data), formats=[image.format or ""]) as other:
-        # 16-bit grey and alpha are four bytes a pixel, just like 8-bit RGBA
+        # 16-bit grey and alpha have four bytes a pixel, like 8-bit RGBA
         other_raw = "RGBA" if raw.startswith("LA;") else raw[:-1] + _OTHER_ORDER[raw[-1]]
         other.tile = [
             tile._replace(args=(other_raw, *tile.args[1:]) if isinstance(tile.args, tuple) else other_raw)
@@ -141,12 +187,14 @@ def _deep_colour(data: bytes, image: ImageFile) -> NDArray[Any]:
 
 
 def _grey(image: ImageFile, values: NDArray[Any], name: str) -> tuple[NDArray[Any], float, float]:
-    """Grey samples ``[H, W]`` with the lowest and highest value that the encoding can hold."""
+    """Grey samples ``[H, W]``, and the lowest and highest value that the encoding can hold."""
     mode = image.mode
     tags: Any = getattr(image, "tag_v2", {})
     top = 65535.0 if values.dtype == np.uint16 else 255.0
     if mode in ("LA", "PA", "RGB", "RGBA", "RGBX", "CMYK") and top == 255 and max(tags.get(_BITS, (8,))) > 8:
-        raise ImageError(f"{name}: this layout of 16-bit colour cannot be read exactly. Convert it to 16-bit grey.")
+        raise ImageError(
+            f"{name}: 16-bit colour in this layout cannot be read exactly. Convert the file to 16-bit grey."
+        )
     if mode == "1":
         return values.astype(np.uint8), 0, 1
     if mode in ("L", "I") or mode.startswith("I;16"):
@@ -154,7 +202,7 @@ def _grey(image: ImageFile, values: NDArray[Any], name: str) -> tuple[NDArray[An
     if mode == "LA" or (mode == "RGBA" and values.shape[2] == 1):
         return values[..., 0], 0, top
     if mode in ("P", "PA"):
-        palette = np.zeros(768, np.uint8)  # an index beyond the palette is black, as in every viewer
+        palette = np.zeros(768, np.uint8)  # an index outside the palette is black, as in every viewer
         colours = image.getpalette("RGB") or []
         palette[: len(colours)] = colours
         return luminance(palette.reshape(256, 3)[values if mode == "P" else values[..., 0]]), 0, 255
@@ -163,20 +211,17 @@ def _grey(image: ImageFile, values: NDArray[Any], name: str) -> tuple[NDArray[An
     if mode == "CMYK":  # Pillow has undone the inversion that Adobe writes into JPEG
         ink = values.astype(np.float32) / np.float32(top)
         return luminance((1 - ink[..., :3]) * (1 - ink[..., 3:])), 0, 1
-    why = "floating-point pixels have no possible range to scale from"
-    raise ImageError(
-        f"{name}: {why if mode == 'F' else f'pixels of mode {mode!r} cannot be read'}. "
-        "Convert the file to 8-bit or 16-bit grey PNG."
-    )
+    why = "floating-point pixels have no fixed range to scale from" if mode == "F" else f"unsupported mode {mode!r}"
+    raise ImageError(f"{name}: {why}. Convert the file to 8-bit or 16-bit grey PNG.")
 
 
 def _integers(values: NDArray[Any], mode: str, tags: Any) -> tuple[NDArray[Any], float, float]:
-    """Grey integers with their possible range; TIFF tags say what Pillow's mode does not."""
-    bits = 8 if mode == "L" else int(max(tags.get(_BITS, (16,))))  # fewer than 8 bits are widened to 8 by Pillow
+    """Grey integers and their possible range; TIFF tags have facts that Pillow's mode lacks."""
+    bits = 8 if mode == "L" else int(max(tags.get(_BITS, (16,))))  # Pillow widens fewer than 8 bits to 8
     signed = _SIGNED in tags.get(_SAMPLE_FORMAT, ())
     if bits in (8, 32):  # Pillow ignores the sign of 8-bit samples and assumes it for 32-bit ones
         values = values.view(np.dtype(f"{'i' if signed else 'u'}{bits // 8}"))
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    if mode != "L" and tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE:  # Pillow inverts 8 bit and less by itself
+    if mode != "L" and tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE:  # Pillow inverts up to 8 bits itself
         values = (low + high) - values.astype(np.int64)
     return values, low, high

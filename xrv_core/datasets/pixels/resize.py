@@ -1,4 +1,4 @@
-"""The resize that torchxrayvision's models were trained with, in torch, exactly and several times faster.
+"""The resize that torchxrayvision's models were trained with, in torch: equal results, several times faster.
 
 ``skimage.transform.resize(x, (1, H, W), mode="constant", preserve_range=True)`` smooths with a Gaussian of
 sigma (n / m - 1) / 2 along every axis that shrinks from n to m pixels, then samples linearly at half-pixel
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["axis_weights", "resize_exact"]
 
-_TRUNCATE = 4.0  # where scipy.ndimage cuts the Gaussian, in sigmas
+_TRUNCATE = 4.0  # scipy.ndimage cuts the Gaussian here, in sigmas
 _BLOCK = 16  # output pixels in one matrix product: small keeps the band tight, large keeps the calls few
 
 
 class _Block(NamedTuple):
-    """Consecutive output pixels and the run of input pixels that they depend on."""
+    """Consecutive output pixels, and the range of input pixels that they depend on."""
 
     start: int
     stop: int
@@ -34,9 +34,8 @@ class _Block(NamedTuple):
 def resize_exact(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Resize the last two axes with scikit-image's anti-aliasing, differentiably.
 
-    Agrees with ``skimage.transform.resize`` (see the module) to float32 rounding. As there, each image is
-    clipped to its own range, and an image that has the size
-    already is returned as it is.
+    The result equals ``skimage.transform.resize`` (see the module) up to float32 rounding. As in scikit-image,
+    each image is clipped to its own range, and an image that already has the size is returned unchanged.
 
     Args:
         x: ``[..., h, w]``; integers and half precision are computed in float32.
@@ -67,7 +66,7 @@ def _tensors(x: torch.Tensor, axis: int, new: int) -> list[tuple[int, int, torch
 
 @lru_cache(maxsize=64)
 def _blocks(old: int, new: int) -> tuple[_Block, ...]:
-    """``axis_weights`` cut into blocks without the zeros at their sides."""
+    """``axis_weights`` in blocks, without the zeros at both sides."""
     weights = axis_weights(old, new)
     blocks = []
     for first in range(0, new, _BLOCK):
@@ -90,7 +89,7 @@ def axis_weights(old: int, new: int) -> NDArray[np.float64]:
     left = np.floor(centres).astype(int)
     weights = np.zeros((new, old))
     for neighbour, share in ((left, left + 1 - centres), (left + 1, centres - left)):
-        rows = np.flatnonzero((neighbour >= 0) & (neighbour < old))  # the smoothed image is 0 outside, too
+        rows = np.flatnonzero((neighbour >= 0) & (neighbour < old))  # the smoothed image is also 0 outside
         columns = neighbour[rows, None] + offsets
         inside = (columns >= 0) & (columns < old)
         values = share[rows, None] * kernel

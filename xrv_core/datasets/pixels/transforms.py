@@ -1,4 +1,4 @@
-"""torchxrayvision's two transforms, as torchvision v2 transforms: images, masks and boxes move together."""
+"""torchxrayvision's two transforms as torchvision v2 transforms, which treat images, masks and boxes alike."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["XRayCenterCrop", "XRayResizer"]
 
 
 class _XRayTransform(v2.Transform):  # type: ignore[misc]
-    """A v2 transform that also takes numpy arrays and whole samples of plain tensors.
+    """A v2 transform that also takes numpy arrays and samples of plain tensors.
 
-    v2 itself passes arrays through, and transforms only the first of several plain tensors.
+    v2 itself ignores arrays, and transforms only the first of several plain tensors.
     """
 
     def forward(self, *inputs: Any) -> Any:
-        """Transform a tensor, array, sample, or any nest of tv_tensors; types are kept, a sample holds tensors."""
+        """Transform a tensor, an array, a sample, or nested tv_tensors; types are kept, and samples hold tensors."""
         first = inputs[0] if len(inputs) == 1 else None
         if isinstance(first, np.ndarray):
             if first.ndim == 2 or (first.ndim == 3 and first.shape[0] == 1):
-                writable = np.require(first, requirements=["C", "W"])  # what torch shares without a warning
+                writable = np.require(first, requirements=["C", "W"])  # torch shares such memory without a warning
                 return self.transform(torch.from_numpy(writable), {}).numpy()
             raise ArgumentError(
                 f"{self} takes arrays [H, W] or [1, H, W], got shape {first.shape}. Colour: convert to grey first."
@@ -57,7 +57,7 @@ class XRayCenterCrop(_XRayTransform):
         """Crop one input by its own size."""
         height, width = F.get_size(inpt)
         side = min(height, width)
-        # not (height - side) // 2: for odd sizes torchxrayvision's square lies one pixel further
+        # not (height - side) // 2: for odd sizes torchxrayvision's square starts one pixel later
         top, left = height // 2 - side // 2, width // 2 - side // 2
         return self._call_kernel(F.crop, inpt, top, left, side, side)
 
@@ -67,8 +67,8 @@ class XRayResizer(_XRayTransform):
 
     Takes tensors ``[..., H, W]``, ``tv_tensors`` (Image, Mask, BoundingBoxes, ...), arrays ``[1, H, W]`` or
     ``[H, W]``, and whole samples. Pixels outside the image count as 0 (mid-grey), see
-    ``xrv_core.datasets.pixels.resize``. Masks go through the same kernel and stay in 0..1, so what they cover
-    keeps its area, to a pixel of the input on each side. Results are float32.
+    ``xrv_core.datasets.pixels.resize``. Masks use the same kernel and stay in 0..1, so a masked area keeps its
+    size up to one input pixel on each side. Results are float32.
 
     Args:
         size: Height and width of the result in pixels.
@@ -85,7 +85,7 @@ class XRayResizer(_XRayTransform):
         except TypeError:
             self.size = 0
         if self.size < 1 or isinstance(size, bool):
-            raise ArgumentError(f"XRayResizer(size={size!r}): size is one positive integer, such as 224.")
+            raise ArgumentError(f"XRayResizer(size={size!r}): size must be one positive integer, such as 224.")
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Resize one input."""
@@ -99,12 +99,12 @@ class XRayResizer(_XRayTransform):
         if type(inpt) is torch.Tensor or isinstance(inpt, (tv_tensors.Image, tv_tensors.Video)):
             out = resize_exact(inpt.as_subclass(torch.Tensor).float(), square)
             return out if type(inpt) is torch.Tensor else tv_tensors.wrap(out, like=inpt)
-        return self._call_kernel(F.resize, inpt, list(square))  # coordinates only scale
+        return self._call_kernel(F.resize, inpt, list(square))  # coordinates are only scaled
 
     def _mask(self, mask: torch.Tensor) -> torch.Tensor:
         if mask.numel() and not mask.is_floating_point() and mask.max() > 1:
             raise ArgumentError(
-                f"{self} averages masks of 0..1, and this one holds {mask.max().item()}. "
+                f"{self} averages masks of 0..1, but this mask holds {mask.max().item()}. "
                 "For class numbers use torchvision.transforms.v2.Resize, which takes the nearest pixel."
             )
         return resize_exact(mask.float(), (self.size, self.size)).clamp(0, 1)

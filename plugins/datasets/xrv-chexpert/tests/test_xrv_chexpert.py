@@ -119,24 +119,63 @@ def test_an_archive_is_read_in_place(mini: dict[str, Any], tmp_path: Path, top: 
     assert all(torch.equal(d[i]["img"], plain[i]["img"]) for i in range(6))
 
 
+def with_paths(csvpath: Path, paths: list[str]) -> list[str]:
+    """Give the rows of a miniature's table other paths."""
+    header, *rows = csvpath.read_text().splitlines()
+    ends = [row.partition(",")[2] for row in rows]
+    csvpath.write_text("\n".join([header, *(f'"{p}",{end}' for p, end in zip(paths, ends, strict=False))]) + "\n")
+    return paths
+
+
+def test_paths_of_any_release_are_split(mini: dict[str, Any]) -> None:
+    tops = ["a/train", "a/b/val", "test", "a/patient1/x"]
+    paths = with_paths(
+        mini["csvpath"], [f"{top}/patient0{i}/study1{i}/view{i}_frontal.jpg" for i, top in enumerate(tops)]
+    )
+    d = xrv.get_dataset("chexpert", csvpath=mini["csvpath"])
+    assert d.csv["Path"].tolist() == paths
+    assert d.csv["patientid"].tolist() == ["00", "01", "02", "03"]
+    assert d.csv["study"].tolist() == [10, 11, 12, 13]
+    assert d.csv["study"].dtype == np.int64
+    assert d.csv["source_uid"].tolist() == [f"chexpert:patient0{i}_study1{i}_view{i}_frontal" for i in range(4)]
+    assert d.csv["split"].tolist() == ["train", "valid", "test", "x"]
+    assert [d.image_name(i) for i in (0, 1)] == [
+        "train/patient00/study10/view0_frontal.jpg",
+        "val/patient01/study11/view1_frontal.jpg",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "patient1/study1/view1_frontal.jpg",
+        "/patient1/study1/view1_frontal.jpg",
+        "a/Patient1/study1/view1_frontal.jpg",
+        "a/patient/study1/view1_frontal.jpg",
+        "a/patient1/study/view1_frontal.jpg",
+        "a/patient1/study1/view1_frontal.png",
+        "a/patient1/study1/view1_frontal.jpg/x",
+        "a/patient1/study1/x/view1_frontal.jpg",
+        "a\n/patient1/study1/view1_frontal.jpg",
+    ],
+)
+def test_a_wrong_path_is_an_error_that_names_its_line(mini: dict[str, Any], path: str) -> None:
+    with_paths(mini["csvpath"], ["a/patient1/study1/view1_frontal.jpg", path])
+    with pytest.raises(TableError, match=r"line 3: 'Path' is .*'chexpert'.*patient00001/study1"):
+        xrv.get_dataset("chexpert", csvpath=mini["csvpath"])
+
+
 def test_wrong_tables(mini: dict[str, Any]) -> None:
     lines = mini["csvpath"].read_text()
     mini["csvpath"].write_text(lines.replace("patient90002/study2/view2", "patient90002/view2"))
-    text = (
-        f"{mini['csvpath']}, line 5: 'Path' is 'CheXpert-v1.0-small/train/patient90002/view2_lateral.jpg', not the "
-        "path of an image of 'chexpert', such as 'CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg'."
-    )
-    with pytest.raises(TableError, match=whole(text)):
+    with pytest.raises(TableError, match=r"csv, line 5: 'Path' is 'CheXpert-v1.0-small/train/patient90002/view2"):
         xrv.get_dataset("chexpert", **mini)
     mini["csvpath"].write_text(lines.replace("No Finding", "Finding"))
-    with pytest.raises(MissingColumns, match="'chexpert' needs the missing column 'No Finding';"):
+    with pytest.raises(MissingColumns, match="'chexpert'.*'No Finding'"):
         xrv.get_dataset("chexpert", **mini)
     mini["csvpath"].write_text(lines.replace(",0.0,1.0,1.0,,0.0", ",0.0,1.0,7,,0.0"))
-    text = (
-        f"{mini['csvpath']}: 1 of 6 cells of 'Pleural Other' are not 1, 0, -1 or blank; the first is '7.0'. "
-        "Compare the file with its source."
-    )
-    with pytest.raises(TableError, match=whole(text)):
+    with pytest.raises(TableError, match=r"1 of 6 cells of 'Pleural Other'.*'7.0'"):
         xrv.get_dataset("chexpert", **mini)
 
 

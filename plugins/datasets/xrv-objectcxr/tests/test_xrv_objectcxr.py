@@ -116,28 +116,20 @@ def test_two_workers_give_what_one_gives(mini: dict[str, Any], method: str) -> N
 # -- bad input
 
 
-FOOT = "Expected are 0 (rectangle), 1 (ellipse) or 2 (polygon), then coordinates."
-
-
 @pytest.mark.parametrize(
     ("cell", "part", "why"),
     [
         ("0 1 2 3 4;7 1 2 3 4", "7 1 2 3 4", ""),
         ("0 1 2 x 4", "0 1 2 x 4", ""),
-        (
-            "1 1 2 3",
-            "1 1 2 3",
-            " The ellipse [1.0, 2.0, 3.0] is none: it needs the corners x1, y1, x2, y2 of the rectangle round it.",
-        ),
-        ("2 1 2 3 4", "2 1 2 3 4", " The polygon [1.0, 2.0, 3.0, 4.0] is none: it needs x, y of 3 corners or more."),
+        ("1 1 2 3", "1 1 2 3", r"ellipse \[1.0, 2.0, 3.0\].*"),
+        ("2 1 2 3 4", "2 1 2 3 4", r"polygon \[1.0, 2.0, 3.0, 4.0\].*"),
     ],
 )
 def test_an_annotation_that_is_no_shape(mini: dict[str, Any], cell: str, part: str, why: str) -> None:
     table = pd.read_csv(mini["csvpath"])
     table.loc[1, "annotation"] = cell
     table.to_csv(mini["csvpath"], index=False)
-    text = f"{mini['csvpath']}, image '90002.jpg': {part!r} is no annotation.{why} {FOOT}"
-    with pytest.raises(TableError, match=whole(text)):
+    with pytest.raises(TableError, match=rf"csv, image '90002.jpg': .*{part!r}.*{why}0 \(rectangle\), 1 \(ellipse\)"):
         xrv.get_dataset("objectcxr", **mini, pathology_masks=True)
     assert xrv.get_dataset("objectcxr", **mini).labels[1] == 1, "labels need no outline"
 

@@ -119,7 +119,7 @@ def test_the_extension_is_found(mini: dict[str, Any], tmp_path: Path, extension:
     assert difference.mean() < (1e-9 if extension == ".png" else 20)
     with pytest.raises(ImageMissing, match=re.escape("6 of the 6 images")):
         xrv.get_dataset("rsna", **{**mini, "imgpath": tmp_path / "other"}, extension=".dcm")
-    text = "extension='.tif' is not known here. Choose one of: .dcm, .jpg, .jpeg, .png."
+    text = "Unknown extension='.tif'. Choose one of: .dcm, .jpg, .jpeg, .png."
     with pytest.raises(ArgumentError, match=whole(text)):
         xrv.get_dataset("rsna", **mini, extension=".tif")
 

@@ -177,7 +177,7 @@ def test_a_bad_file_does_not_stop_the_others(run, images: Path, tmp_path: Path) 
     assert result.exit_code == 1
     assert (tmp_path / "out/brightness/a/nothing.png").is_file()
     assert not (tmp_path / "out/brightness/bad").exists()
-    assert result.stderr.splitlines()[1].startswith(f"Error: {bad}: not an image that can be read.")
+    assert result.stderr.splitlines()[1].startswith(f"Error: {bad}: not a readable image.")
     assert result.stderr.splitlines()[2] == "1 of 2 files could not be read."
 
 

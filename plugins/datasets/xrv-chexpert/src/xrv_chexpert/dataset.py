@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_chexpert.paths import PATH, split_paths
-from xrv_core.datasets import ChexpertLabelled, mapped, release_folder
+from xrv_core.datasets import ChexpertLabelled, release_folder
 from xrv_core.errors import TableError
 
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
 _RELEASES = ("CheXpert-v1.0", "CheXpert-v1.0-small", "CheXpert")
 _SEX = {"Male": "M", "Female": "F"}
-_SPLIT = {"val": "valid"}  # CheXlocalize says val
+_PATH = r".+/patient[0-9]+/study[0-9]+/view[0-9]+_(frontal|lateral)\.jpg"
 
 
 class CheXpertImages(ChexpertLabelled):
@@ -23,24 +22,25 @@ class CheXpertImages(ChexpertLabelled):
     needs = (*ChexpertLabelled.needs, "Path")
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows with what their paths tell: common columns, and the number of the study."""
+        """The rows, with the columns that ``Path`` gives."""
         paths = table["Path"].astype("str")
-        found = split_paths(paths)
-        if found is None:
-            row = np.flatnonzero(~paths.str.fullmatch(PATH, na=False))[0]
+        for row in np.flatnonzero(~paths.str.fullmatch(_PATH, na=False))[:1]:
             raise TableError(
-                f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, not the path of an image of "
-                f"{self.spec.name!r}, such as {_EXAMPLE!r}."
+                f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, but the path of an image of "
+                f"{self.spec.name!r} looks like {_EXAMPLE!r}."
             )
-        lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else found.lateral
+        top = paths.str.replace(r"/patient[^/]+/study[^/]+/view[^/]+$", "", regex=True)
+        image = paths.str.replace(r"^.+/patient", "patient", regex=True)
+        lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else image.str.contains("lateral")
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
+        folder = {name: self._folder(name) for name in top.unique()}
         return table.assign(
-            patientid=found.patient,
-            study=found.study,
-            source_uid=found.uid,
+            patientid=image.str.replace(r"/.*$", "", regex=True).str.removeprefix("patient"),
+            study=image.str.replace(r"^.+/study|/view.+$", "", regex=True).astype("int64"),
+            source_uid="chexpert:" + image.str.replace("/", "_", regex=False).str.removesuffix(".jpg"),
             view=frontal.mask(lateral, "L"),
-            split=found.of_top(lambda top: _SPLIT.get(name := top.rpartition("/")[2], name)),
-            _image=found.of_top(self._folder) + found.tails,  # the path is at hand
+            split=top.map({name: _split(name) for name in folder}),
+            _image=top.map(folder) + image,
         )
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
@@ -52,7 +52,7 @@ class CheXpertImages(ChexpertLabelled):
             "patientid": table["patientid"],
             "view": table["view"],
             "age_years": None if age is None else age.where(age > 0),  # 0 in three rows; all others are adults
-            "sex": mapped(table["Sex"], _SEX) if "Sex" in table else None,
+            "sex": table["Sex"].map(_SEX) if "Sex" in table else None,
             "source_uid": table["source_uid"],
         }
 
@@ -84,3 +84,9 @@ class CheXpertDataset(CheXpertImages):
 
     keeps_index = True
     needs = (*CheXpertImages.needs, "No Finding", "Sex", "Age", "Frontal/Lateral", "AP/PA")
+
+
+def _split(top: str) -> str:
+    """The split that the folder ``top`` holds; CheXlocalize calls the validation set val."""
+    name = top.rpartition("/")[2]
+    return "valid" if name == "val" else name

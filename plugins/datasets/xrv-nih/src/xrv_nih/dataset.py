@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels, without_end
+from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels
 from xrv_core.errors import TableError
 from xrv_nih.boxes import by_image, read_boxes
 from xrv_nih.lists import read_list
@@ -41,7 +41,7 @@ class _NIHImages(FileDataset):
             "view": table["View Position"],
             "age_years": _years(table["Patient Age"]),
             "sex": table.get("Patient Gender", table.get("Patient Sex")),  # both headers were released
-            "source_uid": "nih:" + without_end(table["Image Index"], ".png"),
+            "source_uid": "nih:" + table["Image Index"].str.removesuffix(".png"),
         }
 
     def order(self, table: pd.DataFrame) -> pd.Series[Any]:

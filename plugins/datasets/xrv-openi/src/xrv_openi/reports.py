@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 from lxml import etree
 
-from xrv_core.datasets import open_gzip
 from xrv_core.errors import PathMissing, TableError
 
 _SECTIONS = ("COMPARISON", "INDICATION", "FINDINGS", "IMPRESSION")
@@ -18,7 +17,6 @@ _COLUMNS = ("uid", "imageid", "mesh_major", "mesh_automatic", *map(str.lower, _S
 _PARTS = etree.XPath(
     "uId[1] | parentImage | MeSH/major | MeSH/automatic | MedlineCitation/Article/Abstract/AbstractText"
 )
-_BLOCK, _CHUNK = 512, 1 << 20  # bytes: a block of a tar archive, and what is read at once
 _AGAIN = "Download it again, and compare sizes or checksums with the source."
 
 
@@ -60,10 +58,6 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
         for file in sorted(path.rglob("*.xml")):
             yield file.relative_to(path).as_posix(), file.read_bytes()
         return
-    quick = _plain_files(path)
-    if quick is not None:
-        yield from ((name, data) for name, data in quick if name.endswith(".xml"))
-        return
     try:
         with tarfile.open(path) as archive:
             for member in archive:
@@ -72,33 +66,6 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.name, file.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise TableError(f"{path}: damaged archive ({error}). {_AGAIN}") from error
-
-
-def _plain_files(path: Path) -> list[tuple[str, bytes]] | None:
-    """Names and bytes of the files of a .tar.gz whose entries are all plain, as the published one's are.
-
-    That is what tarfile gives in four times the time; None where an archive has anything else in it, or is damaged.
-    """
-    files = []
-    try:
-        with open_gzip(path) as file:
-            while (head := file.read(_BLOCK)).strip(b"\0"):
-                size = int(head[124:136].strip(b"\0 "), 8)
-                checksum = int(head[148:156].strip(b"\0 "), 8)
-                plain = head[156:157] in (b"0", b"5", b"\0") and not head[345:500].strip(b"\0")
-                intact = checksum == sum(head[:148] + b" " * 8 + head[156:])  # with blanks for itself
-                if not plain or not intact or size < 0:
-                    return None
-                data = file.read(-(-size // _BLOCK) * _BLOCK)[:size]
-                if len(data) < size:
-                    return None
-                if head[156:157] != b"5":
-                    files.append((head[:100].rstrip(b"\0").decode("ascii"), data))
-            while file.read(_CHUNK):  # the checksum is at the end
-                pass
-    except (ValueError, OSError, EOFError, zlib.error):
-        return None
-    return files or None
 
 
 def _parse(data: bytes, name: str, parser: etree.XMLParser) -> etree._Element:

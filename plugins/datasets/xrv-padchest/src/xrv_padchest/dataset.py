@@ -13,10 +13,7 @@ from xrv_core.datasets import (
     FileDataset,
     ListedTerms,
     days_from_first,
-    mapped,
-    select_rows,
     substring_labels,
-    without_end,
 )
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
@@ -51,7 +48,7 @@ class PadChestDataset(FileDataset):
         keep = ~table["ImageID"].isin(list(broken_files()))
         if self.label_policy == "torchxrayvision":
             keep &= table["Labels"].notna() & (2019 - table["PatientBirth"] > 10)
-        return select_rows(table, keep)
+        return table[keep].reset_index(drop=True)
 
     def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
         return table["ImageID"]
@@ -59,11 +56,11 @@ class PadChestDataset(FileDataset):
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         return {
             "patientid": table["PatientID"],
-            "view": mapped(table["Projection"], _VIEW, others=True),
+            "view": table["Projection"].replace(_VIEW),
             "offset_day_int": table["offset_day_int"],
             "age_years": table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
             "sex": table["PatientSex_DICOM"],
-            "source_uid": "padchest:" + without_end(table["ImageID"], ".png"),
+            "source_uid": "padchest:" + table["ImageID"].str.removesuffix(".png"),
         }
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:

@@ -102,10 +102,7 @@ def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool)
     )
     means = _meanings(kinds.tolist(), labels, path, exact)[kind]  # [rows, P]
     rows = np.flatnonzero(means.any(axis=1))
-    votes = np.zeros((len(ids), len(labels)), np.int64)
-    for column, shows in enumerate(means[rows].T):
-        pairs = np.unique(image[rows[shows]] * len(names) + reader[rows[shows]])
-        votes[:, column] = np.bincount(pairs // len(names), minlength=len(ids))
+    votes = pd.DataFrame(means).groupby([image, reader]).any().groupby(level=0).sum().to_numpy(np.int64)
     rows = rows[np.argsort(image[rows], kind="stable")]
     shown = pd.DataFrame(_boxes(table, rows, path), columns=_PLACE)
     shown.insert(0, "image", image[rows].astype(np.int64))
@@ -155,12 +152,7 @@ def _table(image: NDArray[Any], value: NDArray[Any], size: tuple[int, int]) -> N
 
 
 def _joined(table: NDArray[np.bool_], names: pd.Index[Any]) -> pd.Series[Any]:
-    """The names that go with each image, between bars."""
-    eights = -(-len(names) // 64) * 8
-    packed = np.zeros((len(table), eights), np.uint8)
-    packed[:, : -(-len(names) // 8)] = np.packbits(table, axis=1)
-    words = packed.view(np.uint64)  # one number tells a set of up to 64 names
-    _, first, at = np.unique(words[:, 0] if eights == 8 else words, axis=0, return_index=True, return_inverse=True)
-    texts = names.to_numpy(dtype=object)
-    sets = ["|".join(texts[table[row]]) for row in first.tolist()]  # few sets of names are different
-    return pd.Series(pd.array(sets, dtype="str").take(at.reshape(-1)))
+    """The names that belong to each image, separated by bars."""
+    sets, at = np.unique(table, axis=0, return_inverse=True)  # few sets of names are different
+    texts = pd.Series(["|".join(names[row]) for row in sets], dtype="str")
+    return texts.take(at.reshape(-1)).reset_index(drop=True)
