@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -151,24 +150,23 @@ def test_by_image_uses_every_image() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"mode": "testing"}, "mode='testing' is not one of train, valid, test."),
-        ({"ratio": 1.5}, "ratio=1.5: give a number from 0 to 1."),
-        ({"ratio": float("nan")}, "ratio=nan: give a number from 0 to 1."),
-        ({"d1_target": [0, 1]}, "d1_target has 2 values for the 8 items of d1."),
-        ({"d2_target": [0, 1, 2, 3, 0, 1, 0, 1]}, "d2_target must be 1, 0 or NaN; item 2 has 2 (2 of them)."),
-        ({"splits": [0.5, 0.5]}, "splits must be three shares, 0 or more, that sum to 1; got [0.5, 0.5]."),
-        ({"splits": [0.5, 0.6, -0.1]}, "splits must be three shares, 0 or more, that sum to 1; got [0.5, 0.6, -0.1]."),
-        ({"nsamples": 7}, "nsamples=7: give an even number from 2 to 8, which is what mode 'train' has."),
-        ({"nsamples": 10}, "nsamples=10: give an even number from 2 to 8, which is what mode 'train' has."),
-        ({"by": "patient"}, "by='patient' is not a column of csv. Common ones: patientid, source_uid."),
-        ({"d1_target": [0] * 8}, "There are too few items to fill the mode 'train': d1 negative 8, d1 positive 0, "
-                                 "d2 negative 4, d2 positive 4."),
+        ({"mode": "testing"}, "mode='testing'.*train, valid, test"),
+        ({"ratio": 1.5}, "ratio=1.5 .*from 0 to 1"),
+        ({"ratio": float("nan")}, "ratio=nan .*from 0 to 1"),
+        ({"d1_target": [0, 1]}, "d1_target has 2 values for the 8 items of d1"),
+        ({"d2_target": [0, 1, 2, 3, 0, 1, 0, 1]}, r"d2_target must be 1, 0 or NaN.*item 2 has 2 \(2 "),
+        ({"splits": [0.5, 0.5]}, r"splits must be three .*sum to 1; got \[0.5, 0.5\]"),
+        ({"splits": [0.5, 0.6, -0.1]}, r"splits must be three .*sum to 1; got \[0.5, 0.6, -0.1\]"),
+        ({"nsamples": 7}, "nsamples=7 .*even number from 2 to 8.*'train'"),
+        ({"nsamples": 10}, "nsamples=10 .*even number from 2 to 8.*'train'"),
+        ({"by": "patient"}, "by='patient' is not a column.*patientid"),
+        ({"d1_target": [0] * 8}, "oo few items for mode 'train': d1 negative 8, d1 positive 0, d2 negative 4, d2 pos"),
     ],
 )  # fmt: skip
 def test_arguments_that_cannot_be_used(options: dict[str, Any], text: str) -> None:
     d1, d2 = site("a", [0, 1] * 4), site("b", [0, 1] * 4)
     arguments = {"d1_target": d1.labels[:, 0], "d2_target": d2.labels[:, 0], **options}
-    with pytest.raises(ArgumentError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ArgumentError, match=text):
         CovariateDataset(d1=d1, d2=d2, **arguments)
 
 

@@ -48,16 +48,15 @@ def test_shared_images_and_patients_are_found() -> None:
     with pytest.raises(LeakageError) as caught:
         report.raise_for_leakage()
     assert str(caught.value) == (
-        "2 images and 3 patients are on both sides.\nTo go on all the same, acknowledge 'images', 'patients'."
+        "2 images and 3 patients are in both train and test.\nTo continue anyway, acknowledge 'images', 'patients'."
     )
     with pytest.raises(LeakageError, match=r"acknowledge 'patients'\.$"):
         report.raise_for_leakage(acknowledge="images")
     report.raise_for_leakage(acknowledge=["images", "patients"])
     with pytest.raises(ArgumentError) as refused:
         report.raise_for_leakage(acknowledge=["image"])
-    assert str(refused.value) == (
-        "acknowledge names 'image'; the kinds are: images, patients, collections, near_duplicates."
-    )
+    assert "'image'" in str(refused.value)
+    assert "images, patients, collections, near_duplicates" in str(refused.value)
 
 
 def test_a_patient_wise_split_leaks_nothing() -> None:
@@ -66,7 +65,7 @@ def test_a_patient_wise_split_leaks_nothing() -> None:
     report = check_leakage(parts["train"], parts["test"])
     assert not report
     report.raise_for_leakage()
-    assert str(report) == "0 images and 0 patients are on both sides."
+    assert str(report) == "0 images and 0 patients are in both train and test."
     assert check_leakage(whole.merge(plain("x", [1, 2])), parts["test"]).found() == ["images", "patients"]
 
 
@@ -78,7 +77,7 @@ def test_items_of_unknown_patients_are_counted() -> None:
     report = check_leakage(plain("siim", [1, 2], [None, None]), plain("siim", [3, 4], ["a", None]))
     assert not report
     assert report.unknown_patients == (2, 1)
-    assert str(report).splitlines()[1] == "The patient is unknown of 2 items of train and 1 of test."
+    assert str(report).splitlines()[1] == "The patient is unknown for 2 items of train and 1 of test."
 
 
 def test_strangers_are_compared_too() -> None:
@@ -106,14 +105,16 @@ def test_collections_that_are_known_to_overlap() -> None:
     assert report.found() == ["collections"]
     assert str(report).splitlines()[1] == (
         "nih and rsna: all images of RSNA are images of NIH under other names (Shih et al. 2019, "
-        "doi:10.1148/ryai.2019180041). To tell: pass id_map=..., or open rsna with mapping=...."
+        "doi:10.1148/ryai.2019180041). To find them: pass id_map=..., or open rsna with mapping=...."
     )
     assert not check_leakage(plain("nih", [1, 2]), plain("padchest", [3, 4]))
 
 
 def test_what_a_strangers_spec_says() -> None:
     report = check_leakage(plain("nih", [1, 2]), plain("mine", [3, 4], overlaps=["nih"]))
-    assert [str(overlap) for overlap in report.collections] == ["mine and nih: mine says that it shows patients of nih"]
+    assert [str(overlap) for overlap in report.collections] == [
+        "mine and nih: the spec of mine names nih as overlapping"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -107,58 +106,45 @@ def test_any_runs_survive_the_string(runs: list[int]) -> None:
 
 # -- bad encodings
 
-CHECK = "Compare the file with its source."
+CHECK = ".*Compare the file with its source"
 
 
 @pytest.mark.parametrize(
-    ("rle", "text"),
+    ("rle", "words"),
     [
-        ("1 2 x", f"m.csv, image 7: '1 2 x' is no run-length encoding, which is whole numbers and blanks. {CHECK}"),
-        ("", f"m.csv, image 7: '' is no run-length encoding, which is whole numbers and blanks. {CHECK}"),
-        ("1 -2", f"m.csv, image 7: '1 -2' is no run-length encoding, which is whole numbers and blanks. {CHECK}"),
-        (
-            "1.5 2 " + 40 * "9 ",
-            f"m.csv, image 7: '1.5 2 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 ... is no run-length encoding, which is whole "
-            f"numbers and blanks. {CHECK}",
-        ),
-        (
-            "1 2 3",
-            f"m.csv, image 7: a run-length encoding is pairs of gap and length, but this one has 3 numbers. {CHECK}",
-        ),
-        ("1 2 1 3", f"m.csv, image 7: the runs cover 7 pixels, more than the 2 x 3 of the image. {CHECK}"),
+        ("1 2 x", "'1 2 x' is not a run-length encoding"),
+        ("", "'' is not a run-length encoding"),
+        ("1 -2", "'1 -2' is not a run-length encoding"),
+        ("1.5 2 " + 40 * "9 ", r"'1.5 2 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 \.\.\. is not"),
+        ("1 2 3", "pairs of gap and length.*3 numbers"),
+        ("1 2 1 3", "7 pixels, more than .*2 x 3"),
     ],
 )
-def test_bad_siim(rle: str, text: str) -> None:
-    with pytest.raises(TableError, match=f"^{re.escape(text)}$"):
+def test_bad_siim(rle: str, words: str) -> None:
+    with pytest.raises(TableError, match=f"^m.csv, image 7: .*{words}{CHECK}"):
         siim_rle_mask(rle, drawn_on=(2, 3), where="m.csv, image 7")
 
 
-SUM = "a.json: the runs of a COCO RLE of 2 x 3 are 0 or more and 6 in sum; these are"
-
-
 @pytest.mark.parametrize(
-    ("rle", "text"),
+    ("rle", "words"),
     [
-        ({"counts": [6]}, f"a.json: 'size' of a COCO RLE is [height, width], got None. {CHECK}"),
-        ({"size": [6], "counts": [6]}, f"a.json: 'size' of a COCO RLE is [height, width], got [6]. {CHECK}"),
-        ({"size": [2, 0], "counts": []}, f"a.json: 'size' of a COCO RLE is [height, width], got [2, 0]. {CHECK}"),
-        ({"size": [2, 3]}, f"a.json: 'counts' of a COCO RLE is a string or whole numbers, got None. {CHECK}"),
-        (
-            {"size": [2, 3], "counts": [1, 0.5]},
-            f"a.json: 'counts' of a COCO RLE is a string or whole numbers, got [1, 0.5]. {CHECK}",
-        ),
-        ({"size": [2, 3], "counts": [1, 2]}, f"{SUM} 1 or more and 3 in sum. {CHECK}"),
-        ({"size": [2, 3], "counts": [8, -2]}, f"{SUM} -2 or more and 6 in sum. {CHECK}"),
-        ({"size": [2, 3], "counts": "11"}, f"{SUM} 1 or more and 2 in sum. {CHECK}"),
-        ({"size": [2, 3], "counts": ""}, f"{SUM} 0 or more and 0 in sum. {CHECK}"),
-        ({"size": [2, 3], "counts": "1 1"}, f"a.json: ' ' cannot be part of a COCO RLE string. {CHECK}"),
-        ({"size": [2, 3], "counts": "1é"}, f"a.json: 'é' cannot be part of a COCO RLE string. {CHECK}"),
-        ({"size": [2, 3], "counts": "1P"}, f"a.json: the COCO RLE string is cut short. {CHECK}"),
-        ({"size": [2, 3], "counts": "o" * 1000}, f"a.json: 'o' cannot be part of a COCO RLE string. {CHECK}"),
+        ({"counts": [6]}, r"'size' .*\[height, width\], got None"),
+        ({"size": [6], "counts": [6]}, r"'size' .*got \[6\]"),
+        ({"size": [2, 0], "counts": []}, r"'size' .*got \[2, 0\]"),
+        ({"size": [2, 3]}, "'counts' .*string or whole numbers, got None"),
+        ({"size": [2, 3], "counts": [1, 0.5]}, r"'counts' .*got \[1, 0.5\]"),
+        ({"size": [2, 3], "counts": [1, 2]}, "2 x 3 .*sum 6, got a minimum of 1 and a sum of 3"),
+        ({"size": [2, 3], "counts": [8, -2]}, "got a minimum of -2 and a sum of 6"),
+        ({"size": [2, 3], "counts": "11"}, "got a minimum of 1 and a sum of 2"),
+        ({"size": [2, 3], "counts": ""}, "got a minimum of 0 and a sum of 0"),
+        ({"size": [2, 3], "counts": "1 1"}, "invalid character ' '"),
+        ({"size": [2, 3], "counts": "1é"}, "invalid character 'é'"),
+        ({"size": [2, 3], "counts": "1P"}, "cut short"),
+        ({"size": [2, 3], "counts": "o" * 1000}, "invalid character 'o'"),
     ],
 )
-def test_bad_coco(rle: dict[str, Any], text: str) -> None:
-    with pytest.raises(TableError, match=f"^{re.escape(text)}$"):
+def test_bad_coco(rle: dict[str, Any], words: str) -> None:
+    with pytest.raises(TableError, match=f"^a.json: .*{words}{CHECK}"):
         coco_rle_mask(rle, where="a.json")
 
 

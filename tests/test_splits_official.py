@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import pytest
 from view_toys import toy
@@ -27,12 +25,8 @@ def test_a_merge_keeps_it() -> None:
 
 
 def test_no_split_is_told() -> None:
-    text = (
-        "csv tells no official split (column 'split'): the source has none, or the file that names it was not "
-        "given. See the dataset's card, or make one: split(dataset, {...}, by='patientid')."
-    )
     for d in (toy(), toy()):
-        with pytest.raises(ArgumentError, match=f"^{re.escape(text)}$"):
+        with pytest.raises(ArgumentError, match=r"no official split \(column 'split'\).*split\(dataset, "):
             official_split(d)
         d.csv["split"] = None
 

@@ -182,6 +182,5 @@ def test_fractions_that_are_none(shares: dict[str, float], text: str) -> None:
 
 
 def test_a_column_that_is_not_there() -> None:
-    text = "by='site' is not a column of csv. Common ones: patientid, source_uid, view."
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=r"by='site' is not a column.*patientid, source_uid"):
         split(toy(list("ab")), {"a": 1}, by="site")

@@ -1,4 +1,4 @@
-"""Labels of several datasets brought to one vocabulary (``labels.toml``)."""
+"""Map the labels of several datasets to one vocabulary (``labels.toml``)."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""Bring the labels of several datasets to common names, and tell how.
+"""Map the labels of several datasets to common names, and report how.
 
-A label is taken from the column of that name or a synonym. What is unknown then is filled in, as far as ``infer`` says;
-a known value is never overruled:
+A label is read from the column with its name or a synonym. ``infer`` decides which unknown values are then inferred;
+known values are never changed:
 
-* "none": nothing is filled in.
-* "exact": from unions. Nodule/Mass is Nodule or Mass: it is known where both are, and both are absent where it is.
-* "positives": also, a case of it is present, so it is present (a nodule is a lung lesion). A collection may then give
-  positives only, which a network can use as a shortcut: look at the report.
-* "all": also, something of which it is a case is absent, so it is absent. True only where all collections mean the
-  same by the broader label.
+* "none": nothing is inferred.
+* "exact": from unions. Nodule/Mass is Nodule or Mass: it is known if both are known, and if it is absent, both are.
+* "positives": also from narrower labels: a nodule is a lung lesion. A collection may then have only positives, which
+  a network can use as a shortcut: check the report.
+* "all": also from broader labels: if the broader label is absent, so is the narrower one. This is true only if all
+  collections mean the same by the broader label.
 
-Columns with other values than 1, 0 and NaN (severity scores) are not used.
+Columns with values other than 1, 0 and NaN (severity scores) are not used.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ _COLUMNS = ["dataset", "label", "rule", "from", "positive", "negative", "unknown
 
 
 class Harmonized(NamedTuple):
-    """What ``harmonize`` gives.
+    """The result of ``harmonize``.
 
     Attributes:
-        datasets: A view of each dataset, with the labels asked for.
-        report: One row for each dataset and label: ``rule`` and the labels it was made ``from``, number of
-            ``positive``, ``negative`` and ``unknown`` items, how many of them were ``inferred`` by a relation and
-            not said by the label itself, and ``contradictions`` (the label says no, a case of it says yes; the label
-            is believed).
+        datasets: A view of each dataset with the requested labels.
+        report: One row for each dataset and label: the ``rule``, the labels it came ``from``, the number of
+            ``positive``, ``negative`` and ``unknown`` items, how many were ``inferred`` from another label, and
+            ``contradictions``: the label is 0 but a narrower label is 1 (the label stays 0).
     """
 
     datasets: list[HarmonizedDataset]
@@ -55,23 +54,23 @@ class _Column(NamedTuple):
     values: NDArray[np.float32]
     rule: str
     same: list[str]  # labels that mean it, or a case of it: their masks are its masks
-    other: list[str]  # labels that only tell that it is absent
+    other: list[str]  # labels that can only show that it is absent
     inferred: int
     contradictions: int
 
 
 class HarmonizedDataset(View):
-    """``dataset`` under canonical label names. Use ``harmonize``, which makes these views and reports on them.
+    """A view of ``dataset`` with canonical label names; ``harmonize`` creates these views and a report.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract; it stays as it is.
-        pathologies: The labels wanted.
-        vocabulary: What means what.
+        dataset: Any object that follows the ``Dataset`` protocol; it is not changed.
+        pathologies: The requested labels.
+        vocabulary: The vocabulary.
         infer: See ``harmonize``.
-        transform: Applied after the one of ``dataset``.
+        transform: Applied after the transform of ``dataset``.
 
     Attributes:
-        report: The rows of ``Harmonized.report`` for this dataset, but for ``dataset``.
+        report: The rows of ``Harmonized.report`` for this dataset, without the column ``dataset``.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class HarmonizedDataset(View):
         transform: Callable[..., Any] | None = None,
     ) -> None:
         if infer not in INFER:
-            raise ArgumentError(f"infer={infer!r} is not one of {', '.join(INFER)}.")
+            raise ArgumentError(f"Unknown infer={infer!r}. Choose one of: {', '.join(INFER)}.")
         self.dataset = dataset
         self.transform = transform
         self.pathologies = label_names(pathologies)
@@ -110,20 +109,19 @@ def harmonize(
     infer: str = "exact",
     vocabulary: Vocabulary | str | Path | None = None,
 ) -> Harmonized:
-    """Bring the labels of datasets to the names ``pathologies``, by a reviewed vocabulary (``labels.toml``).
+    """Map the labels of datasets to the names ``pathologies`` by a reviewed vocabulary (``labels.toml``).
 
     Args:
-        datasets: One dataset or several; they stay as they are.
-        pathologies: The labels wanted, by canonical name or synonym; default ``default_pathologies``.
-        infer: What may be filled in by relations between labels: "none", "exact", "positives" or "all", as explained
-            at the top of this module.
-        vocabulary: A ``Vocabulary`` or a TOML file of one's own instead of the packaged one.
+        datasets: One or more datasets; they are not changed.
+        pathologies: The requested labels, by canonical name or synonym; default ``default_pathologies``.
+        infer: Which values to infer from related labels: "none", "exact", "positives" or "all"; see this module.
+        vocabulary: Your own ``Vocabulary`` or TOML file instead of the packaged one.
 
     Returns:
-        Views, and a report on what became of each label.
+        The views and a report on each label.
 
     Raises:
-        ArgumentError: Names or ``infer`` that cannot be used, or no dataset.
+        ArgumentError: Invalid names or ``infer``, or no dataset.
         PathMissing, TableError: The vocabulary cannot be read.
     """
     from xrv_core.datasets import default_pathologies
@@ -196,7 +194,7 @@ class _Source:
     def _rule(self, wanted: str, name: str, direct: list[str], inferred: int) -> str:
         own = "" if not direct else "same name" if direct == [wanted] else "synonym"
         if not own and name in self.scores:
-            return "left out: its values are scores, not 1 and 0"
+            return "not used: its values are scores, not 1 and 0"
         return " and ".join(filter(None, [own, "relation" if inferred else ""])) or "unknown"
 
 
@@ -210,7 +208,7 @@ def _any(rows: int, columns: Sequence[NDArray[np.float32]]) -> NDArray[np.float3
 
 
 def _fill(values: NDArray[np.float32], more: NDArray[Any]) -> None:
-    """Put ``more`` where nothing is known yet."""
+    """Replace unknown values by ``more``."""
     unknown = np.isnan(values)
     values[unknown] = more[unknown]
 

@@ -1,4 +1,4 @@
-"""The vocabulary of labels: which names mean the same, and which mean a part of another."""
+"""The vocabulary of labels: synonyms, and broader and narrower labels."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LISTS = ("synonyms", "one_of", "narrower", "not")
 
 
 class Vocabulary:
-    """Canonical label names, their synonyms, and what is a case of what.
+    """Canonical label names, their synonyms, and their narrower labels.
 
     Args:
         entries: Tables with ``name`` and, each a list of strings, ``synonyms``, ``one_of``, ``narrower`` and ``not``.
-        source: What errors call it.
+        source: Its name for errors.
 
     Raises:
-        TableError: Entries that contradict each other; the message names the label.
+        TableError: Entries contradict each other; the message names the label.
     """
 
     def __init__(self, entries: Iterable[Mapping[str, Any]], source: str = "vocabulary") -> None:
@@ -37,20 +37,22 @@ class Vocabulary:
             for key in ("one_of", "narrower"):
                 for other in entry[key]:
                     if other not in self._entries:
-                        raise TableError(f"{source}: {key} of {name!r} names {other!r}, which is no label of it.")
+                        raise TableError(
+                            f"{source}: {key} of {name!r} names {other!r}, which is not in the vocabulary."
+                        )
             for term in entry["not"]:
                 if self._canonical.get(_plain(term)) == name:
-                    raise TableError(f"{source}: {name!r} both is and is not {term!r}.")
+                    raise TableError(f"{source}: {term!r} is both a synonym of {name!r} and in its list 'not'.")
             if name in self.narrower(name):
-                raise TableError(f"{source}: {name!r} is a case of itself.")
+                raise TableError(f"{source}: {name!r} is narrower than itself.")
 
     @classmethod
     def from_file(cls, path: str | Path) -> Vocabulary:
         """Read a TOML file of ``[[label]]`` tables, like the ``labels.toml`` of this package.
 
         Raises:
-            PathMissing: No such file.
-            TableError: It cannot be read, or contradicts itself.
+            PathMissing: The file does not exist.
+            TableError: The file cannot be read, or entries contradict each other.
         """
         path = Path(path)
         try:
@@ -58,24 +60,24 @@ class Vocabulary:
         except FileNotFoundError:
             raise PathMissing(f"{path}: no such file. Give the path of a vocabulary like labels.toml.") from None
         except ValueError as error:
-            raise TableError(f"{path}: is no vocabulary: {error}.") from error
+            raise TableError(f"{path}: not a vocabulary: {error}.") from error
         return cls(tables, str(path))
 
     @property
     def names(self) -> list[str]:
-        """Canonical names, in the order of the source."""
+        """Canonical names in the order of the source."""
         return list(self._entries)
 
     def canonical(self, name: str) -> str | None:
-        """The canonical name for ``name``; None for other names. Case, ``_``, ``-`` and blanks do not matter."""
+        """The canonical name of ``name``, or None if it is unknown; ignores case, ``_``, ``-`` and blanks."""
         return self._canonical.get(_plain(name))
 
     def parts(self, name: str) -> tuple[str, ...]:
-        """The labels of which ``name`` is exactly the union."""
+        """The labels whose union is exactly ``name``."""
         return self._entries[name]["one_of"] if name in self._entries else ()
 
     def narrower(self, name: str) -> tuple[str, ...]:
-        """Every label that is a case of ``name``, at any depth."""
+        """All labels narrower than ``name``, at any depth."""
         found: dict[str, None] = {}
         todo = [name]
         while todo:
@@ -86,7 +88,7 @@ class Vocabulary:
         return tuple(found)
 
     def broader(self, name: str) -> tuple[str, ...]:
-        """Every label of which ``name`` is a case."""
+        """All labels broader than ``name``."""
         return tuple(other for other in self._entries if name in self.narrower(other))
 
     def unions_with(self, name: str) -> tuple[str, ...]:
@@ -96,10 +98,12 @@ class Vocabulary:
     def _add(self, entry: Mapping[str, Any]) -> None:
         name = entry.get("name")
         if not isinstance(name, str) or not name.strip():
-            raise TableError(f"{self.source}: a label without a name: {dict(entry)}.")
+            raise TableError(f"{self.source}: a label has no name: {dict(entry)}.")
         strange = sorted(set(entry) - {"name", *_LISTS})
         if strange:
-            raise TableError(f"{self.source}: {name!r} has {strange[0]!r}; known are name, {', '.join(_LISTS)}.")
+            raise TableError(
+                f"{self.source}: {name!r} has the unknown key {strange[0]!r}; allowed: name, {', '.join(_LISTS)}."
+            )
         for key in _LISTS:
             values = entry.get(key, [])
             if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
@@ -108,7 +112,7 @@ class Vocabulary:
         for term in (name, *self._entries[name]["synonyms"]):
             other = self._canonical.setdefault(_plain(term), name)
             if other != name:
-                raise TableError(f"{self.source}: {term!r} stands for {other!r} and for {name!r}.")
+                raise TableError(f"{self.source}: {term!r} means both {other!r} and {name!r}.")
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Who is on both sides: collections that overlap, shared patients, near-duplicate images."""
+"""Check training and test data for shared patients, shared images and overlapping collections."""
 
 from __future__ import annotations
 

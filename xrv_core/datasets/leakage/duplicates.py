@@ -1,4 +1,4 @@
-"""Images that look alike, found by a perceptual hash of their pixels."""
+"""Find images that look alike by a perceptual hash of their pixels."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from xrv_core.protocols import Dataset
 
 __all__ = ["image_hashes", "near_duplicate_pairs"]
 
-#: Edge of the hash: 16 x 16 = 256 bits. The usual 64 are too few for pictures that are all of one kind.
+#: Side of the hash: 16 x 16 = 256 bits. The usual 64 bits are too few for images that are all radiographs.
 SIDE = 16
-_ROWS = 2048  # of a block of the comparison: 2048 x 2048 distances take 4 MB
+_ROWS = 2048  # block size: 2048 x 2048 distances take 4 MB
 
 
 def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint8]:
     """The perceptual hash (pHash of ImageHash) of every image.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract. Open it without augmentation: its transform is applied.
+        dataset: Any object that follows the ``Dataset`` protocol. Its transform is applied, so open it without augmentation.
         progress: Draw a progress bar on stderr.
 
     Returns:
@@ -35,7 +35,7 @@ def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint
     try:
         import imagehash
     except ImportError as error:
-        raise MissingDependency("Near duplicates are found by ImageHash: pip install imagehash") from error
+        raise MissingDependency("near_duplicates needs ImageHash: pip install imagehash") from error
     from PIL import Image
     from tqdm import tqdm
 
@@ -48,7 +48,7 @@ def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint
 
 
 def near_duplicate_pairs(train: Dataset, test: Dataset, *, max_distance: float, progress: bool = False) -> pd.DataFrame:
-    """``train``, ``test``, ``distance`` of items whose hashes differ in at most ``max_distance`` of their bits."""
+    """Pairs whose hashes differ in at most a share ``max_distance`` of their bits: ``train``, ``test``, ``distance``."""
     one, other = image_hashes(train, progress=progress), image_hashes(test, progress=progress)
     found = []
     for start in range(0, len(one), _ROWS):

@@ -1,4 +1,4 @@
-"""Facts about collections that show the same patients (``overlaps.toml``), and where they apply."""
+"""Known overlaps of collections (``overlaps.toml``), and checks that use them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 
 
 class Overlap(NamedTuple):
-    """Two collections that are known to show the same patients.
+    """Two collections that are known to share patients.
 
     Attributes:
         one, other: The collections.
-        reason: What is shared, in words.
-        remedy: What would tell the shared images apart, in words, if anything would.
-        reference: Where that is known from.
+        reason: What they share, in words.
+        remedy: How to find the shared images, in words; empty if there is no way.
+        reference: The source of this fact.
     """
 
     one: str
@@ -49,18 +49,18 @@ def _facts() -> dict[str, Any]:
 
 
 def collection_of(name: str) -> str:
-    """The collection that the images of the dataset ``name`` belong to."""
+    """The collection that the images of the dataset ``name`` come from."""
     return str(_facts()["collections"].get(name, name))
 
 
 def collections_in(source_uids: pd.Series[Any]) -> pd.Series[Any]:
-    """The collection of each image: what stands before the first colon; "" where there is none."""
+    """The collection of each image: the text before the first colon, or ""."""
     names = source_uids.astype("str")
     return names.str.partition(":")[0].where(names.str.contains(":", regex=False), "") if len(names) else names
 
 
 def between(one: str, other: str) -> Overlap | None:
-    """What is known of two different collections."""
+    """The known overlap of two different collections."""
     for fact in _facts()["overlap"]:
         if {one, other} == set(fact["collections"]):
             return Overlap(one, other, fact["reason"], fact.get("remedy", ""), fact["reference"])
@@ -68,7 +68,7 @@ def between(one: str, other: str) -> Overlap | None:
 
 
 def leaves(dataset: Any) -> Iterator[Any]:
-    """The datasets that a view is made of; a dataset itself otherwise."""
+    """The datasets below a view, or the dataset itself if it is not a view."""
     below = [*getattr(dataset, "datasets", ()), *([dataset.dataset] if hasattr(dataset, "dataset") else [])]
     if not below:
         yield dataset
@@ -77,11 +77,11 @@ def leaves(dataset: Any) -> Iterator[Any]:
 
 
 def training_overlaps(training_data: Sequence[str], dataset: Any) -> list[Overlap]:
-    """What speaks against testing on ``dataset`` a model that was trained on ``training_data``.
+    """The overlaps of a model's training data and a test dataset.
 
     Args:
-        training_data: Registry names of datasets; ``name:split`` where only that split was used.
-        dataset: What it is to be tested on. Its parts count by their spec's name, and by ``split`` where they have it.
+        training_data: Registry names of datasets; ``name:split`` if only that split was used.
+        dataset: The test data. Its parts are compared by the name of their spec, and by ``split`` if they have it.
     """
     found: dict[tuple[str, str], Overlap] = {}
     for trained in training_data:
@@ -97,22 +97,22 @@ def training_overlaps(training_data: Sequence[str], dataset: Any) -> list[Overla
 
 
 def check_training_data(model: Any, dataset: Any, *, acknowledged: bool = False) -> list[str]:
-    """What is known to be shared by a model's training data and ``dataset``, in words.
+    """Check that a model was not trained on patients of ``dataset``; returns the known overlaps in words.
 
     Args:
-        model: One with a ``spec``, whose ``training_data`` counts; nothing is known of others.
-        dataset: What it is to be tested on, or its operating points are to be fitted on.
-        acknowledged: Tell, and do not raise.
+        model: A model; without ``spec.training_data`` nothing is known.
+        dataset: The data for testing, or for fitting operating points.
+        acknowledged: Return the overlaps instead of raising.
 
     Raises:
-        LeakageError: Anything is shared, and that was not acknowledged.
+        LeakageError: There is an overlap, and it is not acknowledged.
     """
     spec = getattr(model, "spec", None)
     overlaps = [str(overlap) for overlap in training_overlaps(getattr(spec, "training_data", ()), dataset)]
     if overlaps and not acknowledged:
         raise LeakageError(
             f"{getattr(spec, 'name', type(model).__name__)!r} may have seen these patients in training. "
-            f"{'. '.join(overlaps)}. Numbers from them say little about unseen patients. To go on all the same, pass "
+            f"{'. '.join(overlaps)}. The results say little about unseen patients. To continue anyway, pass "
             "acknowledge_leakage=True (on the command line --acknowledge-leakage)."
         )
     return overlaps
@@ -127,5 +127,5 @@ def _of_names(trained: str, spec: Any) -> Overlap | None:
         return Overlap(trained, spec.name, "the model was trained on images of this collection")
     known = between(one, other)
     if known is None and trained in getattr(spec, "overlaps", ()):
-        return Overlap(trained, spec.name, f"{spec.name} says that it shows patients of {trained}")
+        return Overlap(trained, spec.name, f"the spec of {spec.name} names {trained} as overlapping")
     return known and known._replace(other=spec.name)

@@ -1,4 +1,4 @@
-"""Does a test set show patients or images of the training set?"""
+"""Find patients and images that are in both the training set and the test set."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ KINDS = ("images", "patients", "collections", "near_duplicates")
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """What ``check_leakage`` found. True where anything was found.
+    """The result of ``check_leakage``; it is true if anything was found.
 
     Attributes:
-        images: Images that are on both sides: ``source_uid``, and the first item of each side (``train``, ``test``).
-        patients: Patients that are on both sides: ``patient`` as ``collection/patientid``, and number of items.
-        collections: Collections that are known to show the same patients, without a way to tell which.
-        near_duplicates: Pairs of items whose pixels look alike: ``train``, ``test``, ``distance`` (0 to 1); only where
-            it was asked for.
-        unknown_patients: Number of items of train and of test whose patient is not known: nobody can be sure of them.
+        images: Images in both sets: ``source_uid``, and the first item of each set (``train``, ``test``).
+        patients: Patients in both sets: ``patient`` as ``collection/patientid``, and the number of items.
+        collections: Collections that are known to share patients, if the shared patients cannot be listed.
+        near_duplicates: Pairs of items that look alike: ``train``, ``test``, ``distance`` (0 to 1); only on request.
+        unknown_patients: Number of items of train and of test whose patient is unknown.
     """
 
     images: pd.DataFrame
@@ -39,7 +38,7 @@ class LeakageReport:
     unknown_patients: tuple[int, int] = field(default=(0, 0))
 
     def found(self) -> list[str]:
-        """The kinds of leaks that were found, of ``KINDS``."""
+        """The kinds of leakage that were found, from ``KINDS``."""
         return [kind for kind in KINDS if len(getattr(self, kind))]
 
     def __bool__(self) -> bool:
@@ -47,9 +46,9 @@ class LeakageReport:
 
     def __str__(self) -> str:
         lines = [
-            f"{len(self.images):,} images and {len(self.patients):,} patients are on both sides.",
+            f"{len(self.images):,} images and {len(self.patients):,} patients are in both train and test.",
             *(
-                f"{overlap}." + (f" To tell: {overlap.remedy}." if overlap.remedy else "")
+                f"{overlap}." + (f" To find them: {overlap.remedy}." if overlap.remedy else "")
                 for overlap in self.collections
             ),
         ]
@@ -57,26 +56,26 @@ class LeakageReport:
             lines.append(f"{len(self.near_duplicates):,} pairs of images look alike.")
         if any(self.unknown_patients):
             train, test = self.unknown_patients
-            lines.append(f"The patient is unknown of {train:,} items of train and {test:,} of test.")
+            lines.append(f"The patient is unknown for {train:,} items of train and {test:,} of test.")
         return "\n".join(lines)
 
     def raise_for_leakage(self, acknowledge: Iterable[str] = ()) -> None:
-        """Raise LeakageError if anything was found that is not acknowledged.
+        """Raise LeakageError if a kind of leakage was found that is not acknowledged.
 
         Args:
-            acknowledge: Kinds of ``KINDS`` that are known and accepted.
+            acknowledge: Kinds from ``KINDS`` that are accepted.
 
         Raises:
             LeakageError: The message is the report.
-            ArgumentError: ``acknowledge`` names something else.
+            ArgumentError: ``acknowledge`` has an unknown kind.
         """
         known = [acknowledge] if isinstance(acknowledge, str) else list(acknowledge)
         strange = [kind for kind in known if kind not in KINDS]
         if strange:
-            raise ArgumentError(f"acknowledge names {strange[0]!r}; the kinds are: {', '.join(KINDS)}.")
+            raise ArgumentError(f"Unknown kind {strange[0]!r} in acknowledge. The kinds are: {', '.join(KINDS)}.")
         left = [kind for kind in self.found() if kind not in known]
         if left:
-            raise LeakageError(f"{self}\nTo go on all the same, acknowledge {', '.join(map(repr, left))}.")
+            raise LeakageError(f"{self}\nTo continue anyway, acknowledge {', '.join(map(repr, left))}.")
 
 
 def check_leakage(
@@ -88,22 +87,22 @@ def check_leakage(
     max_distance: float = 0.05,
     progress: bool = False,
 ) -> LeakageReport:
-    """Look for images and patients that are both in ``train`` and in ``test``.
+    """Find images and patients that are in both ``train`` and ``test``.
 
-    Images are compared by ``source_uid``, patients by ``patientid`` within a collection. Where two collections are
-    known to overlap under different names, that is reported; ``id_map`` tells which images are the same.
+    Images are compared by ``source_uid``, patients by ``patientid`` within a collection. Known overlaps of
+    collections with different names are reported; ``id_map`` lists which of their images are the same.
 
     Args:
-        train: Anything that keeps the ``Dataset`` contract.
+        train: Any object that follows the ``Dataset`` protocol.
         test: The same.
-        id_map: ``source_uid`` and ``same_as``: names of one image in two collections; and, where known, ``patientid``
+        id_map: ``source_uid`` and ``same_as``, the names of one image in two collections, and perhaps ``patientid``
             in the collection of ``same_as``. ``read_id_map`` reads such a table.
-        near_duplicates: Also compare the pixels, by a perceptual hash; opens every image. Needs ImageHash.
+        near_duplicates: Also compare the pixels by a perceptual hash, which opens every image. Needs ImageHash.
         max_distance: Share of the bits of the hash that may differ.
         progress: Draw a progress bar on stderr while images are opened.
 
     Returns:
-        The report; ``report.raise_for_leakage()`` makes an error of it.
+        The report; ``report.raise_for_leakage()`` raises an error.
 
     Raises:
         ArgumentError: ``id_map`` lacks a column.
@@ -124,14 +123,14 @@ def check_leakage(
 def read_id_map(
     path: str | Path, source: tuple[str, str], same_as: tuple[str, str], *, patient_pattern: str | None = None
 ) -> pd.DataFrame:
-    r"""Read a table that names one image in two collections, for ``check_leakage(id_map=...)``.
+    r"""Read a table with the names of each image in two collections, for ``check_leakage(id_map=...)``.
 
     Args:
         path: CSV file.
-        source: Collection and column of the one name, such as ``("rsna", "patientId")``.
-        same_as: The same of the other, such as ``("nih", "cxr_match")``; a file ending is taken off.
-        patient_pattern: Regular expression whose first group is the patient in the other name: for NIH
-            ``r"0*(\d+)_"``, since 00000150_002.png shows patient 150. None where names do not tell.
+        source: Collection and column of the first name, such as ``("rsna", "patientId")``.
+        same_as: Collection and column of the second name, such as ``("nih", "cxr_match")``; file suffixes are removed.
+        patient_pattern: Regular expression whose first group is the patient in the second name: for NIH
+            ``r"0*(\d+)_"``, because 00000150_002.png shows patient 150. None if names do not contain the patient.
 
     Raises:
         PathMissing, TableError, MissingColumns: The table cannot be used.
@@ -146,7 +145,7 @@ def read_id_map(
 
 
 def _identities(dataset: Dataset, id_map: pd.DataFrame | None) -> pd.DataFrame:
-    """Every name of every image, and every name of its patient: ``item``, ``uid``, ``collection``, ``patient``."""
+    """All names of each image and its patient: ``item``, ``uid``, ``collection``, ``patient``."""
     csv = dataset.csv
     uid = csv["source_uid"].astype("str").reset_index(drop=True)
     own = pd.DataFrame({"item": np.arange(len(csv)), "uid": uid, "patientid": csv["patientid"].to_numpy()})
@@ -168,32 +167,34 @@ def _identities(dataset: Dataset, id_map: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _shared(sides: Sequence[pd.DataFrame], key: str, *, count: bool = False) -> pd.DataFrame:
-    """Values of ``key`` that both sides have, with the first item of each side, or their number."""
+    """Values of ``key`` in both sets, with the first item of each set or the number of items."""
     grouped = [side.groupby(key, sort=True)["item"] for side in sides]
     columns = [g.nunique() if count else g.first() for g in grouped]
     return pd.concat(columns, axis=1, join="inner", keys=["train", "test"]).rename_axis(key).reset_index()
 
 
 def _collections(train: Dataset, test: Dataset, sides: Sequence[pd.DataFrame]) -> list[Overlap]:
-    """Pairs of collections that are known to overlap, less those whose images the map names on both sides."""
+    """Pairs of collections that are known to overlap, except those whose images the map lists."""
     found: dict[frozenset[str], Overlap] = {}
     known = [side.groupby("item")["collection"].agg(frozenset).value_counts() for side in sides]
     for here in known[0].index:
         for there in known[1].index:
             pairs = [(a, b) for a in here for b in there]
             if any(a == b for a, b in pairs):
-                continue  # both are named in one collection: compared image by image
+                continue  # both have names in one collection, so single images were compared
             for a, b in pairs:
                 overlap = between(a, b)
                 if overlap is not None:
                     found.setdefault(frozenset((a, b)), overlap)
     for one, other in _declared(train, test):
-        found.setdefault(frozenset((one, other)), Overlap(one, other, f"{one} says that it shows patients of {other}"))
+        found.setdefault(
+            frozenset((one, other)), Overlap(one, other, f"the spec of {one} names {other} as overlapping")
+        )
     return list(found.values())
 
 
 def _declared(train: Dataset, test: Dataset) -> list[tuple[str, str]]:
-    """What specs of strangers say of each other; our own say nothing that the facts do not say better."""
+    """Overlaps that the specs of third-party datasets declare; ours are in ``overlaps.toml``."""
     from xrv_core.datasets.leakage.overlaps import collection_of
 
     pairs = []

@@ -1,4 +1,4 @@
-"""Masks from boxes, shapes and run lengths, and outlines drawn over an image."""
+"""Masks from boxes, shapes and run-length encodings, and outlines drawn on an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw the outlines of masks over an X-ray, with a legend and a caption, for people to look at."""
+"""Draw the outlines of masks on an X-ray, with a legend and a caption."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Overlay", "outline"]
 
-#: Angle between the hues of neighbouring colours, as part of the circle: the golden section keeps any number apart.
+#: Step between hues, as a share of the colour circle: the golden section keeps any number of colours apart.
 _GOLDEN = 0.61803398875
 
 
 class Overlay:
-    """An X-ray with the outlines of masks, added one by one.
+    """An X-ray on which outlines of masks are drawn.
 
-    The grey levels are stretched to those that the image has: it is for the eye, not for a model.
+    The grey levels are stretched to the range of the image, for viewing only.
 
     Args:
         image: ``[1, H, W]`` or ``[H, W]``, any scale.
-        caption: What stands under the legend, such as the model and "Not for medical use."
+        caption: Text below the legend, such as the model and "Not for medical use."
     """
 
     def __init__(self, image: NDArray[np.floating], caption: str) -> None:
         pixels = np.asarray(image, dtype=np.float32)
         pixels = pixels[0] if pixels.ndim == 3 and len(pixels) == 1 else pixels
         if pixels.ndim != 2 or not pixels.size:
-            raise ArgumentError(f"An overlay needs an image [1, H, W] or [H, W]; this has {list(np.shape(image))}.")
+            raise ArgumentError(f"An overlay needs an image [1, H, W] or [H, W], got shape {list(np.shape(image))}.")
         low, high = float(pixels.min()), float(pixels.max())
         grey = (pixels - low) * (255 / (high - low) if high > low else 0)
         self.canvas: NDArray[np.uint8] = np.repeat(grey.round().astype(np.uint8)[..., None], 3, axis=2)
@@ -41,19 +41,19 @@ class Overlay:
         self._legend: list[tuple[str, tuple[int, int, int]]] = []
 
     def add(self, name: str, mask: NDArray[np.bool_], number: int) -> None:
-        """Outline one mask, and name it in the legend; an empty mask is passed over.
+        """Outline one mask, and add it to the legend; an empty mask is ignored.
 
         Args:
-            name: What it shows.
+            name: Its name in the legend.
             mask: bool ``[H, W]``.
-            number: Of its colour: equal numbers have equal colours in all overlays.
+            number: Number of its colour: equal numbers have equal colours in all overlays.
 
         Raises:
             ArgumentError: The mask has another size than the image.
         """
         if mask.shape != self.canvas.shape[:2]:
             raise ArgumentError(
-                f"The mask {name!r} has {list(mask.shape)} pixels, the image {list(self.canvas.shape[:2])}."
+                f"The mask {name!r} has the shape {list(mask.shape)}, but the image {list(self.canvas.shape[:2])}."
             )
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         if not rows.size:
@@ -65,7 +65,7 @@ class Overlay:
         self._legend.append((name, colour))
 
     def picture(self) -> Image:
-        """The image at its own size, at its right a panel with legend and caption."""
+        """The image at its own size, with a panel of legend and caption on the right."""
         from PIL import Image, ImageDraw, ImageFont
 
         height, width = self.canvas.shape[:2]
@@ -93,13 +93,13 @@ class Overlay:
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """Red, green and blue of a well-lit colour; neighbours differ in hue, and in lightness too."""
+    """A bright colour as red, green and blue; neighbouring numbers differ in hue and lightness."""
     red, green, blue = colorsys.hls_to_rgb(number * _GOLDEN % 1, 0.56 + 0.07 * (number % 3), 1)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """The rim of ``mask``, ``width`` pixels wide and inside it; the border of the array counts as outside."""
+    """The rim inside ``mask``, ``width`` pixels wide; pixels beyond the array count as outside."""
     inner = np.pad(mask, width)
     for _ in range(width):
         inner[1:-1, 1:-1] &= inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:]

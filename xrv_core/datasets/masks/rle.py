@@ -1,7 +1,7 @@
 """Run-length encoded masks: the relative RLE of the SIIM-ACR challenge, and COCO RLE.
 
-Both walk down the columns of an image, left to right, and tell runs of 0 and 1 in turn, beginning with 0. SIIM leaves
-out the zeros after the last run; COCO does not, and may pack the numbers into a string.
+Both go down the columns of an image, from left to right, and alternate runs of 0 and 1, starting with 0. SIIM omits
+the zeros after the last run; COCO keeps them, and may pack the numbers into a string.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xrv_core.errors import TableError
 
 __all__ = ["coco_rle", "coco_rle_mask", "siim_rle", "siim_rle_mask"]
 
-#: What SIIM writes for an image without a mask.
+#: SIIM's value for an image without a mask.
 NO_MASK: Final = "-1"
 _NUMBERS = re.compile(r"\s*[0-9]{1,9}(\s+[0-9]{1,9})*\s*")
 _CHECK = "Compare the file with its source."
@@ -29,31 +29,29 @@ def siim_rle_mask(
 ) -> NDArray[np.float32]:
     """Decode the relative RLE of the SIIM-ACR Pneumothorax challenge: ``"gap length gap length ..."``.
 
-    A gap counts the pixels from the end of the run before, the first one from the first pixel.
+    A gap is the number of pixels between two runs, or before the first run.
 
     Args:
         rle: The numbers, or ``"-1"`` for no mask.
-        shape: ``(H, W)`` of the mask that is wanted; None is ``drawn_on``. Scaled by the nearest pixel.
-        drawn_on: ``(H, W)`` of the image that was annotated.
-        where: What to call the mask in errors, such as file and image.
+        shape: ``(H, W)`` of the result; None is ``drawn_on``. Scaled by the nearest pixel.
+        drawn_on: ``(H, W)`` of the annotated image.
+        where: Name of the mask for errors, such as file and image.
 
     Returns:
         float32 ``[1, H, W]`` of 0 and 1.
 
     Raises:
-        TableError: Not numbers in pairs, or runs that end beyond the image.
+        TableError: The text is not pairs of numbers, or the runs do not fit into the image.
     """
     if rle.strip() == NO_MASK:
         runs: list[int] = []
     elif not _NUMBERS.fullmatch(rle):
-        raise TableError(
-            f"{where}: {_short(rle)} is no run-length encoding, which is whole numbers and blanks. {_CHECK}"
-        )
+        raise TableError(f"{where}: {_short(rle)} is not a run-length encoding of whole numbers. {_CHECK}")
     else:
         runs = [int(number) for number in rle.split()]
     if len(runs) % 2:
         raise TableError(
-            f"{where}: a run-length encoding is pairs of gap and length, but this one has {len(runs)} numbers. {_CHECK}"
+            f"{where}: a run-length encoding needs pairs of gap and length, but has {len(runs)} numbers. {_CHECK}"
         )
     return _mask(runs, drawn_on, shape, where)
 
@@ -64,61 +62,61 @@ def coco_rle_mask(
     """Decode a COCO RLE: ``{"size": [H, W], "counts": ...}``.
 
     Args:
-        rle: ``counts`` is a list of run lengths, or the string (or bytes) into which COCO packs them: as LEB128, but
-            5 bits to a character, and from the fourth on as difference to the last but one (pycocotools, maskApi.c).
-        shape: ``(H, W)`` of the mask that is wanted; None is ``size``. Scaled by the nearest pixel.
-        where: What to call the mask in errors, such as file, image and label.
+        rle: ``counts`` is a list of run lengths, or COCO's packed string (or bytes): as LEB128, but with 5 bits a
+            character, and from the fourth number on as difference to the last but one (pycocotools, maskApi.c).
+        shape: ``(H, W)`` of the result; None is ``size``. Scaled by the nearest pixel.
+        where: Name of the mask for errors, such as file, image and label.
 
     Returns:
         float32 ``[1, H, W]`` of 0 and 1.
 
     Raises:
-        TableError: No size or counts, counts that cannot be decoded, or that are not the size in sum.
+        TableError: ``size`` or ``counts`` is missing or invalid, or the sum of the counts is not the size.
     """
     size, counts = rle.get("size"), rle.get("counts")
     if not (isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size)):
-        raise TableError(f"{where}: 'size' of a COCO RLE is [height, width], got {size!r}. {_CHECK}")
+        raise TableError(f"{where}: 'size' of a COCO RLE must be [height, width], got {size!r}. {_CHECK}")
     if isinstance(counts, (str, bytes)):
         runs = _unpacked(counts.decode("latin-1") if isinstance(counts, bytes) else counts, where)
     elif isinstance(counts, Sequence) and all(isinstance(n, int) for n in counts):
         runs = list(counts)
     else:
         raise TableError(
-            f"{where}: 'counts' of a COCO RLE is a string or whole numbers, got {_short(counts)}. {_CHECK}"
+            f"{where}: 'counts' of a COCO RLE must be a string or whole numbers, got {_short(counts)}. {_CHECK}"
         )
     height, width = size
     if any(run < 0 for run in runs) or sum(runs) != height * width:
         raise TableError(
-            f"{where}: the runs of a COCO RLE of {height} x {width} are 0 or more and {height * width} in sum; "
-            f"these are {min(runs, default=0)} or more and {sum(runs)} in sum. {_CHECK}"
+            f"{where}: the runs of a COCO RLE of {height} x {width} must be non-negative with sum {height * width}, "
+            f"got a minimum of {min(runs, default=0)} and a sum of {sum(runs)}. {_CHECK}"
         )
     return _mask(runs, (height, width), shape, where)
 
 
 def siim_rle(mask: NDArray[Any]) -> str:
-    """Encode a mask ``[H, W]`` or ``[1, H, W]`` (what is not 0 is in it) as ``siim_rle_mask`` reads it."""
+    """Encode the non-zero pixels of a mask ``[H, W]`` or ``[1, H, W]`` for ``siim_rle_mask``."""
     runs = _runs(mask)
     return " ".join(map(str, runs[: len(runs) // 2 * 2])) or NO_MASK
 
 
 def coco_rle(mask: NDArray[Any], *, packed: bool = True) -> dict[str, Any]:
-    """Encode a mask ``[H, W]`` or ``[1, H, W]`` (what is not 0 is in it) as ``coco_rle_mask`` reads it.
+    """Encode the non-zero pixels of a mask ``[H, W]`` or ``[1, H, W]`` for ``coco_rle_mask``.
 
     Args:
         mask: The mask.
-        packed: ``counts`` as a string, else as a list of numbers.
+        packed: Write ``counts`` as a string, else as a list of numbers.
     """
     runs = _runs(mask)
     return {"size": [int(n) for n in mask.shape[-2:]], "counts": _packed(runs) if packed else runs}
 
 
 def _mask(runs: list[int], drawn_on: tuple[int, int], shape: tuple[int, int] | None, where: str) -> NDArray[np.float32]:
-    """The mask of runs of 0 and 1 in turn; the rest is 0."""
+    """The mask of alternating runs of 0 and 1; the rest is 0."""
     height, width = drawn_on
     rest = height * width - sum(runs)
     if rest < 0:
         raise TableError(
-            f"{where}: the runs cover {sum(runs)} pixels, more than the {height} x {width} of the image. {_CHECK}"
+            f"{where}: the runs cover {sum(runs)} pixels, more than the image of {height} x {width}. {_CHECK}"
         )
     values = (np.arange(len(runs) + 1) % 2).astype(np.uint8)
     values[-1] = 0
@@ -128,7 +126,7 @@ def _mask(runs: list[int], drawn_on: tuple[int, int], shape: tuple[int, int] | N
 
 
 def _runs(mask: NDArray[Any]) -> list[int]:
-    """Lengths of the runs of 0 and 1 in turn, down the columns, beginning with 0."""
+    """Lengths of alternating runs of 0 and 1 down the columns, starting with 0."""
     flat = (np.reshape(mask, mask.shape[-2:]) != 0).ravel(order="F")
     edges = np.flatnonzero(np.diff(flat, prepend=False, append=not flat[-1]))
     runs: list[int] = np.diff(edges, prepend=0).tolist()
@@ -146,7 +144,7 @@ def _packed(runs: Iterable[int]) -> str:
         while more:
             bits = rest & 31
             rest >>= 5
-            more = rest != (-1 if bits & 16 else 0)  # 16: what was packed so far reads as a negative number
+            more = rest != (-1 if bits & 16 else 0)  # bit 16 marks a negative number
             characters.append(chr(48 + bits + 32 * more))
     return "".join(characters)
 
@@ -157,8 +155,8 @@ def _unpacked(text: str, where: str) -> list[int]:
     number = shift = 0
     for character in text:
         bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > 35:  # no image has runs of more than 40 bits
-            raise TableError(f"{where}: {character!r} cannot be part of a COCO RLE string. {_CHECK}")
+        if not 0 <= bits < 64 or shift > 35:  # no image has runs longer than 40 bits
+            raise TableError(f"{where}: invalid character {character!r} in a COCO RLE string. {_CHECK}")
         number |= (bits & 31) << shift
         shift += 5
         if bits & 32:

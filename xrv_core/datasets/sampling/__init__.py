@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassBalancedSampler", "DomainBalancedSampler", "PatientSampler", "official_split", "split", "split_report"]
 
-#: These load torch, so they are imported when they are asked for.
+#: These load torch, so they are imported at first use.
 _WHERE = {
     "ClassBalancedSampler": "samplers",
     "DomainBalancedSampler": "samplers",

@@ -19,29 +19,29 @@ __all__ = ["ClassBalancedSampler", "DomainBalancedSampler", "PatientSampler"]
 
 
 class _SharedSampler(Sampler[int]):
-    """Draws one list of items an epoch, the same in every process, of which each process takes its share.
+    """Draws the same list of items in every process, of which each process takes its share.
 
     Args:
-        num_samples: Items an epoch, of all processes together.
-        seed: Of the generator, together with the epoch; no global random state is used.
-        num_replicas: Processes; default those of ``torch.distributed``, else 1.
+        num_samples: Items an epoch over all processes.
+        seed: Seed of the draw, combined with the epoch; no global random state is used.
+        num_replicas: Number of processes; default that of ``torch.distributed``, else 1.
         rank: Number of this process; default that of ``torch.distributed``, else 0.
     """
 
     def __init__(self, num_samples: int, seed: int, num_replicas: int | None, rank: int | None) -> None:
         if num_samples <= 0:
-            raise ArgumentError(f"num_samples={num_samples!r}: give a positive number.")
+            raise ArgumentError(f"num_samples={num_samples!r} must be positive.")
         replicas, own = _distributed()
         self.num_replicas = replicas if num_replicas is None else num_replicas
         self.rank = own if rank is None else rank
         if not 0 <= self.rank < self.num_replicas:
-            raise ArgumentError(f"rank={self.rank} is none of {self.num_replicas} processes.")
+            raise ArgumentError(f"rank={self.rank} must be from 0 to {self.num_replicas - 1}.")
         self.num_samples = num_samples
         self.seed = seed
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Call it before each epoch: each has its own draw."""
+        """Set the epoch; call it before each epoch for a new draw."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -49,16 +49,16 @@ class _SharedSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         drawn = self._draw(np.random.default_rng([self.seed, self.epoch]))
-        # every process must have the same number, so the first ones fill up
+        # items are repeated so that every process gets the same number
         filled = np.resize(drawn, len(self) * self.num_replicas)
         return iter(filled[self.rank :: self.num_replicas].tolist())
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        raise TypeError(f"{type(self).__name__} does not say how to draw: define _draw(rng).")
+        raise TypeError(f"{type(self).__name__} must define _draw(rng).")
 
 
 class _GroupSampler(_SharedSampler):
-    """Each group equally often, whatever its size; within a group items at random, with replacement."""
+    """Draws each group equally often; items of a group are drawn at random, with replacement."""
 
     def __init__(self, groups: Sequence[NDArray[np.intp]], **options: Any) -> None:
         super().__init__(**options)
@@ -66,7 +66,7 @@ class _GroupSampler(_SharedSampler):
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
         sizes = np.array([len(group) for group in self.groups])
-        # not at random: with few items an epoch, chance alone would unbalance the groups
+        # not drawn at random, because few items an epoch would be unbalanced by chance
         group = rng.permutation(np.arange(self.num_samples) % len(self.groups))
         within = (rng.random(self.num_samples) * sizes[group]).astype(np.int64)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -76,20 +76,20 @@ class _GroupSampler(_SharedSampler):
 
 
 class ClassBalancedSampler(_GroupSampler):
-    """Each label's positives as often as every other's, and as often as items without any.
+    """Draws the positives of each label equally often, and as often as items without any label.
 
-    With one label: half positives, half negatives. Items whose labels are all unknown are not drawn.
+    With one label, half of the items are positive. Items whose labels are all unknown are not drawn.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract.
-        labels: One label or several; default all.
-        num_samples: Items an epoch, of all processes together; default ``len(dataset)``.
-        seed: Of the draw, together with the epoch.
-        num_replicas: Processes; default those of ``torch.distributed``, else 1.
-        rank: Number of this process.
+        dataset: Any object that follows the ``Dataset`` protocol.
+        labels: One or more labels; default all.
+        num_samples: Items an epoch over all processes; default ``len(dataset)``.
+        seed: Seed of the draw, combined with the epoch.
+        num_replicas: Number of processes; default that of ``torch.distributed``, else 1.
+        rank: Number of this process; default that of ``torch.distributed``, else 0.
 
     Raises:
-        ArgumentError: A label that is none, or one class only.
+        ArgumentError: An unknown label, or fewer than two classes.
     """
 
     def __init__(
@@ -104,27 +104,27 @@ class ClassBalancedSampler(_GroupSampler):
     ) -> None:
         groups = list(_classes(dataset, labels, np.arange(len(dataset))))
         if sum(len(group) > 0 for group in groups) < 2:
-            raise ArgumentError("There is one class only, or none, so nothing can be balanced.")
+            raise ArgumentError("Only one class has items, or none, so nothing can be balanced.")
         options = {"seed": seed, "num_replicas": num_replicas, "rank": rank}
         super().__init__(groups, num_samples=num_samples or len(dataset), **options)
 
 
 class DomainBalancedSampler(_GroupSampler):
-    """Each domain (collection, site, view) equally often; with ``labels``, each class of each domain.
+    """Draws each domain (collection, site, view) equally often; with ``labels``, each class of each domain.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract.
-        by: Column of ``csv`` that tells the domain: ``source_name`` of a merge, ``view``, ``site``. Items where it is
-            NA are not drawn.
-        labels: Balance the classes of these labels within each domain, too (see ``ClassBalancedSampler``). A domain
-            that has one class only would tell the class by itself: an error.
-        num_samples: Items an epoch, of all processes together; default ``len(dataset)``.
-        seed: Of the draw, together with the epoch.
-        num_replicas: Processes; default those of ``torch.distributed``, else 1.
-        rank: Number of this process.
+        dataset: Any object that follows the ``Dataset`` protocol.
+        by: Column of ``csv`` with the domain: ``source_name`` of a merge, ``view``, ``site``. Items where it is NA
+            are not drawn.
+        labels: Also balance the classes of these labels within each domain (see ``ClassBalancedSampler``). A domain
+            with only one class is an error, because the domain would predict the class.
+        num_samples: Items an epoch over all processes; default ``len(dataset)``.
+        seed: Seed of the draw, combined with the epoch.
+        num_replicas: Number of processes; default that of ``torch.distributed``, else 1.
+        rank: Number of this process; default that of ``torch.distributed``, else 0.
 
     Raises:
-        ArgumentError: A column or label that is none, no domain, or a domain with one class only.
+        ArgumentError: An unknown column or label, no domain, or a domain with only one class.
     """
 
     def __init__(
@@ -139,14 +139,14 @@ class DomainBalancedSampler(_GroupSampler):
         rank: int | None = None,
     ) -> None:
         if by not in dataset.csv.columns:
-            raise ArgumentError(f"by={by!r} is not a column of csv. Merges have source_name; others: view, sex.")
+            raise ArgumentError(f"by={by!r} is not a column of csv. Try source_name (merges only), view or sex.")
         codes, domains = pd.factorize(dataset.csv[by])
         groups: list[NDArray[np.intp]] = []
         for number, domain in enumerate(domains):
             items = np.flatnonzero(codes == number)
             found = [items] if labels is None else list(_classes(dataset, labels, items))
             if labels is not None and sum(len(group) > 0 for group in found) < 2:
-                raise ArgumentError(f"The domain {domain!r} has one class only, or none: leave it out, or labels.")
+                raise ArgumentError(f"The domain {domain!r} has only one class. Remove the domain, or omit labels.")
             groups += found
         if not groups:
             raise ArgumentError(f"The column {by!r} is NA everywhere, so there is no domain.")
@@ -155,17 +155,17 @@ class DomainBalancedSampler(_GroupSampler):
 
 
 class PatientSampler(_SharedSampler):
-    """One image of each patient an epoch, at random; images of unknown patients all.
+    """Draws one random image of each patient an epoch, and all images of unknown patients.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract.
-        by: Column of ``csv`` that tells the patient.
-        seed: Of the draw, together with the epoch.
-        num_replicas: Processes; default those of ``torch.distributed``, else 1.
-        rank: Number of this process.
+        dataset: Any object that follows the ``Dataset`` protocol.
+        by: Column of ``csv`` with the patient.
+        seed: Seed of the draw, combined with the epoch.
+        num_replicas: Number of processes; default that of ``torch.distributed``, else 1.
+        rank: Number of this process; default that of ``torch.distributed``, else 0.
 
     Raises:
-        ArgumentError: A column that is none, or no item.
+        ArgumentError: An unknown column, or no items.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class PatientSampler(_SharedSampler):
         rank: int | None = None,
     ) -> None:
         if by not in dataset.csv.columns:
-            raise ArgumentError(f"by={by!r} is not a column of csv. Common ones: patientid, source_uid.")
+            raise ArgumentError(f"by={by!r} is not a column of csv. Try patientid or source_uid.")
         codes = pd.factorize(dataset.csv[by])[0]
         unknown = codes < 0
         codes[unknown] = codes.max(initial=-1) + 1 + np.arange(unknown.sum())
@@ -186,7 +186,7 @@ class PatientSampler(_SharedSampler):
         super().__init__(len(np.unique(codes)), seed, num_replicas, rank)
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        items = rng.permutation(len(self._patients))  # the first of each patient, in an order that is random itself
+        items = rng.permutation(len(self._patients))  # the first image of each patient in a random order
         first = ~pd.Series(self._patients[items]).duplicated().to_numpy()
         return items[first].astype(np.int64)
 
@@ -194,12 +194,12 @@ class PatientSampler(_SharedSampler):
 def _classes(
     dataset: Dataset, labels: str | Iterable[str] | None, items: NDArray[np.intp]
 ) -> Iterator[NDArray[np.intp]]:
-    """Positives of each label among ``items``, then those that are known to have none."""
+    """The positives of each label among ``items``, then the items without any label."""
     names = list(dataset.pathologies)
     wanted = names if labels is None else [labels] if isinstance(labels, str) else list(labels)
     unknown = [name for name in wanted if name not in names]
     if unknown or not wanted:
-        raise ArgumentError(f"{unknown[:1] or wanted} is no label of this dataset. Its labels are: {', '.join(names)}.")
+        raise ArgumentError(f"{unknown[:1] or wanted} is not a label of this dataset, which has: {', '.join(names)}.")
     matrix = dataset.labels[items][:, [names.index(name) for name in wanted]]
     for column in range(len(wanted)):
         yield items[matrix[:, column] == 1]
@@ -207,7 +207,7 @@ def _classes(
 
 
 def _distributed() -> tuple[int, int]:
-    """Number of processes and of this one."""
+    """The number of processes, and the number of this process."""
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_world_size(), distributed.get_rank()

@@ -1,4 +1,4 @@
-"""Split a dataset so that nobody is on both sides, and nobody moves when data is added."""
+"""Split a dataset by patient; adding data never moves a patient to another part."""
 
 from __future__ import annotations
 
@@ -22,29 +22,28 @@ def split(
 ) -> dict[str, SubsetDataset]:
     """Split by a stable hash of a column of ``csv``.
 
-    All rows with one value of ``by`` go to the same side. The side depends on that value and ``seed``
-    alone, so adding data never moves anyone. Rows where ``by`` is unknown are split one by one, by
-    ``source_uid``.
+    All rows with one value of ``by`` go to the same part. The part depends only on that value and ``seed``, so
+    adding data never moves a patient. Rows where ``by`` is NA are split one by one, by ``source_uid``.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract.
-        fractions: For each name its share, such as ``{"train": 0.7, "valid": 0.1, "test": 0.2}``; they sum to 1.
-        by: Column of ``csv`` that tells what must stay together.
-        seed: Another seed (a number or a word, the salt of the hash) gives another split.
+        dataset: Any object that follows the ``Dataset`` protocol.
+        fractions: The share of each part, such as ``{"train": 0.7, "valid": 0.1, "test": 0.2}``; they sum to 1.
+        by: Column of ``csv`` whose equal values stay together.
+        seed: A number or word (the salt of the hash); another seed gives another split.
 
     Raises:
-        ArgumentError: Fractions that are negative or do not sum to 1, or a column that is not there.
+        ArgumentError: Fractions are negative or do not sum to 1, or the column does not exist.
     """
     shares = {name: float(share) for name, share in fractions.items()}
-    if not shares or min(shares.values()) < 0 or not abs(sum(shares.values()) - 1) < 1e-6:  # `not <`: NaN too
+    if not shares or min(shares.values()) < 0 or not abs(sum(shares.values()) - 1) < 1e-6:  # `not <` also catches NaN
         raise ArgumentError(f"fractions must be 0 or more and sum to 1, got {shares} (sum {sum(shares.values()):g}).")
     if by not in dataset.csv.columns:
-        raise ArgumentError(f"by={by!r} is not a column of csv. Common ones: patientid, source_uid, view.")
+        raise ArgumentError(f"by={by!r} is not a column of csv. Try patientid, source_uid or view.")
     keys = dataset.csv[by].astype("str").fillna(dataset.csv["source_uid"].astype("str"))
     codes, distinct = pd.factorize(keys)
     place = np.array([_unit_hash(f"{seed}:{key}") for key in distinct])[codes]
     edges = [0.0, *accumulate(shares.values())]
-    edges[-1] = 1.0 + 1e-9  # whatever the rounding of the sum, the last side takes the rest
+    edges[-1] = 1.0 + 1e-9  # the last part takes the rest, in spite of rounding
     return {
         name: SubsetDataset(dataset, np.flatnonzero((place >= low) & (place < high)))
         for name, (low, high) in zip(shares, pairwise(edges), strict=True)
@@ -52,20 +51,20 @@ def split(
 
 
 def official_split(dataset: Dataset, column: str = "split") -> dict[str, SubsetDataset]:
-    """The split that the source published, by name: ``{"train": ..., "test": ...}``.
+    """The published split by name: ``{"train": ..., "test": ...}``.
 
     Args:
-        dataset: One whose ``csv`` tells it: ``mimic`` opened with ``splits=...``, ``chexpert`` (train, valid),
-            ``tbx11k`` (train, val), ``nih`` opened with ``test_list=...``, or a merge of such.
-        column: Where ``csv`` tells it. Items where it is NA are in no part.
+        dataset: A dataset whose ``csv`` has the split: ``mimic`` opened with ``splits=...``, ``chexpert`` (train,
+            valid), ``tbx11k`` (train, val), ``nih`` opened with ``test_list=...``, or a merge of these.
+        column: Column of ``csv`` with the split. Items where it is NA are in no part.
 
     Raises:
-        ArgumentError: ``csv`` has no such column, or it is NA everywhere.
+        ArgumentError: ``csv`` does not have the column, or it is NA everywhere.
     """
     if column not in dataset.csv.columns or dataset.csv[column].isna().all():
         raise ArgumentError(
-            f"csv tells no official split (column {column!r}): the source has none, or the file that names it was not "
-            "given. See the dataset's card, or make one: split(dataset, {...}, by='patientid')."
+            f"csv has no official split (column {column!r}): the source has none, or its file was not passed. "
+            "See the dataset's card, or make a split: split(dataset, {...}, by='patientid')."
         )
     names = dataset.csv[column].astype("str")
     return {
@@ -75,18 +74,18 @@ def official_split(dataset: Dataset, column: str = "split") -> dict[str, SubsetD
 
 
 def split_report(parts: Mapping[str, Dataset]) -> pd.DataFrame:
-    """How alike the parts of a split are.
+    """Compare the parts of a split.
 
     Args:
-        parts: What ``split`` or ``official_split`` gives; the labels of the first one count.
+        parts: The result of ``split`` or ``official_split``; the labels of the first part are compared.
 
     Returns:
-        One row for each part and each thing that is compared: ``part``, ``what`` (a label, ``view PA``, ``sex F``,
-        ``age_years``), ``items`` (that tell it), ``patients`` (of the part), ``positive`` (NA for the age), ``mean``
-        (the prevalence, the share, the mean age), and ``difference`` to the mean over all parts.
+        One row for each part and property: ``part``, ``what`` (a label, ``view PA``, ``sex F``, ``age_years``),
+        ``items`` (with a known value), ``patients`` (of the part), ``positive`` (NA for the age), ``mean`` (the
+        prevalence, share or mean age), and ``difference`` to the mean over all parts.
 
     Raises:
-        ArgumentError: No part.
+        ArgumentError: ``parts`` is empty.
     """
     if not parts:
         raise ArgumentError("split_report needs at least one part.")
@@ -106,7 +105,7 @@ def split_report(parts: Mapping[str, Dataset]) -> pd.DataFrame:
 
 
 def _compared(part: Dataset, labels: list[str], parts: Mapping[str, Dataset]) -> Iterator[tuple[str, Any]]:
-    """Things that parts are compared by, each with its known values."""
+    """The properties to compare, each with its known values."""
     own = list(part.pathologies)
     for name in labels:
         values = part.labels[:, own.index(name)] if name in own else np.zeros(0)
@@ -121,5 +120,5 @@ def _compared(part: Dataset, labels: list[str], parts: Mapping[str, Dataset]) ->
 
 
 def _unit_hash(text: str) -> float:
-    """A number in [0, 1) that depends on ``text`` alone, on every machine."""
+    """A number in [0, 1) that depends only on ``text``, on every machine."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") / 2**56

@@ -1,4 +1,4 @@
-"""Datasets made of datasets: subset, filter, merge, relabel, covariate shift. Nothing is copied."""
+"""Wrappers around datasets: subset, filter, merge, relabel, covariate shift. No image is copied."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class CovariateDataset(View):
             return dealt
         if nsamples <= 0 or nsamples % 2 or nsamples > available:
             raise ArgumentError(
-                f"nsamples={nsamples!r} must be an even number from 2 to {available}, the number of items of mode {mode!r}."
+                f"nsamples={nsamples!r} must be an even number from 2 to {available}, the size of mode {mode!r}."
             )
         half, whole = nsamples // 2, available // 2
         from_d2 = [int(half * counts[1, label] / whole + 0.5) for label in (0, 1)]
@@ -138,7 +138,7 @@ def _target(dataset: Dataset, values: Any, name: str) -> NDArray[np.float32]:
     wrong = np.flatnonzero(~(np.isnan(target) | (target == 0) | (target == 1)))
     if wrong.size:
         raise ArgumentError(
-            f"{name}_target must be 1, 0 or NaN, but item {wrong[0]} has {target[wrong[0]]:g} ({wrong.size} such items)."
+            f"{name}_target must be 1, 0 or NaN, but item {wrong[0]} has {target[wrong[0]]:g} ({wrong.size} items)."
         )
     return target
 

@@ -19,18 +19,18 @@ Query: TypeAlias = "str | Callable[[pd.DataFrame], Any]"
 
 
 class FilterDataset(SubsetDataset):
-    """The items of ``dataset`` with the labels and table rows asked for, each once, in their order.
+    """The items of ``dataset`` that match labels and a query, each once and in their order.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract.
-        labels: One label or several that must be 1, or ``{label: value}``; None does not filter by labels.
-        query: What must hold of a row of ``csv``: an expression for ``DataFrame.query``, such as
-            ``"age_years >= 60 and sex == 'F'"``, or a function from ``csv`` to N booleans. NA counts as no.
-        match: With several labels: "any" of them, or "all".
-        transform: Applied after the one of ``dataset``.
+        dataset: Any object that follows the ``Dataset`` protocol.
+        labels: One or more labels that must be 1, or ``{label: value}``; None: any labels.
+        query: A condition on the rows of ``csv``: an expression for ``DataFrame.query``, such as
+            ``"age_years >= 60 and sex == 'F'"``, or a function from ``csv`` to N booleans. NA counts as False.
+        match: If there are several labels: "any" or "all" must match.
+        transform: Applied after the transform of ``dataset``.
 
     Raises:
-        ArgumentError: A label that ``dataset`` does not have, or a query that cannot be evaluated.
+        ArgumentError: ``dataset`` does not have a label, or the query cannot be evaluated.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class FilterDataset(SubsetDataset):
     ) -> None:
         keep = np.ones(len(dataset), dtype=bool)
         if match not in ("any", "all"):
-            raise ArgumentError(f"match={match!r} is neither 'any' nor 'all'.")
+            raise ArgumentError(f"match={match!r} must be 'any' or 'all'.")
         if labels is not None:
             keep &= _by_labels(dataset, labels, match)
         if query is not None:
@@ -58,11 +58,11 @@ def _by_labels(dataset: Dataset, labels: str | Iterable[str] | Mapping[str, floa
     else:
         wanted = dict.fromkeys([labels] if isinstance(labels, str) else labels, 1.0)
     if not wanted:
-        raise ArgumentError("labels=[] asks for no label. Leave it out to keep all items.")
+        raise ArgumentError("labels=[] is empty. Omit it to keep all items.")
     names = list(dataset.pathologies)
     unknown = [name for name in wanted if name not in names]
     if unknown:
-        raise ArgumentError(f"{unknown[0]!r} is no label of this dataset. Its labels are: {', '.join(names)}.")
+        raise ArgumentError(f"{unknown[0]!r} is not a label of this dataset. Its labels are: {', '.join(names)}.")
     columns = dataset.labels[:, [names.index(name) for name in wanted]]
     found = columns == np.array(list(wanted.values()), dtype=np.float32)
     hits: NDArray[np.bool_] = found.any(axis=1) if match == "any" else found.all(axis=1)
@@ -72,12 +72,12 @@ def _by_labels(dataset: Dataset, labels: str | Iterable[str] | Mapping[str, floa
 def _by_query(csv: pd.DataFrame, query: Query) -> NDArray[np.bool_]:
     try:
         found: Any = query(csv) if callable(query) else csv.eval(query)
-    except Exception as error:  # pandas has an error class for each way to get an expression wrong
+    except Exception as error:  # pandas raises many classes of errors for a wrong expression
         raise ArgumentError(
             f"query={query!r} cannot be evaluated on csv: {type(error).__name__}: {error}. "
             f"Its columns are: {', '.join(map(str, csv.columns))}."
         ) from error
     answer = pd.Series(found).reset_index(drop=True) if np.ndim(found) == 1 else None
     if answer is None or len(answer) != len(csv) or not pd.api.types.is_bool_dtype(answer.dropna().infer_objects()):
-        raise ArgumentError(f"query={query!r} must give one yes or no for each of the {len(csv)} rows of csv.")
+        raise ArgumentError(f"query={query!r} must give one boolean for each of the {len(csv)} rows of csv.")
     return answer.fillna(False).to_numpy(dtype=bool)

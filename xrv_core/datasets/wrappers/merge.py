@@ -1,4 +1,4 @@
-"""Put datasets one after the other."""
+"""Concatenate datasets."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class MergeDataset(View):
     """The items of several datasets, one dataset after the other (section 3.3.5 of arXiv:2111.00595).
 
     Args:
-        datasets: At least one; anything that keeps the ``Dataset`` contract, views and merges too.
-        pathologies: The label columns. None: the datasets must have the same labels, whose order in the first
-            one is taken. "union" or "intersection" of their labels, or a list of names: what a dataset does not
-            have is NaN. Labels are matched by name alone: ``harmonize`` brings synonyms together first.
-        columns: "common": ``csv`` has the columns that every dataset has by contract, and ``split``. "all": those
-            of the sources as well, which takes time and memory, since most are NA in the other datasets' rows.
-        transform: Applied after those of the datasets.
+        datasets: At least one; any objects that follow the ``Dataset`` protocol, also views and merges.
+        pathologies: The label columns. None: all datasets must have the same labels, in any order. "union" or
+            "intersection" of their labels, or a list of names: a label that a dataset lacks is NaN. Labels are
+            matched by name only: use ``harmonize`` first for synonyms.
+        columns: "common": ``csv`` has the common columns and ``split``. "all": also the columns of the sources,
+            which takes time and memory, because most of them are NA for the other datasets.
+        transform: Applied after the transforms of the datasets.
 
     Attributes:
         datasets: The datasets.
         starts: Position of the first item of each dataset.
 
-    Items carry ``source``, the number of their dataset; ``csv`` has it as ``source``, and as ``source_name``
-    the registry name (else the class name).
+    Items have ``source``, the number of their dataset. ``csv`` has ``source`` and ``source_name``, the registry
+    name or else the class name.
 
     Raises:
-        ArgumentError: No dataset, or label columns that do not agree.
+        ArgumentError: There is no dataset, or the labels of the datasets differ.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MergeDataset(View):
         if not self.datasets:
             raise ArgumentError("MergeDataset needs at least one dataset.")
         if columns not in ("common", "all"):
-            raise ArgumentError(f"columns={columns!r} is neither 'common' nor 'all'.")
+            raise ArgumentError(f"columns={columns!r} must be 'common' or 'all'.")
         self.transform = transform
         lengths = [len(dataset) for dataset in self.datasets]
         self.starts: NDArray[np.int64] = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
@@ -75,7 +75,7 @@ class MergeDataset(View):
         return sample
 
     def summary(self) -> str:
-        """The merge and, below it, its datasets."""
+        """The class and size, and below it the datasets."""
         below = {str(number): dataset for number, dataset in enumerate(self.datasets)}
         return tree(f"{type(self).__name__} num_samples={len(self)}", below)
 
@@ -97,7 +97,7 @@ def _pathologies(datasets: Sequence[Dataset], wanted: str | Iterable[str] | None
             more = [name for name in own if name not in names[0]]
             raise ArgumentError(
                 f"MergeDataset: incorrect pathology alignment: dataset {number} lacks {less} of dataset 0's labels and "
-                f"has {more} besides. "
+                f"has {more} in addition. "
                 'Relabel or harmonize them first, or pass pathologies="union", "intersection" or a list of names.'
             )
     return names[0]
@@ -126,14 +126,14 @@ def _csv(datasets: Sequence[Dataset], lengths: list[int], columns: str) -> pd.Da
 
 
 def _columns(csv: pd.DataFrame, columns: str) -> pd.DataFrame:
-    """The table of one dataset, its common columns in their types, also where a stranger left some out."""
+    """The table of one dataset with all common columns in their types; missing columns are NA."""
     have = [name for name in COMMON_COLUMNS if name in csv.columns]
     table = csv[[c for c in csv.columns if c == "split" or (columns == "all" and c not in COMMON_COLUMNS)]]
     return common_columns(table, {name: csv[name] for name in have})
 
 
 def _name(dataset: Dataset) -> str:
-    """Registry name of a dataset or of the one that a view is of, else its class."""
+    """The registry name of a dataset, or of the dataset below a view; else the class name."""
     inner: Any = dataset
     while getattr(inner, "spec", None) is None and hasattr(inner, "dataset"):
         inner = inner.dataset

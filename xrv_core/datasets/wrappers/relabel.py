@@ -1,4 +1,4 @@
-"""Give a dataset other label columns: in place as in the paper, or as a view. Nothing is lost."""
+"""Give a dataset other label columns, in place as in the paper or as a view. No label is lost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _log = logging.getLogger(__name__)
 
 
 class Relabelling(NamedTuple):
-    """What relabelling did.
+    """The result of relabelling.
 
     Attributes:
-        kept: Labels that the dataset had, in the new order.
-        dropped: Labels that were not asked for; relabelling back restores them.
-        added: Labels that the dataset does not have: all NaN (unknown).
+        kept: Labels of the dataset that stay, in the new order.
+        dropped: Labels that are removed; relabelling back restores them.
+        added: New labels, all NaN (unknown).
     """
 
     kept: list[str]
@@ -35,18 +35,18 @@ class Relabelling(NamedTuple):
 def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling:
     """Give ``dataset`` the label columns ``pathologies``, in that order, in place.
 
-    Columns that it does not have become NaN. Columns that are left out are put aside, so that relabelling
-    back restores them, with whatever was changed in the meantime. (Section 3.3.1 of arXiv:2111.00595.)
+    New columns are NaN. Removed columns are kept aside, with any later changes, so that relabelling back
+    restores them. (Section 3.3.1 of arXiv:2111.00595.)
 
     Args:
         pathologies: The new names, such as ``xrv_core.datasets.default_pathologies``.
-        dataset: Anything that keeps the ``Dataset`` contract and lets its labels be assigned.
+        dataset: Any object that follows the ``Dataset`` protocol and whose labels can be assigned.
 
     Returns:
-        What was kept, dropped and added; it is logged, too.
+        The labels that are kept, dropped and added; they are also logged.
 
     Raises:
-        ArgumentError: Names that cannot be used, or a dataset whose labels cannot be assigned; it is as it was then.
+        ArgumentError: Invalid names, or the labels cannot be assigned; then the dataset is not changed.
     """
     names = label_names(pathologies)
     known = _known_columns(dataset)
@@ -62,7 +62,7 @@ def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling
                 setattr(dataset, key, value)
         raise ArgumentError(
             f"The labels of {type(dataset).__name__} cannot be assigned ({error}). "
-            "Make a view instead: xrv_core.datasets.RelabelledDataset(dataset, pathologies)."
+            "Use a view instead: xrv_core.datasets.RelabelledDataset(dataset, pathologies)."
         ) from error
     if done.dropped or done.added:
         _log.info("%s: dropped %s; added as NaN %s", type(dataset).__name__, done.dropped, done.added)
@@ -70,18 +70,18 @@ def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling
 
 
 class RelabelledDataset(View):
-    """``dataset`` under other label columns; columns that it does not have are NaN.
+    """A view of ``dataset`` with other label columns; new columns are NaN.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract; it stays as it is.
+        dataset: Any object that follows the ``Dataset`` protocol; it is not changed.
         pathologies: The new names, in order.
-        transform: Applied after the one of ``dataset``.
+        transform: Applied after the transform of ``dataset``.
 
     Attributes:
-        relabelling: What was kept, dropped and added.
+        relabelling: The labels that are kept, dropped and added.
 
     Raises:
-        ArgumentError: Names that cannot be used.
+        ArgumentError: Invalid names.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class RelabelledDataset(View):
 
 
 def label_names(pathologies: Iterable[str]) -> list[str]:
-    """``pathologies`` as a list of different, non-empty names; ArgumentError if they are none."""
+    """``pathologies`` as a list of different, non-empty names; anything else is an ArgumentError."""
     names = [] if isinstance(pathologies, str) else list(pathologies)
     if not names or not all(isinstance(n, str) and n for n in names) or len(set(names)) != len(names):
         raise ArgumentError(
@@ -121,7 +121,7 @@ def _stash(dataset: Any) -> dict[str, NDArray[np.float32]]:
 
 
 def _known_columns(dataset: Dataset) -> dict[str, NDArray[np.float32]]:
-    """Every column that ``dataset`` has or had; one that relabelling added counts once somebody filled it."""
+    """Every column that ``dataset`` has or had, except those that relabelling added and that are still empty."""
     known = dict(_stash(dataset))
     for i, name in enumerate(dataset.pathologies):
         column = dataset.labels[:, i]

@@ -1,4 +1,4 @@
-"""Views: datasets made of other datasets, without copying an image."""
+"""Views: datasets made of other datasets, without copying images."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ __all__ = ["SubsetDataset", "View"]
 
 
 class View(Labelled):
-    """Base of views. A view has its own ``pathologies``, ``labels`` and ``csv``, and takes images from others.
+    """Base of views. A view has its own ``pathologies``, ``labels`` and ``csv``, and the images of other datasets.
 
-    A subclass sets those three, and ``dataset``, whose items are taken one by one; it says where an item comes
-    from (``_origin``), if that is elsewhere, and how the labels of there are called here (``_names_here``), if
-    they are called otherwise.
+    A subclass sets these three and ``dataset``. It overrides ``_origin`` if the positions of items differ, and
+    ``_names_here`` if the names of labels differ.
 
     Attributes:
-        dataset: What it is a view of.
-        transform: Applied after the transform of the dataset below; image and masks get the same geometry.
+        dataset: The dataset below the view.
+        transform: Applied after the transform of the dataset below, with the same geometry for image and masks.
     """
 
     dataset: Dataset
     transform: Callable[..., Any] | None = None
 
     def _origin(self, position: int) -> tuple[Dataset, int]:
-        """The dataset that an item comes from, and its index there."""
+        """The dataset of an item, and the item's index there."""
         return self.dataset, position
 
     def summary(self) -> str:
-        """The view and, below it, what it is a view of."""
+        """The class and size, and below it the dataset."""
         return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})
 
     def _names_here(self, name: str) -> tuple[str, ...]:
-        """The labels of this view that stand for label ``name`` of a dataset below."""
+        """The labels of this view that mean the label ``name`` of a dataset below."""
         return (name,)
 
     def _evidence_here(self, name: str) -> tuple[str, ...]:
-        """The labels of this view for which label ``name`` of a dataset below is evidence."""
+        """The labels of this view that the label ``name`` of a dataset below is evidence for."""
         return self._names_here(name)
 
     def __getitem__(self, idx: int, /) -> Sample:
@@ -58,7 +57,7 @@ class View(Labelled):
         return apply_transform(self.transform, sample)
 
     def _masks_here(self, masks: Mapping[int, Any], names: list[str]) -> dict[int, Any]:
-        """Masks by the columns of this view; those that meet in one column are united."""
+        """Masks by the columns of this view; masks of the same column are united."""
         import torch
 
         column = {name: i for i, name in enumerate(self.pathologies)}
@@ -71,10 +70,10 @@ class View(Labelled):
         return found
 
     def why(self, idx: int, label: str) -> dict[str, Any]:
-        """What the source says about one label of one item; empty where it is silent or cannot be asked.
+        """The source's evidence for one label of one item; empty if there is none.
 
         Raises:
-            ArgumentError: ``label`` is none of ``pathologies``.
+            ArgumentError: ``label`` is not in ``pathologies``.
             IndexOutOfRange: There is no such item.
         """
         position = self._position(idx)
@@ -94,13 +93,13 @@ class SubsetDataset(View):
     """The items of ``dataset`` at positions ``idxs``, in that order.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract.
-        idxs: Positions, an integer sequence or array.
-        transform: Applied after the one of ``dataset``.
+        dataset: Any object that follows the ``Dataset`` protocol.
+        idxs: Positions as a sequence or array of integers.
+        transform: Applied after the transform of ``dataset``.
 
     Raises:
         ArgumentError: ``idxs`` are not integers.
-        IndexOutOfRange: A position that ``dataset`` does not have.
+        IndexOutOfRange: ``dataset`` does not have a position.
     """
 
     def __init__(self, dataset: Dataset, idxs: Any, *, transform: Callable[..., Any] | None = None) -> None:
