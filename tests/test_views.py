@@ -160,7 +160,7 @@ def test_merges_that_cannot_be(arguments: tuple[Any, ...], text: str) -> None:
     datasets, *more = arguments
     with pytest.raises(ArgumentError, match=whole(text)):
         MergeDataset(datasets, pathologies=more[0] if more else None)
-    with pytest.raises(ArgumentError, match="columns='some' .*'common' or 'all'"):
+    with pytest.raises(ArgumentError, match=r"columns='some' .*'common' or 'all'"):
         MergeDataset([toy()], columns="some")
 
 

@@ -23,7 +23,7 @@ def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint
     """The perceptual hash (pHash of ImageHash) of every image.
 
     Args:
-        dataset: Any object that follows the ``Dataset`` protocol. Its transform is applied, so open it without augmentation.
+        dataset: Any ``Dataset``. Its transform is applied, so open it without augmentation.
         progress: Draw a progress bar on stderr.
 
     Returns:
@@ -48,7 +48,7 @@ def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint
 
 
 def near_duplicate_pairs(train: Dataset, test: Dataset, *, max_distance: float, progress: bool = False) -> pd.DataFrame:
-    """Pairs whose hashes differ in at most a share ``max_distance`` of their bits: ``train``, ``test``, ``distance``."""
+    """``train``, ``test`` and ``distance`` of pairs whose hashes differ in at most ``max_distance`` of their bits."""
     one, other = image_hashes(train, progress=progress), image_hashes(test, progress=progress)
     found = []
     for start in range(0, len(one), _ROWS):

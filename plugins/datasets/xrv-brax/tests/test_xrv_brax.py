@@ -116,8 +116,7 @@ def test_two_workers_give_what_one_gives(mini: dict[str, Any], method: str) -> N
 
 
 def test_bad_input(mini: dict[str, Any]) -> None:
-    text = "max_aspect_ratio=0.5 is below 1, which no image is: pass 1 or more, or None for all."
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=r"max_aspect_ratio=0.5 .*1 or more"):
         xrv.get_dataset("brax", **mini, max_aspect_ratio=0.5)
     text = "'brax' has no public metadata table: pass csvpath=.... How to obtain it: " + BRAX.obtain
     with pytest.raises(ArgumentError, match=whole(text)):

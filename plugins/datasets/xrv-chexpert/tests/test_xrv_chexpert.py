@@ -172,7 +172,7 @@ def test_wrong_tables(mini: dict[str, Any]) -> None:
     with pytest.raises(TableError, match=r"csv, line 5: 'Path' is 'CheXpert-v1.0-small/train/patient90002/view2"):
         xrv.get_dataset("chexpert", **mini)
     mini["csvpath"].write_text(lines.replace("No Finding", "Finding"))
-    with pytest.raises(MissingColumns, match="'chexpert'.*'No Finding'"):
+    with pytest.raises(MissingColumns, match=r"'chexpert'.*'No Finding'"):
         xrv.get_dataset("chexpert", **mini)
     mini["csvpath"].write_text(lines.replace(",0.0,1.0,1.0,,0.0", ",0.0,1.0,7,,0.0"))
     with pytest.raises(TableError, match=r"1 of 6 cells of 'Pleural Other'.*'7.0'"):
@@ -247,11 +247,7 @@ def test_two_workers_give_what_one_gives(local: dict[str, Any], method: str) -> 
 
 
 def test_wrong_segmentations(local: dict[str, Any], tmp_path: Path) -> None:
-    text = (
-        "'chexlocalize' reads its masks from gt_segmentations_val.json or gt_segmentations_test.json: pass "
-        "segmentations=..., or leave pathology_masks out."
-    )
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=r"'chexlocalize' .*gt_segmentations_val.json.*segmentations=\.\.\."):
         xrv.get_dataset("chexlocalize", local["imgpath"], local["csvpath"], pathology_masks=True)
     gone = tmp_path / "gone.json"
     text = f"{gone}: no such file. Give the path of gt_segmentations_val.json of 'chexlocalize'."

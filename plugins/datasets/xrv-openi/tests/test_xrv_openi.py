@@ -169,38 +169,27 @@ BOMB = b"""<?xml version="1.0"?>
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (BOMB, "has a document type declaration, which no report of Open-i has: it was not read."),
-        (
-            BOMB.decode().encode("utf-16"),
-            "not a readable report (Start tag expected, '<' not found, line 1, column 1 (<string>, line 1)). "
-            "Download it again, and compare sizes or checksums with the source.",
-        ),
-        (
-            b"<eCitation><uId",
-            "not a readable report (Couldn't find end of Start Tag uId line 1, line 1, column 16 (<string>, line 1)). "
-            "Download it again, and compare sizes or checksums with the source.",
-        ),
-        (b"<eCitation/>", "not a report of Open-i: it has no <uId id=...>."),
+        (BOMB, "document type declaration.* not read"),
+        (BOMB.decode().encode("utf-16"), "not a readable report .*Start tag expected.*Download it again"),
+        (b"<eCitation><uId", "not a readable report .*Couldn't find end of Start Tag.*Download it again"),
+        (b"<eCitation/>", "not a report of Open-i.*no <uId id=...>"),
     ],
 )
 def test_a_report_that_is_none_is_named(mini: dict[str, Any], data: bytes, what: str) -> None:
     add_report(mini["csvpath"], data)
-    with pytest.raises(TableError, match=whole(f"{mini['csvpath']}/ecgen-radiology/90009.xml: {what}")):
+    with pytest.raises(TableError, match=f"{mini['csvpath']}/ecgen-radiology/90009.xml: .*{what}"):
         xrv.get_dataset("openi", **mini)
 
 
 def test_damaged_empty_and_missing_archives(mini: dict[str, Any], tmp_path: Path) -> None:
     path = mini["csvpath"]
     path.write_bytes(path.read_bytes()[:600])
-    text = (
-        f"{path}: damaged archive (Compressed file ended before the end-of-stream marker was reached). "
-        "Download it again, and compare sizes or checksums with the source."
-    )
-    with pytest.raises(TableError, match=whole(text)):
+    with pytest.raises(
+        TableError, match=f"{path}: damaged archive .*ended before the end-of-stream.*Download it again"
+    ):
         xrv.get_dataset("openi", **mini)
     (tmp_path / "empty").mkdir()
-    text = f"{tmp_path / 'empty'}: no report with an image in it; 'openi' needs at least one."
-    with pytest.raises(TableError, match=whole(text)):
+    with pytest.raises(TableError, match=f"{tmp_path / 'empty'}: no report with an image.*'openi'"):
         xrv.get_dataset("openi", **{**mini, "csvpath": tmp_path / "empty"})
     text = f"{tmp_path / 'no.tgz'}: no such file. Give the path of NLMCXR_reports.tgz of 'openi'."
     with pytest.raises(PathMissing, match=whole(text)):

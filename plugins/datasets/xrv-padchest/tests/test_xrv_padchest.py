@@ -184,7 +184,7 @@ def test_a_bracket_inside_a_list_is_part_of_a_term(mini: dict[str, Any]) -> None
     text = mini["csvpath"].read_text()
     assert "['pneumonia', " in text
     mini["csvpath"].write_text(text.replace("['pneumonia', ", "['pneumonia'], "))
-    with pytest.raises(TableError, match=r": 'pneumonia\]' in 'Labels' is no term of 'padchest'"):
+    with pytest.raises(TableError, match=r"'pneumonia\]' in 'Labels' is not in terms.csv"):
         xrv.get_dataset("padchest", **mini)
 
 

@@ -1,4 +1,4 @@
-"""BRAX: what is particular to it."""
+"""BRAX."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class BRAXDataset(ChexpertLabelled):
         imgpath: ``images`` of the release, or the folder that holds it; or an archive of it. None opens labels and
             table only.
         csvpath: ``master_spreadsheet_update.csv``.
-        max_aspect_ratio: Leave out images whose longer side is more than so many times the shorter: 12 of the release
-            are thin strips (19:1 to 213:1), not radiographs; the next is below 9:1. None keeps them.
+        max_aspect_ratio: Leave out images whose sides have a larger ratio: 12 images of the release are thin strips
+            (19:1 to 213:1), not radiographs; all others are below 9:1. None keeps them.
         **options: ``uncertain`` and ``blank``, see ``ChexpertLabelled``; the others, see ``FileDataset``.
 
     Raises:
-        ArgumentError: ``max_aspect_ratio`` below 1; for the others see ``ChexpertLabelled``.
+        ArgumentError: ``max_aspect_ratio`` below 1; for other errors see ``ChexpertLabelled``.
     """
 
     needs = (
@@ -47,9 +47,7 @@ class BRAXDataset(ChexpertLabelled):
         **options: Any,
     ) -> None:
         if max_aspect_ratio is not None and not max_aspect_ratio >= 1:
-            raise ArgumentError(
-                f"max_aspect_ratio={max_aspect_ratio!r} is below 1, which no image is: pass 1 or more, or None for all."
-            )
+            raise ArgumentError(f"max_aspect_ratio={max_aspect_ratio!r} must be 1 or more, or None for all images.")
         self.max_aspect_ratio = max_aspect_ratio
         super().__init__(spec, imgpath, csvpath, **options)
 
@@ -72,6 +70,6 @@ class BRAXDataset(ChexpertLabelled):
         }
 
     def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By the fictitious StudyDate; some copies have it as "1970-01-01 00:00:00.020120408" for 2012-04-08."""
+        """By the fictitious StudyDate; in some copies 2012-04-08 is "1970-01-01 00:00:00.020120408"."""
         dates = table.get("StudyDate", pd.Series(np.nan, index=table.index))
         return pd.to_numeric(dates.astype("str").str.extract(r"(\d{8})$")[0])

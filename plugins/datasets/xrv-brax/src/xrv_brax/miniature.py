@@ -1,4 +1,4 @@
-"""Synthetic patients in the official layout: for tests, docs and demos. Their ids are nobody's."""
+"""Synthetic patients in the official layout: for tests, docs and demos. The ids are invented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CheXpert: what is particular to it, and what CheXlocalize shares with it."""
+"""CheXpert."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PATH = r".+/patient[0-9]+/study[0-9]+/view[0-9]+_(frontal|lateral)\.jpg"
 
 
 class CheXpertImages(ChexpertLabelled):
-    """What the two datasets share: ``Path`` tells the file, the patient, the study and the side."""
+    """The common part of both datasets: ``Path`` gives the file, patient, study and view."""
 
     needs = (*ChexpertLabelled.needs, "Path")
 
@@ -51,17 +51,17 @@ class CheXpertImages(ChexpertLabelled):
         return {
             "patientid": table["patientid"],
             "view": table["view"],
-            "age_years": None if age is None else age.where(age > 0),  # 0 in three rows; all others are adults
+            "age_years": None if age is None else age.where(age > 0),  # three rows have 0, but all patients are adults
             "sex": table["Sex"].map(_SEX) if "Sex" in table else None,
             "source_uid": table["source_uid"],
         }
 
     def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By study: in the training set the age never falls from one to the next."""
+        """By study number: in the training set, the age never falls from one study to the next."""
         return table["study"]
 
     def _folder(self, top: str) -> str:
-        """Where in ``imgpath`` the folder is that the table calls ``CheXpert-v1.0/train``, with a slash."""
+        """The folder in ``imgpath`` that the table calls ``CheXpert-v1.0/train``, with a slash."""
         release, _, split = top.rpartition("/")
         names = (split, "val") if split == "valid" else (split,)  # CheXlocalize calls the folder val
         places = [f"{place}/{name}".lstrip("/") for place in ("", release, *_RELEASES) for name in names]
@@ -75,11 +75,11 @@ class CheXpertDataset(CheXpertImages):
         spec: The spec of ``chexpert``.
         imgpath: ``CheXpert-v1.0`` or ``CheXpert-v1.0-small``, or the folder that holds it; or an archive of it.
             None opens labels and table only.
-        csvpath: ``train.csv`` or ``valid.csv``, whatever it is called; None fetches the training table.
+        csvpath: ``train.csv`` or ``valid.csv``, under any name; None fetches the training table.
         **options: ``uncertain`` and ``blank``, see ``ChexpertLabelled``; the others, see ``FileDataset``.
 
     Raises:
-        TableError: A path is none of CheXpert, or a cell none of its labels; for the others see ``FileDataset``.
+        TableError: A path or a label has another format; for other errors see ``FileDataset``.
     """
 
     keeps_index = True

@@ -1,4 +1,4 @@
-"""CheXlocalize: what is particular to it."""
+"""CheXlocalize."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class CheXlocalizeDataset(CheXpertImages):
         spec: The spec of ``chexlocalize``.
         imgpath: The folder that holds ``val`` or ``test``, or one above it (``CheXpert`` of the release, or
             ``CheXpert-v1.0`` where the folder is ``valid``); or an archive of it. None opens labels and table only.
-        csvpath: ``val_labels.csv`` or ``test_labels.csv``. The test table tells neither age, sex nor AP or PA.
-        segmentations: ``gt_segmentations_val.json`` or ``gt_segmentations_test.json``; None: no mask is known, and
-            ``has_masks`` is False everywhere.
+        csvpath: ``val_labels.csv`` or ``test_labels.csv``. The test table has no age, no sex, and no AP or PA.
+        segmentations: ``gt_segmentations_val.json`` or ``gt_segmentations_test.json``; None: there are no masks,
+            and ``has_masks`` is False everywhere.
         **options: ``uncertain`` and ``blank``, see ``ChexpertLabelled``; the others, see ``FileDataset``.
 
     Raises:
         ArgumentError: ``pathology_masks`` without ``segmentations``, or no ``csvpath``.
-        TableError: ``segmentations`` is no file of that kind; for the others see ``CheXpertDataset``.
+        TableError: ``segmentations`` is a file of another kind; for other errors see ``CheXpertDataset``.
     """
 
     gives_pathology_masks = True
@@ -47,7 +47,7 @@ class CheXlocalizeDataset(CheXpertImages):
         if options.get("pathology_masks") and segmentations is None:
             raise ArgumentError(
                 f"{spec.name!r} reads its masks from gt_segmentations_val.json or gt_segmentations_test.json: pass "
-                "segmentations=..., or leave pathology_masks out."
+                "segmentations=..., or omit pathology_masks."
             )
         self.segmentations = {} if segmentations is None else read_segmentations(segmentations, spec)
         super().__init__(spec, imgpath, csvpath, **options)

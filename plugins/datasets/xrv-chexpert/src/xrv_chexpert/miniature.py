@@ -1,4 +1,4 @@
-"""Synthetic patients in the official layout: for tests, docs and demos. Patients from 90000 on are nobody."""
+"""Synthetic patients in the official layout: for tests, docs and demos. Patients from 90000 on do not exist."""
 
 from __future__ import annotations
 

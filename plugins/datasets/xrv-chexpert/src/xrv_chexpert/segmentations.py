@@ -10,18 +10,18 @@ from typing import Any
 from xrv_core import DatasetSpec
 from xrv_core.errors import PathMissing, TableError
 
-_LABEL_OF = {"Airspace Opacity": "Lung Opacity", "Pleural Effusion": "Effusion"}  # the others are called as labels
+_LABEL_OF = {"Airspace Opacity": "Lung Opacity", "Pleural Effusion": "Effusion"}  # other tasks have the names of labels
 _ONE_NUMBER = re.compile(r"[P-o]*[0-O]")  # in COCO's packing all but the last character of a number have bit 5 set
 
 
 def read_segmentations(path: str | Path, spec: DatasetSpec) -> dict[str, dict[str, Any]]:
     """COCO RLEs by image (``patient64541_study1_view1_frontal``), then by label.
 
-    The file has a mask of every task for every image that it names; most are empty, and left out here.
+    The file has a mask of every task for every image; empty masks are omitted.
 
     Raises:
         PathMissing: There is no such file.
-        TableError: It is something else.
+        TableError: The file has another layout.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -37,7 +37,7 @@ def read_segmentations(path: str | Path, spec: DatasetSpec) -> dict[str, dict[st
 
 
 def _drawn(tasks: dict[str, Any], spec: DatasetSpec) -> dict[str, Any]:
-    """The masks of one image that have a pixel, by label."""
+    """The non-empty masks of one image, by label."""
     named = {_LABEL_OF.get(task, task): rle for task, rle in tasks.items()}
     for label in named.keys() - set(spec.pathologies):
         raise KeyError(label)
@@ -45,5 +45,5 @@ def _drawn(tasks: dict[str, Any], spec: DatasetSpec) -> dict[str, Any]:
 
 
 def _is_empty(counts: str | list[int]) -> bool:
-    """Whether an RLE has a single run, which is of zeros; or no run of ones that is not empty."""
+    """Whether an RLE has no pixel of 1."""
     return bool(_ONE_NUMBER.fullmatch(counts)) if isinstance(counts, str) else not any(counts[1::2])

@@ -1,4 +1,4 @@
-"""The COVID-19 Image Data Collection: what is particular to it."""
+"""The COVID-19 Image Data Collection."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from numpy.typing import NDArray
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, ImageSource, decode_image, fit_mask, substring_labels, term_labels
 
-_UNDECIDED = ("todo", "Unknown")  # the findings that mean that nobody has told yet
-_LUNG = 1024.0  # white; grey in the files is an object that hides the lung
+_UNDECIDED = ("todo", "Unknown")  # findings that mean "not known yet"
+_LUNG = 1024.0  # white; grey marks an object that hides the lung
 
 
 class COVID19Dataset(FileDataset):
-    """The X-rays of the collection; with ``semantic_masks=True`` the mask "Lungs" where there is one.
+    """The X-rays of the collection; ``semantic_masks=True`` gives the mask "Lungs" if there is one.
 
-    ``labels="torchxrayvision"`` leaves out the rows whose finding is not known; "strict" keeps them,
-    with NaN labels.
+    ``labels="torchxrayvision"`` leaves out rows with an unknown finding; "strict" keeps them with NaN labels.
 
     Args:
         spec: The spec of ``covid19``.
         imgpath: Folder or archive of the images, in any sub-folders; None opens labels and table only.
         csvpath: ``metadata.csv``; None fetches it.
         lungmasks: ``semantic_masks_v7labs_lungs.zip`` or its folder. None fetches it if
-            ``semantic_masks`` are asked for; else no mask is known and ``has_masks`` is False everywhere.
+            ``semantic_masks`` is set; else there are no masks, and ``has_masks`` is False everywhere.
         **options: See ``FileDataset``.
 
     Raises:
-        ImageError: A lung mask that cannot be decoded; for the others see ``FileDataset``.
+        ImageError: A lung mask that cannot be decoded; for other errors see ``FileDataset``.
     """
 
     needs = ("patientid", "offset", "sex", "age", "finding", "view", "modality", "filename")
@@ -89,14 +88,14 @@ class COVID19Dataset(FileDataset):
         return {} if mask is None else {"Lungs": fit_mask(mask, shape)}
 
     def _findings(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """Paths of findings, blank where nobody has told; early tables also list findings, as "COVID-19, ARDS"."""
+        """Paths of findings, NaN if unknown; early tables also have lists such as "COVID-19, ARDS"."""
         if self.label_policy != "strict":
             return table["finding"]
-        told = table["finding"].where(~table["finding"].isin(_UNDECIDED))
-        return told.str.replace(r",\s*", "/", regex=True)
+        known = table["finding"].where(~table["finding"].isin(_UNDECIDED))
+        return known.str.replace(r",\s*", "/", regex=True)
 
     def _lungs(self, name: str) -> NDArray[np.float32] | None:
-        """The lung mask of an image, None where nobody drew one: files that are all black, as of lateral views."""
+        """The lung mask of an image; None if it is missing or all black, as for lateral views."""
         if self.lungmasks is None or self.lungmasks.missing([name]):
             return None
         pixels = decode_image(self.lungmasks.read(name), f"{self.lungmasks.root}/{name}")

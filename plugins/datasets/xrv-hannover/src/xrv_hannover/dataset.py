@@ -1,4 +1,4 @@
-"""The Hannover COVID-19 image repository: what is particular to it."""
+"""The Hannover COVID-19 image repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets import FileDataset
 
-# The column that tells when it happened to the patient, in days from the image; blank where it did not.
+# The column with the day of the event, counted from the image; blank if it did not happen.
 _WHEN = {"ICU Admission": "icu_admission_offset", "Death": "death_offset"}
 
 
@@ -33,7 +33,7 @@ class HannoverDataset(FileDataset):
             "view": table["projection"].str.upper(),
             "offset_day_int": -table["admission_offset"],  # -4: admitted four days before the image
             "age_years": pd.to_numeric(table["age"], errors="coerce"),
-            "sex": table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # the readme says w, the table f
+            "sex": table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # w in the readme, f in the table
             "source_uid": "hannover:" + table["image_id"],
         }
 

@@ -1,4 +1,4 @@
-"""MIMIC-CXR-JPG: what is particular to it."""
+"""MIMIC-CXR-JPG."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LABELS, _METADATA, _SPLIT = (f"mimic-cxr-2.0.0-{name}.csv.gz" for name in ("che
 
 
 class MIMICDataset(ChexpertLabelled):
-    """MIMIC-CXR-JPG: 13 labels of a study's report, by the CheXpert labeler or by NegBio, on each of its images.
+    """MIMIC-CXR-JPG: all images of a study have the 13 labels of its report, from the CheXpert labeler or NegBio.
 
-    ``labels="torchxrayvision"`` leaves out the images of the few studies that have no labels; "strict" keeps them,
-    with NaN labels.
+    ``labels="torchxrayvision"`` leaves out the images of the few studies without labels; "strict" keeps them with
+    NaN labels.
 
     Args:
         spec: The spec of ``mimic``.
@@ -28,13 +28,13 @@ class MIMICDataset(ChexpertLabelled):
             tables only.
         csvpath: ``mimic-cxr-2.0.0-chexpert.csv.gz`` or ``mimic-cxr-2.0.0-negbio.csv.gz``.
         metadata: ``mimic-cxr-2.0.0-metadata.csv.gz``.
-        splits: ``mimic-cxr-2.0.0-split.csv.gz``; gives ``csv`` the column ``split``.
-        split: Keep the images of "train", "validate" or "test" only.
+        splits: ``mimic-cxr-2.0.0-split.csv.gz``; adds the column ``split`` to ``csv``.
+        split: Keep only the images of "train", "validate" or "test".
         **options: ``uncertain`` and ``blank``, see ``ChexpertLabelled``; the others, see ``FileDataset``.
 
     Raises:
-        ArgumentError: A table is not given that is needed, or ``split`` is none or leaves no image.
-        TableError: A table has a study or an image twice, or the two have no study in common; for the others see
+        ArgumentError: A table is missing, or ``split`` is unknown or has no image.
+        TableError: A table has a study or an image twice, or the tables have no study in common; for the others see
             ``ChexpertLabelled``.
     """
 
@@ -54,7 +54,7 @@ class MIMICDataset(ChexpertLabelled):
         **options: Any,
     ) -> None:
         if split is not None and split not in _SPLITS:
-            raise ArgumentError(f"split={split!r} is no split of {spec.name!r}. Choose one of: {', '.join(_SPLITS)}.")
+            raise ArgumentError(f"Unknown split={split!r} of {spec.name!r}. Choose one of: {', '.join(_SPLITS)}.")
         if metadata is None:
             raise _needed(spec, "metadata", _METADATA)
         if split is not None and splits is None:
@@ -63,7 +63,7 @@ class MIMICDataset(ChexpertLabelled):
         super().__init__(spec, imgpath, csvpath, **options)
 
     def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        """The rows of the metadata, with the labels of their study and their split."""
+        """The rows of the metadata with the labels of their study, and their split."""
         self.label_table = self.table_path(csvpath, None)
         self.csvpath = self.table_path(self._metadata, None)
         table = self._read(self.csvpath, self.needs, _METADATA)
@@ -95,7 +95,7 @@ class MIMICDataset(ChexpertLabelled):
         return table["StudyTime"]
 
     def _with_split(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-        """``table`` with the column ``split``, and of the wanted split only."""
+        """``table`` with the column ``split``, limited to ``self.split`` if it is set."""
         splits = self._read(path, ("dicom_id", "split"), _SPLIT)
         self._unique(path, splits, "dicom_id")
         table["split"] = table["dicom_id"].map(splits.set_index("dicom_id")["split"])
@@ -105,7 +105,7 @@ class MIMICDataset(ChexpertLabelled):
         if kept.empty:
             there = ", ".join(f"{name} ({n})" for name, n in table["split"].value_counts().sort_index().items())
             raise ArgumentError(
-                f"split={self.split!r} leaves no image of {self.csvpath}. {path} has of them: {there or 'none'}."
+                f"split={self.split!r} has no image of {self.csvpath}. Images by split in {path}: {there or 'none'}."
             )
         return kept.reset_index(drop=True)
 
@@ -115,10 +115,10 @@ class MIMICDataset(ChexpertLabelled):
     def _unique(self, path: Path, table: pd.DataFrame, key: str) -> None:
         twice = table[key][table[key].duplicated()]
         if len(twice):
-            raise TableError(f"{path}: {key} {twice.iloc[0]} is there more than once. Compare it with its source.")
+            raise TableError(f"{path}: {key} {twice.iloc[0]} occurs more than once. Compare the file with its source.")
 
 
 def _needed(spec: DatasetSpec, argument: str, file: str) -> ArgumentError:
     return ArgumentError(
-        f"{spec.name!r} needs a further table: pass {argument}=... ({file}). How to obtain it: {spec.obtain}"
+        f"{spec.name!r} needs another table: pass {argument}=... ({file}). How to obtain it: {spec.obtain}"
     )

@@ -16,7 +16,7 @@ _BOX = ["Bbox [x", "y", "w", "h]"]  # the official header is "Bbox [x,y,w,h]", w
 
 
 def read_boxes(path: Path | None, spec: DatasetSpec) -> pd.DataFrame:
-    """A row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``; none where there is no file."""
+    """One row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``; no rows without a file."""
     needs = ["Image Index", "Finding Label", *_BOX]
     if path is None:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})

@@ -1,4 +1,4 @@
-"""NIH ChestX-ray14 and Google's labels on its images: what is particular to them."""
+"""NIH ChestX-ray14 and Google's labels on its images."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _GOOGLE = {
     "Pneumothorax": "Pneumothorax",
 }
 _DRAWN_ON = (1024, 1024)  # the released PNGs, on which the boxes were drawn
-_OLDEST = 120.0  # years; tables before 2020 have patients of 155 and 414
+_OLDEST = 120.0  # years; tables before 2020 have ages of 155 and 414
 
 
 class _NIHImages(FileDataset):
-    """What the two datasets share: the same images, and the same columns about them."""
+    """The common part of both datasets: images, and their columns."""
 
     needs = ("Image Index", "Follow-up #", "Patient ID", "Patient Age", "View Position")
     unique_file_names = True
@@ -47,7 +47,7 @@ class _NIHImages(FileDataset):
     def order(self, table: pd.DataFrame) -> pd.Series[Any]:
         """By age, then by follow-up number.
 
-        The number in the file name does not follow time, and before 2020 the follow-up number was that number.
+        The number in the file name is not in order of time, and before 2020 the follow-up number was that number.
         """
         return _years(table["Patient Age"]).fillna(_OLDEST) * 1000 + table["Follow-up #"]
 
@@ -61,13 +61,13 @@ class NIHDataset(_NIHImages):
         csvpath: ``Data_Entry_2017_v2020.csv`` or an older one; None fetches it.
         test_list: The official ``test_list.txt``, one file name a line: ``csv`` then has ``split``, "train_val" or
             "test".
-        boxes: ``BBox_List_2017.csv``. None fetches it if ``pathology_masks`` are asked for or ``csvpath``
-            is None; else no box is known and ``has_masks`` is False everywhere.
+        boxes: ``BBox_List_2017.csv``. None fetches it if ``pathology_masks`` is set or ``csvpath`` is None; else
+            there are no boxes, and ``has_masks`` is False everywhere.
         **options: See ``FileDataset``.
 
     Raises:
-        TableError: ``boxes`` has a row that is no box of a label, or ``test_list`` names no image of the table; for the
-            others see ``FileDataset``.
+        TableError: ``boxes`` has an invalid row, or ``test_list`` names no image of the table; for other errors see
+            ``FileDataset``.
     """
 
     keeps_index = True
@@ -134,7 +134,7 @@ class NIHGoogleDataset(_NIHImages):
 
 
 def _years(ages: pd.Series[Any]) -> pd.Series[Any]:
-    """Years from ``58``, ``058Y``, ``011M`` or ``004D``, all of which were released; NaN beyond a human life."""
+    """Years from ``58``, ``058Y``, ``011M`` or ``004D``, which releases use; NaN above 120 years."""
     if not pd.api.types.is_numeric_dtype(ages):
         parts = ages.astype(str).str.extract(r"^(\d+)([YMD]?)$")
         ages = parts[0].astype(float) / parts[1].map({"": 1.0, "Y": 1.0, "M": 12.0, "D": 365.25})

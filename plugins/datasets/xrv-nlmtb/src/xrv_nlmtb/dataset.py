@@ -1,4 +1,4 @@
-"""The Montgomery and Shenzhen sets: what is particular to them."""
+"""The Montgomery and Shenzhen sets."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _MASKS = {"Left Lung": ("left_mask",), "Right Lung": ("right_mask",), "Lungs": (
 
 
 class NLMTBDataset(FileDataset):
-    """Tuberculosis by the last digit of the file name; with ``semantic_masks=True`` the lungs where they were drawn.
+    """Tuberculosis by the last digit of the file name; ``semantic_masks=True`` gives the lungs if they were drawn.
 
-    There is no table: ``csvpath`` is left out.
+    There is no table, so ``csvpath`` must be omitted.
 
     Args:
         spec: The spec of ``nlmtb``.
         imgpath: Folder or archive ``MontgomerySet`` or ``ChinaSet_AllFiles``, which holds ``CXR_png``,
             or one that holds both. ``ClinicalReadings``, ``ManualMask`` and, for Shenzhen, files such as
-            ``mask/CHNCXR_0001_0_mask.png`` are used where they are there.
+            ``mask/CHNCXR_0001_0_mask.png`` are used if they exist.
         csvpath: None.
         **options: See ``FileDataset``.
 
     Raises:
-        ArgumentError: Without ``imgpath``, or with ``csvpath``.
+        ArgumentError: ``imgpath`` is missing, or ``csvpath`` is given.
         PathMissing: ``imgpath`` holds no such images.
-        TableError: A file name that does not tell the label; for the others see ``FileDataset``.
+        TableError: A file name has no label; for other errors see ``FileDataset``.
     """
 
     gives_semantic_masks = True
@@ -62,7 +62,7 @@ class NLMTBDataset(FileDataset):
         masks = table[list(_MASKS["Lungs"])]
         return {
             "patientid": table["patient"],
-            "view": ["PA"] * len(table),  # all of them, says the article
+            "view": ["PA"] * len(table),  # the article says that all images are PA
             "age_years": table["age"],
             "sex": table["sex"],
             "has_masks": masks.notna().any(axis=1),
@@ -82,6 +82,6 @@ class NLMTBDataset(FileDataset):
         return {name: np.max(masks, axis=0) for name, masks in parts.items() if masks}
 
     def _mask(self, file: str, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """1 where a mask's file is white."""
+        """1 where the file of a mask is white."""
         pixels = decode_image(self.source.read(file), f"{self.source.root}/{file}")
-        return fit_mask((pixels > 0).astype(np.float32), shape)  # 0 is the middle between black and white
+        return fit_mask((pixels > 0).astype(np.float32), shape)  # 0 is half way between black and white

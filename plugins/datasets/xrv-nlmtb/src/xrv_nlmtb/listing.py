@@ -1,4 +1,4 @@
-"""The two sets have no table: their files are one. What files and clinical readings tell about each image."""
+"""List the images of both sets from file names and clinical readings, because there is no table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAME = re.compile(r"same\s+pt\s+as\s+(\w+)", re.IGNORECASE)
 
 
 class Reading(NamedTuple):
-    """What a clinical reading says."""
+    """The content of a clinical reading."""
 
     sex: str | None
     age_years: float | None

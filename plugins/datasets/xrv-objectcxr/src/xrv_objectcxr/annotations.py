@@ -18,7 +18,7 @@ def read_shapes(cell: str, where: str) -> list[Shape]:
         where: File and image, for messages.
 
     Raises:
-        TableError: A part of the cell that is no shape.
+        TableError: A part of the cell is not a shape.
     """
     shapes = []
     for part in filter(None, map(str.strip, cell.split(";"))):
@@ -29,8 +29,8 @@ def read_shapes(cell: str, where: str) -> list[Shape]:
         except (KeyError, ValueError) as error:
             why = f" {error}" if isinstance(error, ArgumentError) else ""
             raise TableError(
-                f"{where}: {part!r} is no annotation.{why} "
-                "Expected are 0 (rectangle), 1 (ellipse) or 2 (polygon), then coordinates."
+                f"{where}: {part!r} is not an annotation.{why} "
+                "Expected: 0 (rectangle), 1 (ellipse) or 2 (polygon), then coordinates."
             ) from error
         shapes.append(shape)
     return shapes

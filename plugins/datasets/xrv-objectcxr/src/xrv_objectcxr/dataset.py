@@ -1,4 +1,4 @@
-"""Object-CXR: what is particular to it."""
+"""Object-CXR."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ObjectCXRDataset(FileDataset):
         **options: See ``FileDataset``.
 
     Raises:
-        TableError: With ``pathology_masks=True``, an annotation that is no shape; for the others see ``FileDataset``.
+        TableError: With ``pathology_masks=True``, an annotation is not a shape; for other errors see ``FileDataset``.
     """
 
     needs = ("annotation",)
@@ -72,5 +72,5 @@ class ObjectCXRDataset(FileDataset):
         return {self.pathologies[0]: shapes_mask(shapes, shape)} if shapes else {}
 
     def _shapes(self, row: int) -> list[tuple[str, tuple[float, ...]]]:
-        """What was drawn on an image, in its pixels."""
+        """The shapes drawn on an image, in its pixels."""
         return read_shapes(self.csv["annotation"].iloc[row], f"{self.csvpath}, image {self.image_name(row)!r}")

@@ -1,4 +1,4 @@
-"""Open-i (Indiana University): what is particular to it."""
+"""Open-i (Indiana University)."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ _VIEWS = {"LATERAL": "L", "LARGE LATERAL": "L"}
 class OpeniDataset(FileDataset):
     """Images of Open-i with labels from the MeSH terms of their reports.
 
-    ``labels="strict"`` takes the terms that people coded (``mesh_major``), by the rules of terms.csv;
-    reports that nobody coded are NaN. ``labels="torchxrayvision"`` looks for a label's name anywhere in
-    the terms that a program found (``mesh_automatic``).
+    ``labels="strict"`` uses the terms that people coded (``mesh_major``), by the rules of terms.csv; reports
+    without coded terms are NaN. ``labels="torchxrayvision"`` searches the terms that a program found
+    (``mesh_automatic``) for the label's name.
 
     Args:
         spec: The spec of ``openi``.
         imgpath: Folder or archive of the PNGs, in any sub-folders; None opens labels and table only.
         csvpath: ``NLMCXR_reports.tgz``, read without unpacking, or its folder; None fetches it.
-        dicomcsv: ``nlmcxr_dicom_metadata.csv.gz``, the headers of the DICOM files, which tell view and
-            age. None fetches it if ``csvpath`` is None too; else both are unknown.
-        use_tsne_derived_view: Take the view from ``tsnecsv`` instead; it knows 3,851 images, as PA or L.
+        dicomcsv: ``nlmcxr_dicom_metadata.csv.gz``, the headers of the DICOM files, with view and age. None
+            fetches it if ``csvpath`` is also None; else view and age are unknown.
+        use_tsne_derived_view: Take the view from ``tsnecsv``, which has PA or L for 3,851 images.
         tsnecsv: ``nlmcxr_tsne_pa.csv.gz``. None fetches it if ``use_tsne_derived_view``.
         **options: See ``FileDataset``.
 
     Raises:
-        TableError: A damaged archive, or a report that cannot be read; for the others see ``FileDataset``.
+        TableError: A damaged archive, or an unreadable report; for other errors see ``FileDataset``.
     """
 
     keeps_index = True

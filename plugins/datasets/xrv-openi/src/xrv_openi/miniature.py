@@ -1,4 +1,4 @@
-"""Synthetic patients in the official layout: for tests, docs and demos. Numbers from 90,000 on belong to nobody."""
+"""Synthetic patients in the official layout: for tests, docs and demos. Numbers from 90,000 on are invented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the reports of Open-i: one XML file each, in NLMCXR_reports.tgz or in its unpacked folder."""
+"""Read the XML reports of Open-i from NLMCXR_reports.tgz or its unpacked folder."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _AGAIN = "Download it again, and compare sizes or checksums with the source."
 
 
 def read_reports(path: Path, owner: str) -> pd.DataFrame:
-    """One row an image, in the order of the files.
+    """One row an image, in file order.
 
-    Columns: ``uid`` (report), ``imageid``, ``mesh_major`` and ``mesh_automatic`` (terms as written,
-    joined by ``|``), and the report's ``comparison``, ``indication``, ``findings``, ``impression``.
+    Columns: ``uid`` (report), ``imageid``, ``mesh_major`` and ``mesh_automatic`` (terms joined by ``|``),
+    and the report's ``comparison``, ``indication``, ``findings``, ``impression``.
 
     Args:
-        path: The .tgz, never unpacked, or the folder of .xml files.
+        path: The .tgz, which is read without unpacking, or the folder of .xml files.
         owner: Registry name of the dataset, for messages.
 
     Raises:
-        PathMissing: There is nothing at ``path``.
-        TableError: It holds no report with an image, is damaged, or a report is no plain XML.
+        PathMissing: ``path`` does not exist.
+        TableError: There is no report with an image, the archive is damaged, or a report is not plain XML.
     """
     if not path.exists():
         raise PathMissing(f"{path}: no such file. Give the path of NLMCXR_reports.tgz of {owner!r}.")
@@ -48,7 +48,7 @@ def read_reports(path: Path, owner: str) -> pd.DataFrame:
     documents = ((top + name, data) for name, data in _documents(path))
     rows = [row for name, data in documents for row in _rows(_parse(data, name, parser), name)]
     if not rows:
-        raise TableError(f"{path}: no report with an image in it; {owner!r} needs at least one.")
+        raise TableError(f"{path}: no report with an image; {owner!r} needs at least one.")
     return pd.DataFrame(dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)))
 
 
@@ -71,12 +71,12 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
 def _parse(data: bytes, name: str, parser: etree.XMLParser) -> etree._Element:
     """The root of a report.
 
-    Entities, and with them documents that grow without end or read other files, can only be declared
-    in a document type declaration. Reports have none, so a document with one is refused unread; it is
-    read as UTF-8 whatever it says, so that no other encoding can hide one.
+    Entities can make a document grow without limit or read other files. They need a document type declaration,
+    which no report has, so a document with one is refused before parsing. All documents are read as UTF-8, so that
+    another encoding cannot hide a declaration.
     """
     if b"<!DOCTYPE" in data:
-        raise TableError(f"{name}: has a document type declaration, which no report of Open-i has: it was not read.")
+        raise TableError(f"{name}: has a document type declaration, which no report of Open-i has, so it was not read.")
     try:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
@@ -99,6 +99,6 @@ def _rows(report: etree._Element, name: str) -> Iterator[tuple[str | None, ...]]
         elif part.text:
             terms[part.tag].append(part.text)
     if uid is None:
-        raise TableError(f"{name}: not a report of Open-i: it has no <uId id=...>.")
+        raise TableError(f"{name}: not a report of Open-i, because it has no <uId id=...>.")
     about = ("|".join(terms["major"]), "|".join(terms["automatic"]), *sections.values())
     return ((uid, image, *about) for image in images)

@@ -1,4 +1,4 @@
-"""The MeSH terms that coders gave to the reports, and which labels they mean: the rules are in terms.csv."""
+"""Labels from the MeSH terms that people coded, by the rules in terms.csv."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets import coded_lists
 
-_EVERY = "*"  # the label of a rule that holds for all of them
+_EVERY = "*"  # label of the rules for all labels
 
 
 class Rule(NamedTuple):
-    """A term has a rule's heading, and its qualifiers among its own."""
+    """A rule applies to terms with its heading and all its qualifiers."""
 
     label: str
     heading: str
@@ -35,20 +35,20 @@ def rules() -> tuple[Rule, ...]:
 
 
 def term_values(term: str) -> dict[str, str]:
-    """What a coded term says: label -> "present", "unknown" or "absent", for the labels that it says something about.
+    """ "present", "unknown" or "absent" for each label that a term is about.
 
-    A term is a heading with qualifiers, ``Opacity/lung/base/left``. Of the rules that fit, the one
-    with the most qualifiers decides. Words are compared whole, whatever their case.
+    A term is a heading with qualifiers, ``Opacity/lung/base/left``. The matching rule with the most
+    qualifiers decides. Whole words are compared, without case.
     """
     heading, qualifiers = _parts(term)
     return {r.label: r.value for r in _rules_by_heading().get(heading, ()) if r.qualifiers <= qualifiers}
 
 
 def mesh_labels(cells: pd.Series[Any], labels: Sequence[str]) -> NDArray[np.float32]:
-    """1, 0 or NaN for each report and label: what is present, else what is unknown, else absent.
+    """1, 0 or NaN for each report and label: present wins over unknown, and unknown over absent.
 
     Args:
-        cells: N coded reports, their terms joined by ``|``; nothing is known of a blank one.
+        cells: The terms of N reports, joined by ``|``; a blank cell is unknown.
         labels: P label names.
 
     Returns:
@@ -62,7 +62,7 @@ def mesh_labels(cells: pd.Series[Any], labels: Sequence[str]) -> NDArray[np.floa
         for label, value in term_values(name).items():
             says[value][i, columns.get(label, [])] = True
     matrix = np.zeros((len(distinct), len(labels)), dtype=np.float32)
-    for value, number in (("unknown", np.nan), ("present", 1)):  # what is present has the last word
+    for value, number in (("unknown", np.nan), ("present", 1)):  # present is written last, so it wins
         part, column = np.nonzero(says[value][term])
         matrix[row[part], column] = number
     matrix[distinct == ""] = np.nan
@@ -70,7 +70,7 @@ def mesh_labels(cells: pd.Series[Any], labels: Sequence[str]) -> NDArray[np.floa
 
 
 def deciding_terms(cell: str, label: str) -> str:
-    """The terms of a cell that a rule of ``label`` knows, joined by ``|``; the whole cell where there is none."""
+    """The terms of a cell with a rule for ``label``, joined by ``|``; the whole cell if there is none."""
     return "|".join(term for term in cell.split("|") if {label, _EVERY} & term_values(term).keys()) or cell
 
 
@@ -80,6 +80,6 @@ def _rules_by_heading() -> dict[str, list[Rule]]:
 
 
 def _parts(term: str) -> tuple[str, frozenset[str]]:
-    """Heading and qualifiers in lower case; some terms are written with a blank too many."""
+    """Heading and qualifiers in lower case; extra blanks of some terms are removed."""
     heading, *qualifiers = (" ".join(part.split()).lower() for part in term.split("/"))
     return heading, frozenset(qualifiers)

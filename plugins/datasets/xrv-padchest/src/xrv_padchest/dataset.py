@@ -1,4 +1,4 @@
-"""PadChest: what is particular to it."""
+"""PadChest."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ def _bare(term: str) -> str:
 
 
 class PadChestDataset(FileDataset):
-    """PadChest: 28 labels from the terms that its authors gave to the reports.
+    """PadChest: 28 labels from the terms of its reports.
 
-    ``labels="strict"`` takes the terms that ``terms.csv`` lists for a label, whole; all labels are unknown (NaN) where
-    no term tells anything (blank, "unchanged", "exclude", "suboptimal study" only). ``labels="torchxrayvision"`` finds
-    a label anywhere in the text of the cell, and leaves out the rows without a text, the patients born in 2009 or
-    later and those of unknown birth.
+    ``labels="strict"`` compares whole terms with ``terms.csv``; all labels are unknown (NaN) if no term has any
+    information (only blank, "unchanged", "exclude" or "suboptimal study"). ``labels="torchxrayvision"`` searches the
+    text of the cell, and leaves out rows without text, and patients born in 2009 or later or of unknown birth.
 
-    The files that cannot be read (``broken_files.txt``) are left out by both. Arguments and errors as in
-    ``FileDataset``; ``imgpath`` holds the PNGs in any sub-folders. A term that ``terms.csv`` does not know is a
-    ``TableError`` if ``labels="strict"``.
+    Both leave out the unreadable files of ``broken_files.txt``. Arguments and errors as in ``FileDataset``;
+    ``imgpath`` holds the PNGs in any sub-folders. With ``labels="strict"``, a term that is not in ``terms.csv`` is a
+    ``TableError``.
     """
 
     keeps_index = True
@@ -67,12 +66,12 @@ class PadChestDataset(FileDataset):
         if self.label_policy == "torchxrayvision":
             return substring_labels(table["Labels"], {name: substrings(name) for name in self.pathologies})
         of_label, telling, silent = terms()
-        codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # a sixth of them are different
+        codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # only a sixth of the cells are distinct
         lists = ListedTerms(pd.Series(cells).str.strip("[]"), ",", _bare)
         for term in sorted(lists.names.difference(telling, silent))[:1]:
             raise TableError(
-                f"{self.csvpath}: {term!r} in 'Labels' is no term of {self.spec.name!r}, so that it is not known which "
-                'labels it means (see terms.csv of xrv-padchest). labels="torchxrayvision" reads any text.'
+                f"{self.csvpath}: the term {term!r} in 'Labels' is not in terms.csv of xrv-padchest, so its labels are "
+                'unknown. Pass labels="torchxrayvision" to read any text.'
             )
         wanted = {**{name: of_label[name] for name in self.pathologies}, "*": telling}
         found = lists.labels(wanted)

@@ -1,4 +1,4 @@
-"""Synthetic patients in the official layout: for tests, docs and demos. Their numbers are nobody's."""
+"""Synthetic patients in the official layout: for tests, docs and demos. The numbers are invented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terms of PadChest and the labels that they mean: terms.csv for us, substrings for torchxrayvision."""
+"""The labels of PadChest's terms: terms.csv for "strict", substrings for "torchxrayvision"."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 _UNKNOWN = "(unknown)"
 
-# How torchxrayvision 1.5.7 finds a label in the text of a cell: its name in lower case, or one of these. The quote
-# ends a term, so that "tube'" is none of "tuberculosis".
+# torchxrayvision 1.5.7 searches a cell for the name of a label in lower case, or for one of these. The quote ends a
+# term, so that "tube'" does not match "tuberculosis".
 _ALSO = {
     "Consolidation": ("air bronchogram",),
     "Hilar Enlargement": ("adenopathy", "pulmonary artery enlargement"),
@@ -30,12 +30,12 @@ _NAME = {"Tube": "tube'"}
 
 
 class Terms(NamedTuple):
-    """What terms.csv says.
+    """The content of terms.csv.
 
     Attributes:
         of_label: The terms of each label.
-        telling: The terms that tell something about an image, if only that there is nothing.
-        silent: The others, such as "unchanged".
+        telling: The terms with information about an image, such as "normal".
+        silent: The other terms, such as "unchanged".
     """
 
     of_label: dict[str, list[str]]
@@ -59,13 +59,13 @@ def terms() -> Terms:
 
 
 def substrings(label: str) -> list[str]:
-    """What torchxrayvision 1.5.7 looks for in the text of a cell."""
+    """The texts that torchxrayvision 1.5.7 searches for in a cell."""
     return [_NAME.get(label, label.lower()), *_ALSO.get(label, ())]
 
 
 @cache
 def broken_files() -> frozenset[str]:
-    """The files that cannot be read, from broken_files.txt."""
+    """The unreadable files of broken_files.txt."""
     return frozenset(line for line in _lines("broken_files.txt") if line and not line.startswith("#"))
 
 

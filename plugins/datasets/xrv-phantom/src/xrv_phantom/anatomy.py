@@ -27,7 +27,7 @@ class Anatomy:
         mediastinum: Half width of the upper mediastinum.
         rib_gap: Distance from rib to rib.
         rib_drop: How far a rib falls from the spine to the side.
-        rib_phase: Where the first rib lies, as a fraction of the gap.
+        rib_phase: Position of the first rib, as a fraction of the gap.
         angle: Depth of the costophrenic angles below the domes.
         bone: Density of bone relative to a young adult's.
         curve: Sideways curve of the spine.

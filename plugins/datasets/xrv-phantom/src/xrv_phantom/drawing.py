@@ -52,7 +52,7 @@ class Drawing:
         picture: float32 ``[1, H, W]`` in [-1024, 1024].
         findings: For each finding its mask ``[1, H, W]`` of 0 and 1.
         structures: "Lungs", "Left Lung", "Right Lung" and "Heart", likewise. Lung fields are those of
-            the healthy chest: a finding lies in them, not outside.
+            the healthy chest: findings are inside them.
     """
 
     picture: Map

@@ -1,4 +1,4 @@
-"""The findings: where they lie, how large and how dense they are, and how they change the picture.
+"""The findings: their place, size and density, and how they change the picture.
 
 A finding's numbers come from a stream of its own and do not depend on the picture, so that one patient's
 nodule is the same nodule on both views, at every size, and whatever else is found. Severities run from

@@ -50,7 +50,7 @@ def _chest_half_width(grid: Grid, anatomy: Anatomy) -> Map:
 
 
 def _diaphragm(scene: Scene, sign: int, lift: float) -> Map:
-    """Height of one dome at every pixel: the left one (+1) lies lower, both fall to the costophrenic angle."""
+    """Height of one dome at every pixel: the left one (+1) is lower, both fall to the costophrenic angle."""
     anatomy = scene.anatomy
     top = dome_height(anatomy, scene.pose, sign, lift)
     wide = anatomy.half_width

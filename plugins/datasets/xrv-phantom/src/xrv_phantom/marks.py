@@ -10,7 +10,7 @@ from xrv_phantom.canvas import Map
 
 __all__ = ["LABEL", "MARKERS", "burn_in"]
 
-#: Written at the same place in every picture, so that nobody takes it for a patient's.
+#: Written at the same place in every picture, so that it is not mistaken for a real patient.
 LABEL = "SYNTHETIC"
 
 #: What sites burn in: name -> (text, centre across, centre down), as shares of the side.

@@ -1,4 +1,4 @@
-"""Bones, as families of curves: one phase per pixel tells its distance to the nearest rib of all."""
+"""Bones as families of curves: one phase per pixel gives the distance to the nearest rib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Stony Brook RALO scores: what is particular to them."""
+"""The Stony Brook RALO scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xrv_core.datasets import FileDataset, days_from_first, read_table
 from xrv_core.errors import TableError
 
-# The total of each of the two readers; pandas tells equal names apart by ".1".
+# The total of each of the two readers; pandas adds ".1" to repeated names.
 _READERS = {
     "Geographic Extent": ["Total GEOGRAPHIC", "Total GEOGRAPHIC.1"],
     "Lung Opacity": ["Total OPACITY", "Total OPACITY.1"],
@@ -27,7 +27,7 @@ class RALODataset(FileDataset):
     ``ralo-dataset-metadata.csv``, whose row i scores the image ``<i>.jpg``.
 
     Raises:
-        TableError: A score that is none; for the others see ``FileDataset``.
+        TableError: A score is not a number; for other errors see ``FileDataset``.
     """
 
     needs = ("Subject_ID", "Exam_DateTime", *_SCORES)
@@ -47,7 +47,7 @@ class RALODataset(FileDataset):
                 cell = table[column].iloc[wrong[0]]
                 raise TableError(f"{self.csvpath}, row {wrong[0]}, column {column!r}: {cell!r} is no score.")
             table[column] = scores
-        # of all rows: a patient's first day stays the first where images are missing
+        # computed before rows are dropped, so that missing images do not change the first day
         table["offset_day_int"] = days_from_first(table["Exam_DateTime"].str[:8], table["Subject_ID"])
         return table.assign(image=[f"{row}.jpg" for row in range(len(table))])
 
@@ -57,7 +57,7 @@ class RALODataset(FileDataset):
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         return {
             "patientid": table["Subject_ID"],
-            "view": ["AP"] * len(table),  # all of them are portable, says the article
+            "view": ["AP"] * len(table),  # the article says that all images are portable
             "offset_day_int": table["offset_day_int"],
             "source_uid": "ralo:" + table["image"].str.removesuffix(".jpg"),
         }

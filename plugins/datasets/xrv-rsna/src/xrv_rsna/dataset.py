@@ -1,4 +1,4 @@
-"""The RSNA Pneumonia Detection Challenge: what is particular to it."""
+"""The RSNA Pneumonia Detection Challenge."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ _EXTENSIONS = (".dcm", ".jpg", ".jpeg", ".png")
 class RSNADataset(FileDataset):
     """One item an image; both labels are the challenge's ``Target``, both masks the union of its boxes.
 
-    Kaggle's ``patientId`` names an image: several of them are images of one person. Who the patients are is known
-    with ``mapping`` only.
+    Kaggle's ``patientId`` is the name of an image, not of a patient. The patients are known only with ``mapping``.
 
     Args:
         spec: The spec of ``rsna``.
@@ -32,14 +31,14 @@ class RSNADataset(FileDataset):
         classes: ``stage_2_detailed_class_info.csv``: adds the column ``class`` of three values to ``csv``.
         mapping: RSNA's ``pneumonia-challenge-dataset-mappings_2018.json``, which names the NIH image of each image:
             ``patientid`` and ``source_uid`` are then those of ``nih``.
-        extension: ".dcm", ".jpg", ".jpeg" or ".png"; None takes the one that most of the images have.
+        extension: ".dcm", ".jpg", ".jpeg" or ".png"; None takes the extension of most images.
         **options: See ``FileDataset``.
 
     Attributes:
-        extension: The one in use.
+        extension: The extension in use.
 
     Raises:
-        TableError: A table with rows that make no sense; for the others see ``FileDataset``.
+        TableError: A table has an invalid row; for other errors see ``FileDataset``.
     """
 
     keeps_index = True
@@ -72,7 +71,7 @@ class RSNADataset(FileDataset):
         return boxes_by_image(self._boxes)
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One row an image, with its header; the source has one a box."""
+        """One row an image, with its header; the source has one row a box."""
         self._boxes = read_boxes(table, self.csvpath)
         images = table[["patientId", "Target"]].drop_duplicates("patientId", ignore_index=True)
         images = joined(images, read_headers(self._headers, self.spec.name), on="patientId", key="PatientID")
@@ -98,11 +97,11 @@ class RSNADataset(FileDataset):
             "view": table["ViewPosition"],
             "age_years": age_in_years(table["PatientAge"]),
             "sex": table["PatientSex"],
-            "has_masks": table["Target"] == 1,  # that is where the boxes are: see read_boxes
+            "has_masks": table["Target"] == 1,  # read_boxes checks that exactly these rows have boxes
         }
 
     def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By age, the only clue to time."""
+        """By age, because there are no dates."""
         return age_in_years(table["PatientAge"])
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:

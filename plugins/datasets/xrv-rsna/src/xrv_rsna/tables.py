@@ -1,4 +1,4 @@
-"""Read the tables of the challenge, and RSNA's table of the NIH images behind it."""
+"""Read the tables of the challenge, and RSNA's mapping to NIH images."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     for row in ill.itertuples():
         raise TableError(
             f"{path}, line {row.Index + 2}: a row is Target 1 with a box of at least one pixel, or Target 0 without; "
-            f"this one of {row.patientId!r} is Target {row.Target} with x, y, width, height "
+            f"this row of {row.patientId!r} is Target {row.Target} with x, y, width, height "
             f"{row.x}, {row.y}, {row.width}, {row.height}."
         )
-    codes, distinct = pd.factorize(table["patientId"])  # far quicker to go through than the texts themselves
-    counts = [np.bincount(codes[rows & (codes >= 0)], minlength=len(distinct)) for rows in (is_box, ~is_box)]
-    both = np.flatnonzero(np.minimum(*counts))
-    if len(both):
-        raise TableError(f"{path}: the rows of {distinct[both[0]]!r} contradict each other: Target 1 and Target 0.")
+    targets = table.groupby("patientId", sort=False)["Target"].nunique()
+    for image in targets.index[targets > 1]:
+        raise TableError(f"{path}: the rows of {image!r} contradict each other: Target 1 and Target 0.")
     images = table["patientId"][is_box].reset_index(drop=True)
     return pd.DataFrame({"patientId": images, **dict(zip(_BOX, boxes[is_box].T, strict=True))})
 
@@ -54,19 +52,19 @@ def read_headers(path: Path, owner: str) -> pd.DataFrame:
 
 
 def read_classes(path: Path, owner: str) -> pd.Series[Any]:
-    """One of three classes by image."""
+    """The class of each image, one of three."""
     text = ("patientId", "class")
     table = read_table(path, needs=text, text=text, owner=owner, expected="stage_2_detailed_class_info.csv")
     for row in table.index[~table["class"].isin(_CLASSES)]:
         raise TableError(
-            f"{path}, line {row + 2}: {table['class'][row]!r} is no class of {owner!r}. "
-            f"Its classes are: {', '.join(_CLASSES)}."
+            f"{path}, line {row + 2}: unknown class {table['class'][row]!r} of {owner!r}. "
+            f"The classes are: {', '.join(_CLASSES)}."
         )
     return table.drop_duplicates("patientId").set_index("patientId")["class"]
 
 
 def read_mapping(path: Path) -> dict[str, str]:
-    """Name of the NIH image, without ``.png``, by image, from RSNA's JSON file."""
+    """The name of the NIH image without ``.png``, by image, from RSNA's JSON file."""
     what = "pneumonia-challenge-dataset-mappings_2018.json"
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -75,5 +73,5 @@ def read_mapping(path: Path) -> dict[str, str]:
         raise PathMissing(f"{path}: no such file. Give the path of RSNA's {what}.") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TableError(
-            f"{path}: is not RSNA's {what}, a JSON list of entries with 'subset_img_id' and 'img_id' ({error!r})."
+            f"{path}: not RSNA's {what}, a JSON list of entries with 'subset_img_id' and 'img_id' ({error!r})."
         ) from error

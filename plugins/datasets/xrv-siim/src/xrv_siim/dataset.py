@@ -1,4 +1,4 @@
-"""The SIIM-ACR Pneumothorax Segmentation challenge: what is particular to it."""
+"""The SIIM-ACR Pneumothorax Segmentation challenge."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class SIIMDataset(FileDataset):
         imgpath: Folder or archive of the DICOM, PNG or JPEG files; None opens labels and table only.
         csvpath: ``train-rle.csv`` or ``stage_2_train.csv``; None fetches it.
         read_headers: Fill ``view``, ``sex`` and ``age_years`` from the headers of the DICOM files. Every file is
-            opened once: 10 seconds for all of them from a fast disk, minutes from a slow one.
-        extension: ".dcm", ".png", ".jpg" or ".jpeg"; None takes the one that most of the images have.
+            opened once: 10 seconds for all files on a fast disk, minutes on a slow one.
+        extension: ".dcm", ".png", ".jpg" or ".jpeg"; None takes the extension of most images.
         **options: See ``FileDataset``.
 
     Attributes:
-        extension: The one in use.
+        extension: The extension in use.
 
     Raises:
-        TableError: A table that contradicts itself; also an item whose outline cannot be decoded, when it is read.
-        ImageError: ``read_headers`` meets a damaged file; for the others see ``FileDataset``.
+        TableError: The table contradicts itself; or, when an item is read, its outline cannot be decoded.
+        ImageError: With ``read_headers``, a damaged file; for other errors see ``FileDataset``.
     """
 
     keeps_index = True
@@ -59,11 +59,11 @@ class SIIMDataset(FileDataset):
 
     @cached_property
     def outlines(self) -> dict[str, list[str]]:
-        """The run-length encodings of each image that has one, by image."""
+        """The run-length encodings by image."""
         return outlines_by_image(self._outlines)
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One row an image, with the number of its outlines; the source has one an outline."""
+        """One row an image, with the number of its outlines; the source has one row an outline."""
         self._outlines, images = read_outlines(table, self.csvpath, self.spec.name)
         names = images["ImageId"].tolist()
         self.extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)

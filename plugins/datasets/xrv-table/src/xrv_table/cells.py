@@ -1,4 +1,4 @@
-"""Turn the cells of a table, all read as text, into values; a cell that means nothing is an error that names it."""
+"""Convert the cells of a table, which are read as text; an invalid cell is an error that names it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _DATE = r"^(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?$"
 
 _DAY = "a day is a number in every row, or a date such as 2020-01-31 in every row"
 
-#: Tells of a row where it is: file and image.
+#: The place of a row for messages: file and image.
 Where = Callable[[int], str]
 
 
 def label_values(cells: pd.Series[Any], where: Where) -> NDArray[np.float32]:
-    """1 and 0 of cells such as 1, true, yes, 0, false, no in any case; NaN of blank ones.
+    """1 and 0 from cells such as 1, true, yes, 0, false, no in any case; NaN from blank cells.
 
     Raises:
-        TableError: Another cell; the message names its image and column.
+        TableError: Any other cell; the message names its image and column.
     """
     values = cells.str.strip().str.lower().map(_YES_NO)
     _check(cells, values, where, "a label is 1, true or yes; 0, false or no; or blank where it is unknown")
@@ -34,7 +34,7 @@ def label_values(cells: pd.Series[Any], where: Where) -> NDArray[np.float32]:
 
 
 def ages(cells: pd.Series[Any], where: Where) -> pd.Series[Any]:
-    """Years of cells such as 58, 58.5 or 058Y; NaN of blank ones and those over 120. Raises as ``label_values``."""
+    """Years from cells such as 58, 58.5 or 058Y; NaN if blank or above 120. Raises as ``label_values``."""
     numbers = pd.to_numeric(cells, errors="coerce")
     values = age_in_years(cells.str.strip()).fillna(numbers)
     _check(cells, values, where, "an age is a number of years, or as in DICOM: 058Y, 011M, 006W, 004D")
@@ -47,10 +47,10 @@ def sexes(cells: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def days(cells: pd.Series[Any], patients: pd.Series[Any] | None, where: Where) -> pd.Series[Any]:
-    """Whole days, of numbers, or of dates from the patient's first one; without ``patients`` from the table's.
+    """Whole days from numbers, or from dates since the first date of the patient (or of the table).
 
     Raises:
-        TableError: A cell that is neither. Eight digits are a date, as 20200131.
+        TableError: A cell is neither. Eight digits are a date, such as 20200131.
     """
     dates = cells.str.strip().str.replace(_DATE, r"\1\2\3", regex=True)
     if dates.dropna().str.fullmatch(r"\d{8}").any():
@@ -62,7 +62,7 @@ def days(cells: pd.Series[Any], patients: pd.Series[Any] | None, where: Where) -
 
 
 def _check(cells: pd.Series[Any], values: pd.Series[Any], where: Where, rule: str) -> None:
-    """Raise a TableError at the first cell that is not blank and became nothing."""
+    """Raise a TableError for the first cell that is not blank but has no value."""
     wrong = np.flatnonzero(cells.notna() & values.isna())
     if len(wrong):
         raise TableError(f"{where(wrong[0])}, column {cells.name!r}: {cells.iloc[wrong[0]]!r} means nothing: {rule}.")

@@ -1,4 +1,4 @@
-"""Which column of a table means what: from arguments, and from a ``table.toml`` next to the table."""
+"""The meaning of a table's columns, from arguments and a ``table.toml`` next to the table."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Columns:
 
     Attributes:
         image: Column of the image's path below ``imgpath``.
-        labels: Columns of labels; or label name -> column; with ``findings``: the labels that are
-            looked for; or label name -> the terms that mean it. None with ``findings``: all terms that occur.
+        labels: Columns of labels, or label name -> column. With ``findings``: labels, or label name -> terms; None
+            is all terms of the table.
         findings: Column of terms, such as ``"Effusion|Mass"``, instead of one column a label.
-        separator: What stands between the terms of ``findings``.
+        separator: Separator of the terms in ``findings``.
         patient, view, age, sex, day: Columns of the patient's identifier, the view, the age (years, or
-            as in DICOM, 058Y), the sex (M, F, male, female) and the day (a number or a date).
-        masks: Label name (else: name of a structure) -> column of its mask's path below ``imgpath``.
-        extension: What to add to the paths of ``image``, such as ".png".
-        delimiter: What stands between the cells of a CSV file.
-        collection: Under which name the images are known in ``source_uid``; default: the table's folder and name.
+            058Y as in DICOM), the sex (M, F, male, female) and the day (a number or a date).
+        masks: Name of a label or structure -> column of its mask's path below ``imgpath``.
+        extension: Suffix to add to the paths of ``image``, such as ".png".
+        delimiter: Delimiter of a CSV file.
+        collection: Name of the images in ``source_uid``; default: the table's folder and name.
     """
 
     image: str = ""
@@ -48,7 +48,7 @@ class Columns:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """Every column that the description names, once."""
+        """All columns of the description, each once."""
         named = [self.image, self.findings, self.patient, self.view, self.age, self.sex, self.day]
         if self.findings is None and self.labels:
             named += self.labels.values()
@@ -59,17 +59,17 @@ KEYS = tuple(f.name for f in fields(Columns))
 
 
 def describe(csvpath: Path, given: Mapping[str, Any], path: Path | None = None) -> Columns:
-    """What a TOML file says, and over it what was given as arguments.
+    """The description from a TOML file and arguments; arguments take precedence.
 
     Args:
         csvpath: The table.
-        given: Keys and values; None is not given.
-        path: The TOML file; None takes ``table.toml`` next to the table, if it is there.
+        given: Keys and values of the arguments; None is ignored.
+        path: The TOML file; None takes ``table.toml`` next to the table, if it exists.
 
     Raises:
         PathMissing: ``path`` does not exist.
-        TableError: Nothing names the images or the labels, or ``table.toml`` cannot be read, or has an unknown key.
-        ArgumentError: A value of the wrong type.
+        TableError: The column of images or labels is missing, or ``table.toml`` is unreadable or has an unknown key.
+        ArgumentError: A value has the wrong type.
     """
     if path is not None and not path.is_file():
         raise PathMissing(f"{path}: no such file. Give the path of a TOML file that describes the table. {_HELP}")
@@ -104,7 +104,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(key: str, value: Any, where: str) -> Any:
-    """A value of the right type; a list of labels becomes a mapping."""
+    """``value`` if its type is right; a list of labels becomes a mapping."""
     if key == "labels":
         if _is_list(value):
             return {name: name for name in value}
@@ -121,5 +121,5 @@ def _checked(key: str, value: Any, where: str) -> Any:
 
 
 def _is_list(value: Any) -> bool:
-    """Whether it is a list of texts."""
+    """Whether ``value`` is a list of texts."""
     return isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)

@@ -18,7 +18,7 @@ from xrv_table.masks import has_masks, read_mask
 
 
 class TableDataset(FileDataset):
-    """Images with a table that was written by anybody.
+    """Your own table and images.
 
     Args:
         spec: The spec of ``table``.
@@ -26,16 +26,16 @@ class TableDataset(FileDataset):
         csvpath: CSV or Parquet file, one row an image.
         labels: The columns of labels; or label name -> column. Their cells are 1, true, yes; 0, false,
             no; blank means unknown. With ``findings``: the terms, or label name -> terms.
-        columns: TOML file that says which column means what; None takes ``table.toml`` next to the table,
-            if it is there. Arguments win.
-        anywhere: Images may lie in any sub-folder of ``imgpath``; their file names must be unique.
+        columns: TOML file with the meaning of columns; None takes ``table.toml`` next to the table, if it exists.
+            Arguments take precedence.
+        anywhere: Images may be in any sub-folder of ``imgpath``; their file names must be unique.
         **options: The other attributes of ``Columns`` (columns.py), as in ``image="file"``, and those of
             ``FileDataset``.
 
     Raises:
-        TableError: Nothing tells which columns hold images and labels, a cell means nothing, or the
-            TOML file cannot be read.
-        ImageMissing: Masks that are not there; for the others see ``FileDataset``.
+        TableError: The columns of images and labels are unknown, a cell is invalid, or the TOML file cannot
+            be read.
+        ImageMissing: A mask is missing; for other errors see ``FileDataset``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TableDataset(FileDataset):
         used = list(self.columns.used)
         table = read_table(self.csvpath, needs=used, text=used, owner=self.spec.name, sep=self.columns.delimiter)
         table = table.assign(**table[used].mask(table[used].apply(lambda cells: cells.str.strip().eq(""))))
-        if self.columns.day is not None:  # of all rows: a patient's first day stays the first where images are missing
+        if self.columns.day is not None:  # before rows are dropped, so that missing images do not change the first day
             patients = None if self.columns.patient is None else table[self.columns.patient]
             table["offset_day_int"] = days(table[self.columns.day], patients, self._where(table))
         return table
@@ -114,5 +114,5 @@ class TableDataset(FileDataset):
         return {name: read_mask(self.source, file, shape) for name, file in files.items() if pd.notna(file)}
 
     def _where(self, table: pd.DataFrame) -> Where:
-        """Tells of a row where it is."""
+        """Names the file and image of a row, for messages."""
         return lambda row: f"{self.csvpath}, image {table[self.columns.image].iloc[row]!r}"

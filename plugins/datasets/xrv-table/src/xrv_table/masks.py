@@ -14,10 +14,10 @@ from xrv_core.errors import ImageMissing
 
 
 def has_masks(table: pd.DataFrame, columns: Iterable[str], source: ImageSource | None, path: Path) -> NDArray[np.bool_]:
-    """In which rows a cell of ``columns`` names a mask.
+    """The rows where a cell of ``columns`` names a mask.
 
     Raises:
-        ImageMissing: A mask that is named is not in ``source``.
+        ImageMissing: A named mask is not in ``source``.
     """
     has = np.zeros(len(table), dtype=bool)
     for column in columns:
@@ -33,10 +33,10 @@ def has_masks(table: pd.DataFrame, columns: Iterable[str], source: ImageSource |
 
 
 def read_mask(source: ImageSource, name: str, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """float32 ``[1, H, W]``, 1 where the file is brighter than half of its brightest pixel; so 0/1, 0/255 and JPEG do.
+    """float32 ``[1, H, W]``: 1 where a pixel is above half of the maximum, so that 0/1, 0/255 and JPEG files work.
 
     Raises:
-        ImageError: A file that cannot be decoded.
+        ImageError: The file cannot be decoded.
     """
     levels = decode_image(source.read(name), f"{source.root}/{name}") + 1024
     return fit_mask((levels > levels.max() / 2).astype(np.float32), shape)

@@ -17,16 +17,16 @@ Boxes = dict[str, dict[str, list[Box]]]
 
 
 def read_coco(data: bytes, path: Path, owner: str, labels: tuple[str, ...]) -> tuple[pd.DataFrame, Boxes]:
-    """The table of images, with the list of boxes as ``bbox``, and boxes by file name, then by category.
+    """The table of images, with a list of boxes as ``bbox``; and the boxes by file name and category.
 
     Args:
         data: The JSON file.
-        path: What to call it in errors.
+        path: Its name for errors.
         owner: Registry name of the dataset, for messages.
-        labels: The categories that there may be.
+        labels: The allowed categories.
 
     Raises:
-        TableError: It is no JSON in this layout, or holds an annotation that is no box on one of its images.
+        TableError: The data is not JSON in this layout, or an annotation is not a box on a known image.
     """
     try:
         found = json.loads(data)

@@ -1,4 +1,4 @@
-"""TBX11K: what is particular to it."""
+"""TBX11K."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from xrv_tbx11k.coco import read_coco
 
 _SPLITS = ("train", "val", "trainval")
 _OFFICIAL = ("train", "val")
-_ALL = "Tuberculosis"  # of any kind
-_FOLDER = "tb/"  # of the images of patients with tuberculosis
+_ALL = "Tuberculosis"  # any kind of tuberculosis
+_FOLDER = "tb/"  # folder of the images of patients with tuberculosis
 
 
 class TBX11KDataset(FileDataset):
@@ -27,14 +27,14 @@ class TBX11KDataset(FileDataset):
         spec: The spec of ``tbx11k``.
         imgpath: The folder (or archive) TBX11K, with ``imgs/`` and ``annotations/`` in it.
         csvpath: A JSON file of annotations; None takes ``annotations/json/TBX11K_<split>.json`` of ``imgpath``.
-        split: "train", "val" or "trainval"; has no say where ``csvpath`` is given. ``csv`` has the column ``split``,
-            unless it is a file of both: merge the two instead.
+        split: "train", "val" or "trainval"; ignored if ``csvpath`` is given. ``csv`` has the column ``split``, except
+            for "trainval": merge train and val instead.
         **options: See ``FileDataset``.
 
     Raises:
-        ArgumentError: There is no such split.
+        ArgumentError: The split is unknown.
         PathMissing: ``imgpath`` holds no annotations.
-        TableError: Annotations that cannot be read; for the others see ``FileDataset``.
+        TableError: Annotations that cannot be read; for other errors see ``FileDataset``.
     """
 
     gives_pathology_masks = True
@@ -84,9 +84,9 @@ class TBX11KDataset(FileDataset):
         matrix = np.zeros((len(table), len(self.pathologies)), dtype=np.float32)
         for column, label in enumerate(self.pathologies):
             matrix[:, column] = [label in found or (label == _ALL and bool(found)) for found in map(self._boxes, names)]
-        if self.label_policy == "strict":  # of one patient with tuberculosis nobody drew where, so nobody told which
-            untold = (names.str.startswith(_FOLDER) & ~names.isin(list(self.boxes))).to_numpy()
-            matrix[untold] = [1 if label == _ALL else np.nan for label in self.pathologies]
+        if self.label_policy == "strict":  # one patient with tuberculosis has no boxes, so the kind is unknown
+            unknown = (names.str.startswith(_FOLDER) & ~names.isin(list(self.boxes))).to_numpy()
+            matrix[unknown] = [1 if label == _ALL else np.nan for label in self.pathologies]
         return matrix
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
@@ -104,5 +104,5 @@ class TBX11KDataset(FileDataset):
         return {label: boxes_mask(boxes, shape, drawn_on) for label, boxes in found.items()}
 
     def _boxes(self, file_name: str) -> dict[str, list[tuple[float, float, float, float]]]:
-        """The boxes drawn on an image, by kind."""
+        """The boxes of an image, by kind."""
         return self.boxes.get(file_name, {})

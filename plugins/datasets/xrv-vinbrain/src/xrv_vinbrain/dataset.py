@@ -1,4 +1,4 @@
-"""VinDr-CXR: what is particular to it."""
+"""VinDr-CXR."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class VinBrainDataset(FileDataset):
         sizes: For images that are not DICOM: a table of the DICOM images' sizes, with the columns ``image_id`` and
             ``height, width`` or ``dim0, dim1``. Boxes are in their pixels; without it there are no masks.
         read_headers: Fill ``sex`` and ``age_years`` from the headers of the DICOM files. Every file is opened once,
-            which takes 10 seconds for all of them from a fast disk, minutes from a slow one.
-        extension: ".dicom", ".dcm", ".png", ".jpg" or ".jpeg"; None takes the one that most of the images have.
-        recipe: How DICOM pixels are read; None is through modality LUT and window, because the files hold raw values
-            of 10 to 16 bits that fill a small part of their range.
+            which takes 10 seconds for all files on a fast disk, minutes on a slow one.
+        extension: ".dicom", ".dcm", ".png", ".jpg" or ".jpeg"; None takes the extension of most images.
+        recipe: How DICOM pixels are read; None applies modality LUT and window, because the raw values of 10 to 16
+            bits use only a small part of their range.
         **options: See ``FileDataset``.
 
     Attributes:
         readers: As given.
-        readings: Who found what, and where.
-        extension: The one in use.
+        readings: The annotations of each reader.
+        extension: The extension in use.
 
     Raises:
-        ArgumentError: ``readers`` is not known, or not "any" with ``labels="torchxrayvision"``; masks are asked for
-            where ``sizes`` are not known.
-        TableError: A row that makes no sense, or an unknown class; for the others see ``FileDataset``.
+        ArgumentError: ``readers`` is unknown, or is not "any" with ``labels="torchxrayvision"``; or masks are
+            requested without ``sizes``.
+        TableError: An invalid row or an unknown class; for other errors see ``FileDataset``.
     """
 
     keeps_index = True
@@ -70,9 +70,9 @@ class VinBrainDataset(FileDataset):
         **options: Any,
     ) -> None:
         if readers not in _READERS:
-            raise ArgumentError(f"readers={readers!r} is not known. Choose one of: {', '.join(_READERS)}.")
+            raise ArgumentError(f"Unknown readers={readers!r}. Choose one of: {', '.join(_READERS)}.")
         if readers != "any" and options.get("labels") == "torchxrayvision":
-            raise ArgumentError('labels="torchxrayvision" knows readers="any" only: leave one of them out.')
+            raise ArgumentError('labels="torchxrayvision" allows only readers="any": omit one of them.')
         self.readers = readers
         self._sizes = None if sizes is None else Path(sizes).expanduser()
         self._read_headers = read_headers
@@ -82,16 +82,16 @@ class VinBrainDataset(FileDataset):
         if self.pathology_masks and not self._placed:
             raise ArgumentError(
                 f"The boxes of {spec.name!r} are in pixels of the DICOM images, but {self.extension} files may be of "
-                "another size: pass sizes=... (a table with image_id, height, width), or leave pathology_masks out."
+                "another size: pass sizes=... (a table with image_id, height, width), or omit pathology_masks."
             )
 
     @property
     def readings(self) -> Readings:
-        """Who found what, and where."""
+        """The annotations of each reader."""
         return Readings(self._images, self._votes, self._shown, self._means)
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One row an image, with its findings and readers; the source has one a box and reader."""
+        """One row an image, with findings and readers; the source has one row a box and reader."""
         exact = self.label_policy == "strict"
         self._images, self._votes, self._shown, self._means = read(
             table, self.csvpath, self.spec.pathologies, exact=exact
@@ -108,14 +108,16 @@ class VinBrainDataset(FileDataset):
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         known: dict[str, Any] = {
-            "view": ["PA"] * len(table),  # the authors kept no other (vindr.ai/datasets/cxr)
+            "view": ["PA"] * len(table),  # the authors kept only PA (vindr.ai/datasets/cxr)
             "has_masks": self._placed & (self.label_matrix(table) == 1).any(axis=1),
             "source_uid": "vinbrain:" + table["image_id"],
         }
         if self._read_headers:
             headers = dicom_headers(self.source, self.image_names(table).tolist(), ("PatientSex", "PatientAge"))
             ages = age_in_years(headers["PatientAge"])
-            known.update(sex=headers["PatientSex"], age_years=ages.where(ages > 0))  # adults: 0 is not known
+            known.update(
+                sex=headers["PatientSex"], age_years=ages.where(ages > 0)
+            )  # all patients are adults, so 0 means unknown
         return known
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:

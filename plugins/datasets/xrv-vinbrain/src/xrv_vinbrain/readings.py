@@ -1,4 +1,4 @@
-"""Who found what, and where: the table of annotations, which has a row for each box of each reader."""
+"""Read the table of annotations, which has a row for each box of each reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xrv_core.datasets import numbers_in
 from xrv_core.errors import TableError
 
-#: The source's name of a label, where it is not the label's.
+#: The source's names of labels, if they differ.
 TERMS = {
     "Effusion": "Pleural effusion",
     "Other Lesion": "Other lesion",
@@ -30,15 +30,15 @@ _BOX = ["x_min", "y_min", "x_max", "y_max"]
 
 
 class Readings(NamedTuple):
-    """The readings of N images, in the order in which the table names them first.
+    """The readings of N images, in order of their first row in the table.
 
     Attributes:
-        images: A row an image: ``image_id``; ``class_name``, its findings by any reader, such as
-            ``"Cardiomegaly|ILD"``; ``rad_id``, who read it, such as ``"R10|R8|R9"``; ``count``, how many did.
-        votes: ``[N, P]`` how many found the label.
-        shown: A row for each box that shows a label: ``image``, ascending, the number of its image; ``rad_id``; ``x``,
-            ``y``, ``width``, ``height``.
-        means: bool ``[boxes, P]``, the labels that a box shows.
+        images: One row an image: ``image_id``; ``class_name``, the findings of all readers, such as
+            ``"Cardiomegaly|ILD"``; ``rad_id``, the readers, such as ``"R10|R8|R9"``; ``count``, their number.
+        votes: ``[N, P]`` number of readers who found the label.
+        shown: One row for each box of a label: ``image``, the ascending number of its image; ``rad_id``; ``x``, ``y``,
+            ``width``, ``height``.
+        means: bool ``[boxes, P]``, the labels of each box.
     """
 
     images: pd.DataFrame
@@ -48,13 +48,13 @@ class Readings(NamedTuple):
 
     @property
     def count(self) -> NDArray[np.int64]:
-        """``[N]`` how many read an image."""
+        """``[N]`` number of readers of each image."""
         return self.images["count"].to_numpy()
 
     def positions(self, images: pd.Series[Any]) -> NDArray[np.intp]:
-        """Where ``images`` are in the arrays of this object."""
+        """The positions of ``images`` in this object."""
         known = self.images["image_id"]
-        if len(images) == 1:  # no index for that
+        if len(images) == 1:  # quicker than building an index
             return np.flatnonzero(known == images.iloc[0])
         return np.arange(len(known)) if images.equals(known) else pd.Index(known).get_indexer(images)
 
@@ -73,17 +73,17 @@ class Readings(NamedTuple):
 
 
 def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool) -> Readings:
-    """The readings that a table tells of.
+    """Read the annotations of a table.
 
     Args:
-        table: A row for each box of each reader, and one for each reader who found nothing; without the column
-            ``rad_id`` it is one reading, of a consensus.
+        table: One row for each box of each reader, and for each reader who found nothing; without the column
+            ``rad_id`` it is a consensus reading.
         path: The table, for messages.
         labels: The P labels.
-        exact: Terms are the source's names; else parts of them in lower case, as torchxrayvision 1.5.7 has it.
+        exact: Compare whole names; else substrings in lower case, as in torchxrayvision 1.5.7.
 
     Raises:
-        TableError: A row without image, class or reader, with an unknown class, or whose box is none.
+        TableError: A row lacks its image, class or reader, or has an unknown class or an invalid box.
     """
     if "rad_id" not in table:
         table = table.assign(rad_id="consensus")
@@ -111,7 +111,7 @@ def read(table: pd.DataFrame, path: Path, labels: Sequence[str], *, exact: bool)
 
 
 def _refuse_blanks(table: pd.DataFrame, path: Path) -> None:
-    """Raise where a row does not tell its image, reader or class."""
+    """Raise if a row lacks its image, reader or class."""
     for name in ("image_id", "rad_id", "class_name"):
         blank = table.index[table[name].isna()]
         if len(blank):
@@ -119,13 +119,13 @@ def _refuse_blanks(table: pd.DataFrame, path: Path) -> None:
 
 
 def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) -> NDArray[np.bool_]:
-    """Which of the source's names means which label: ``[kinds, P]``."""
+    """Whether each name of the source means each label: ``[kinds, P]``."""
     terms = [TERMS.get(label, label) for label in labels]
     if exact:
         for kind in kinds:
             if kind not in terms and kind not in _NO_LABEL:
                 raise TableError(
-                    f"{path}: class_name {kind!r} is none of VinDr-CXR's. Known are: {', '.join([*terms, *_NO_LABEL])}."
+                    f"{path}: unknown class_name {kind!r}. VinDr-CXR has: {', '.join([*terms, *_NO_LABEL])}."
                 )
         return np.array([[kind == term for term in terms] for kind in kinds])
     pairs = [(label.lower(), term.lower()) for label, term in zip(labels, terms, strict=True)]
@@ -133,7 +133,7 @@ def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) 
 
 
 def _boxes(table: pd.DataFrame, rows: NDArray[np.intp], path: Path) -> NDArray[np.float64]:
-    """``x, y, width, height`` of the rows that show something."""
+    """``x, y, width, height`` of the rows with a finding."""
     corners = numbers_in(table, _BOX)[rows]
     good = (corners[:, :2] >= 0).all(axis=1) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
     for row in table.iloc[rows[~good]].itertuples():
@@ -145,7 +145,7 @@ def _boxes(table: pd.DataFrame, rows: NDArray[np.intp], path: Path) -> NDArray[n
 
 
 def _table(image: NDArray[Any], value: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which go together: bool ``[images, values]``."""
+    """Which values each image has: bool ``[images, values]``."""
     table = np.zeros(size, dtype=bool)
     table[image, value] = True
     return table

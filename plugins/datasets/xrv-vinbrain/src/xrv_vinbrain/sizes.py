@@ -1,4 +1,4 @@
-"""Read the sizes of the DICOM images, which resized copies come with."""
+"""Read the sizes of the DICOM images, for resized copies."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def read_sizes(path: Path, images: Sequence[str], owner: str) -> dict[str, tuple
     require_columns(table, names, path, owner, expected)
     sizes = table[names].apply(pd.to_numeric, errors="coerce")
     for row in table.index[~(sizes >= 1).all(axis=1)]:
-        raise TableError(f"{path}, line {row + 2}: {table['image_id'][row]!r} has no height and width of 1 or more.")
+        raise TableError(f"{path}, line {row + 2}: {table['image_id'][row]!r} needs a height and width of 1 or more.")
     found = dict(zip(table["image_id"], map(tuple, sizes.astype(int).to_numpy().tolist()), strict=True))
     missing = [image for image in images if image not in found]
     if missing:
         raise TableError(
-            f"{path}: has no size of {len(missing)} of the {len(images)} images; the first is {missing[0]!r}. "
-            "Give the table that came with the images, or leave sizes out."
+            f"{path}: the sizes of {len(missing)} of {len(images)} images are missing; the first is {missing[0]!r}. "
+            "Give the table that came with the images, or omit sizes."
         )
     return found
