@@ -210,7 +210,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "imagehash", None)
     with pytest.raises(MissingDependency) as caught:
         check_leakage(plain("a", [1, 2]), plain("b", [3, 4]), near_duplicates=True)
-    assert str(caught.value) == "Near duplicates are found by ImageHash: pip install imagehash"
+    assert "pip install imagehash" in str(caught.value)
 
 
 @pytest.mark.realdata

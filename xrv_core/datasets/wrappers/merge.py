@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.base import tree
 from xrv_core.datasets.tables import COMMON_COLUMNS, common_columns
-from xrv_core.datasets.wrappers.relabel import label_names
+from xrv_core.datasets.wrappers.relabel import label_columns, label_names
 from xrv_core.datasets.wrappers.views import View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset, Sample
@@ -59,7 +59,12 @@ class MergeDataset(View):
         lengths = [len(dataset) for dataset in self.datasets]
         self.starts: NDArray[np.int64] = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
         self.pathologies = _pathologies(self.datasets, pathologies)
-        self.labels = _labels(self.datasets, self.pathologies)
+        self.labels = np.concatenate(
+            [
+                label_columns(dict(zip(d.pathologies, d.labels.T, strict=True)), self.pathologies, len(d))
+                for d in self.datasets
+            ]
+        )
         self.csv = _csv(self.datasets, lengths, columns)
 
     def _origin(self, position: int) -> tuple[Dataset, int]:
@@ -101,19 +106,6 @@ def _pathologies(datasets: Sequence[Dataset], wanted: str | Iterable[str] | None
                 'Relabel or harmonize them first, or pass pathologies="union", "intersection" or a list of names.'
             )
     return names[0]
-
-
-def _labels(datasets: Sequence[Dataset], pathologies: list[str]) -> NDArray[np.float32]:
-    matrix = np.full((sum(map(len, datasets)), len(pathologies)), np.nan, dtype=np.float32)
-    start = 0
-    for dataset in datasets:
-        rows = matrix[start : start + len(dataset)]
-        column = {name: i for i, name in enumerate(dataset.pathologies)}
-        for i, name in enumerate(pathologies):
-            if name in column:
-                rows[:, i] = dataset.labels[:, column[name]]
-        start += len(dataset)
-    return matrix
 
 
 def _csv(datasets: Sequence[Dataset], lengths: list[int], columns: str) -> pd.DataFrame:

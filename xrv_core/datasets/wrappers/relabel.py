@@ -52,7 +52,7 @@ def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling
     known = _known_columns(dataset)
     done = _relabelling(names, dataset.pathologies, known)
     before = {"pathologies": dataset.pathologies, "labels": dataset.labels, "_known_labels": _stash(dataset)}
-    after = {"pathologies": names, "labels": columns(known, names, len(dataset)), "_known_labels": known}
+    after = {"pathologies": names, "labels": label_columns(known, names, len(dataset)), "_known_labels": known}
     try:
         for key, value in after.items():
             setattr(dataset, key, value)
@@ -92,7 +92,7 @@ class RelabelledDataset(View):
         self.pathologies = label_names(pathologies)
         known = _known_columns(dataset)
         self.relabelling = _relabelling(self.pathologies, dataset.pathologies, known)
-        self.labels = columns(known, self.pathologies, len(dataset))
+        self.labels = label_columns(known, self.pathologies, len(dataset))
         self.csv = dataset.csv
 
 
@@ -106,7 +106,7 @@ def label_names(pathologies: Iterable[str]) -> list[str]:
     return [str(name) for name in names]
 
 
-def columns(known: Mapping[str, NDArray[np.float32]], names: list[str], rows: int) -> NDArray[np.float32]:
+def label_columns(known: Mapping[str, NDArray[np.float32]], names: list[str], rows: int) -> NDArray[np.float32]:
     """float32 ``[rows, len(names)]`` of the known columns; NaN for the others."""
     matrix = np.full((rows, len(names)), np.nan, dtype=np.float32)
     for i, name in enumerate(names):

@@ -29,7 +29,7 @@ def test_the_test_list_gives_the_official_split(tmp_path: Path) -> None:
         (None, PathMissing, "{}: no such file. Give the path of test_list.txt of 'nih'."),
         (b"\xff\xfe\x00", TableError, "{}: not a text file. Give the official test_list.txt of 'nih'."),
         (b"a.png\nImage Index\n", TableError,
-         "{}, line 2: 'Image' is not the name of a PNG, such as '00000003_000.png'."),
+         "{}, line 2: 'Image' is not a PNG name, such as '00000003_000.png'."),
         (b"99999999_000.png\n", TableError, "{}: names no image of {csv}. Give the official test_list.txt."),
     ],
 )  # fmt: skip

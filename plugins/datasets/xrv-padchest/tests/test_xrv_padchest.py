@@ -193,11 +193,7 @@ def test_wrong_tables(mini: dict[str, Any]) -> None:
         xrv.get_dataset("padchest", **mini, pathology_masks=True)
     text = mini["csvpath"].read_text()
     mini["csvpath"].write_text(text.replace("'pneumonia'", "'COVID 19'"))
-    expected = (
-        f"{mini['csvpath']}: 'COVID 19' in 'Labels' is no term of 'padchest', so that it is not known which labels "
-        'it means (see terms.csv of xrv-padchest). labels="torchxrayvision" reads any text.'
-    )
-    with pytest.raises(TableError, match=whole(expected)):
+    with pytest.raises(TableError, match=r"'COVID 19' in 'Labels' is not in terms.csv.*labels=\"torchxrayvision\""):
         xrv.get_dataset("padchest", **mini)
     assert len(xrv.get_dataset("padchest", **mini, labels="torchxrayvision")) == 7
     mini["csvpath"].write_text(text.replace("Projection,", "View,"))

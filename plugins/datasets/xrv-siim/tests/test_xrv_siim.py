@@ -157,7 +157,7 @@ def test_two_workers_give_what_one_gives(mini: dict[str, Any]) -> None:
 
 def test_rows_that_contradict_each_other(mini: dict[str, Any]) -> None:
     write(mini["csvpath"], [*lines(mini["csvpath"]), f"{ID.format(2)},-1"])
-    text = f"{mini['csvpath']}: the rows of {ID.format(2)!r} contradict each other: an outline, and '-1' for none."
+    text = f"{mini['csvpath']}: the rows of {ID.format(2)!r} contradict each other: an outline and '-1' (none)."
     with pytest.raises(TableError, match=whole(text)):
         xrv.get_dataset("siim", **mini)
 

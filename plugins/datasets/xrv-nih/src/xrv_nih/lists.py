@@ -24,7 +24,5 @@ def read_list(path: Path, owner: str) -> list[str]:
         raise TableError(f"{path}: not a text file. Give the official test_list.txt of {owner!r}.") from error
     for number, line in enumerate(lines, start=1):
         if not line.endswith(".png"):
-            raise TableError(
-                f"{path}, line {number}: {line[:60]!r} is not the name of a PNG, such as '00000003_000.png'."
-            )
+            raise TableError(f"{path}, line {number}: {line[:60]!r} is not a PNG name, such as '00000003_000.png'.")
     return lines

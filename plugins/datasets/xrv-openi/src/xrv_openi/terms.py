@@ -35,7 +35,7 @@ def rules() -> tuple[Rule, ...]:
 
 
 def term_values(term: str) -> dict[str, str]:
-    """ "present", "unknown" or "absent" for each label that a term is about.
+    """Whether each label that a term is about is "present", "unknown" or "absent".
 
     A term is a heading with qualifiers, ``Opacity/lung/base/left``. The matching rule with the most
     qualifiers decides. Whole words are compared, without case.

@@ -24,9 +24,7 @@ def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> tuple[pd.DataF
     counts = drawn.groupby(images, sort=False).agg(["sum", "size"])
     both = counts.index[(counts["sum"] > 0) & (counts["sum"] < counts["size"])]
     if len(both):
-        raise TableError(
-            f"{path}: the rows of {min(both)!r} contradict each other: an outline, and {_NONE!r} for none."
-        )
+        raise TableError(f"{path}: the rows of {min(both)!r} contradict each other: an outline and {_NONE!r} (none).")
     outlines = pd.DataFrame({"ImageId": images[drawn], "rle": cells[drawn]}).reset_index(drop=True)
     return outlines, pd.DataFrame({"ImageId": counts.index, "outlines": counts["sum"].to_numpy()})
 

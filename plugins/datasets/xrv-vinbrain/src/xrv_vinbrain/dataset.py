@@ -108,16 +108,14 @@ class VinBrainDataset(FileDataset):
 
     def common(self, table: pd.DataFrame) -> dict[str, Any]:
         known: dict[str, Any] = {
-            "view": ["PA"] * len(table),  # the authors kept only PA (vindr.ai/datasets/cxr)
+            "view": ["PA"] * len(table),  # only PA: vindr.ai/datasets/cxr
             "has_masks": self._placed & (self.label_matrix(table) == 1).any(axis=1),
             "source_uid": "vinbrain:" + table["image_id"],
         }
         if self._read_headers:
             headers = dicom_headers(self.source, self.image_names(table).tolist(), ("PatientSex", "PatientAge"))
             ages = age_in_years(headers["PatientAge"])
-            known.update(
-                sex=headers["PatientSex"], age_years=ages.where(ages > 0)
-            )  # all patients are adults, so 0 means unknown
+            known.update(sex=headers["PatientSex"], age_years=ages.where(ages > 0))  # adults, so 0 means unknown
         return known
 
     def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
