@@ -187,8 +187,7 @@ def test_what_cannot_be_converted(tmp_path, pickled):
     shipped = xrv_core.fetch(xrv_core.describe_classifier("phantom-net").weights)
     assert error("phantom-net") == f"Error: {shipped} is a safetensors file already: use it as it is.\n"
     assert error("nothing.pt") == (
-        "Error: Nothing is named 'nothing.pt'. `xrv list` lists all names. Nor is there a weights file at that "
-        "path.\n"
+        "Error: Nothing is named 'nothing.pt'. `xrv list` lists all names. Nor is there a weights file at that path.\n"
     )
     obtain = xrv_core.describe_classifier("timm/resnet18").obtain
     assert error("timm/resnet18") == (
