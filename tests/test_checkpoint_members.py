@@ -68,7 +68,7 @@ def test_messages_name_archive_and_member(tmp_path):
         ("pickled.ckpt", f"{path} has no member 'pickled.ckpt'. Did you mean 'runs/pickled.ckpt'?"),
         (
             "x",
-            f"{path} has no member 'x'. Of its 3 files the first are "
+            f"{path} has no member 'x'. The first of its 3 files are "
             "['readme.txt', 'runs/bad.ckpt', 'runs/pickled.ckpt'].",
         ),
     ):

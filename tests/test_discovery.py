@@ -52,7 +52,7 @@ def test_a_plugin_that_calls_exit_is_reported(install: Install) -> None:
 def test_a_misspelt_hook_is_reported_and_the_others_of_the_plugin_count(install: Install) -> None:
     install("xrv-toy", GOOD + "\n@hookimpl\ndef xrv_classifyers():\n    return []\n")
     assert plugin("xrv-toy").problems == [
-        "'xrv_classifyers' is not a hook of xrv_core, did you mean 'xrv_classifiers'?"
+        "'xrv_classifyers' is not a hook of xrv_core. Did you mean 'xrv_classifiers'?"
     ]
     assert plugin("xrv-toy").state == "partly broken"
     assert "toy" in xrv_core.list_datasets()

@@ -7,7 +7,6 @@ reported, and the others work.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.metadata
 import os
@@ -19,7 +18,7 @@ from typing import Any, cast
 import pluggy
 
 from xrv_core import hooks
-from xrv_core.errors import DuplicateName, XrvError
+from xrv_core.errors import DuplicateName, XrvError, suggestion
 from xrv_core.registry import Registry
 from xrv_core.specs import FAMILIES, KINDS, KNOWN, CommandSpec, Listing, Spec, owner_of
 
@@ -250,9 +249,7 @@ def _is_ours(distribution: str) -> bool:
 
 
 def _misspelt(name: str) -> str:
-    near = difflib.get_close_matches(name, [*_HOOKS, *_OTHER_HOOKS], n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
-    return f"{name!r} is not a hook of xrv_core{hint}"
+    return f"{name!r} is not a hook of xrv_core.{suggestion(name, [*_HOOKS, *_OTHER_HOOKS], most=1)}"
 
 
 def _short(thing: object) -> str:

@@ -7,6 +7,8 @@ Each class also inherits the built-in that fits, so ``except LookupError`` and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "ArgumentError",
     "AssetError",
@@ -33,6 +35,7 @@ __all__ = [
     "UnsafeCheckpoint",
     "UnverifiedAsset",
     "XrvError",
+    "suggestion",
 ]
 
 
@@ -146,3 +149,24 @@ class CheckpointError(XrvError, ValueError):
 
 class UnsafeCheckpoint(CheckpointError):
     """A weights file that asks for code to be run; it was not."""
+
+
+# -- what messages share
+
+
+def suggestion(name: object, names: Iterable[str], *, most: int = 3, prefix: str = "") -> str:
+    """The sentence " Did you mean 'nih'?" for a misspelt name, or "" where no name is close.
+
+    It begins with a space, so that it can follow the sentence that names the mistake.
+
+    Args:
+        name: What was asked for.
+        names: The valid names; upper and lower case count as equal.
+        most: How many names the sentence holds at most.
+        prefix: What the sentence puts before each name, such as "timm/".
+    """
+    import difflib  # only a failing call pays for it
+
+    known = {each.lower(): each for each in names}
+    near = difflib.get_close_matches(str(name).lower(), known, n=most)
+    return f" Did you mean {' or '.join(repr(prefix + known[each]) for each in near)}?" if near else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
-from xrv_core.errors import DuplicateName, UnknownName
+from xrv_core.errors import DuplicateName, UnknownName, suggestion
 from xrv_core.specs import CommandSpec, Spec
 
 __all__ = ["Registry"]
@@ -76,9 +75,8 @@ class Registry(Mapping[str, S], Generic[S]):
 
     def unknown(self, name: str) -> str:
         """What to say about a name that is not here: the nearest names, or all of them."""
-        near = difflib.get_close_matches(str(name).lower(), [*self._specs, *self._aliases], n=3, cutoff=0.6)
-        if near:
-            return f"No {self.kind} named {name!r}. Did you mean {' or '.join(map(repr, near))}?"
+        if near := suggestion(name, [*self._specs, *self._aliases]):
+            return f"No {self.kind} named {name!r}.{near}"
         if not self._specs:
             return f"No {self.kind} named {name!r}: no installed plugin offers any {self.kind}."
         known = ", ".join(list(self)[:8]) + (", ..." if len(self) > 8 else "")

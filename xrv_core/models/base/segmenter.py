@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from xrv_core.errors import ArgumentError, InputError
+from xrv_core.errors import ArgumentError, InputError, suggestion
 from xrv_core.models.base.activations import activated
 from xrv_core.models.base.eval_mode import evaluating
 from xrv_core.models.base.inputs import as_batch, check_input, resize_input
@@ -207,18 +205,11 @@ def choose_structures(wanted: Sequence[str] | None, structures: Sequence[str], o
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     for name in names:
         if name not in structures:
-            raise ArgumentError(f"{owner} has no structure {name!r}. {_suggestion(name, structures)}")
+            there = f" There are: {', '.join(structures[:8])}{', ...' if len(structures) > 8 else ''}."
+            raise ArgumentError(f"{owner} has no structure {name!r}.{suggestion(name, structures) or there}")
     if not names or len(set(names)) != len(names):
         raise ArgumentError(f"structures={names!r}: give different names, or None for all of them.")
     return names
-
-
-def _suggestion(name: Any, structures: Sequence[str]) -> str:
-    lower = {s.lower(): s for s in structures}
-    near = [lower[s] for s in difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=0.6)]
-    if near:
-        return f"Did you mean {' or '.join(map(repr, near))}?"
-    return f"There are: {', '.join(structures[:8])}{', ...' if len(structures) > 8 else ''}."
 
 
 def _squared(x: torch.Tensor) -> tuple[torch.Tensor, int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from xrv_core.assets import offline
-from xrv_core.errors import ArgumentError, DownloadError, OfflineError, UnknownName
+from xrv_core.errors import ArgumentError, DownloadError, OfflineError, UnknownName, suggestion
 from xrv_core.models.weights import wrapped_keys
 from xrv_core.torchvision_guard import import_timm
 
@@ -160,6 +159,5 @@ def _check_known(timm: ModuleType, name: str, asked: str) -> None:
     else:
         return
     family = asked.removesuffix(name)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f" Did you mean {' or '.join(repr(f'{family}{found}') for found in near)}?" if near else ""
+    hint = suggestion(name, known, prefix=family)
     raise UnknownName(f"No classifier named {asked!r}: timm {timm.__version__} has {what}.{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import struct
 import zipfile
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from xrv_core.errors import CheckpointError, PathMissing
+from xrv_core.errors import CheckpointError, PathMissing, suggestion
 
 __all__ = ["Source", "leaves_archive", "open_source"]
 
@@ -87,9 +86,9 @@ def _info(archive: zipfile.ZipFile, path: Path, member: str) -> zipfile.ZipInfo:
         raise CheckpointError(f"{path} has {len(found)} members named {member!r}, so it is not clear which is meant.")
     if not found:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
-        near = difflib.get_close_matches(member, names, n=1) or [n for n in names if n.endswith(f"/{member}")]
-        hint = f"Did you mean {near[0]!r}?" if near else f"Of its {len(names)} files the first are {names[:3]}."
-        raise PathMissing(f"{path} has no member {member!r}. {hint}")
+        below = next((f" Did you mean {n!r}?" for n in names if n.endswith(f"/{member}")), "")
+        hint = suggestion(member, names, most=1) or below or f" The first of its {len(names)} files are {names[:3]}."
+        raise PathMissing(f"{path} has no member {member!r}.{hint}")
     if found[0].is_dir():
         raise CheckpointError(f"Weights file {path}!{member} cannot be read: it is a folder.")
     return found[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from xrv_core.errors import ArgumentError, ConformanceError
+from xrv_core.errors import ArgumentError, ConformanceError, suggestion
 
 __all__ = [
     "Check", "CheckResult", "NotApplicable", "NotRun", "by_name", "check_exemptions", "described",
@@ -136,9 +135,8 @@ def check_exemptions(exempt: Mapping[str, str], known: Iterable[str]) -> None:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"The checks are: {', '.join(known)}."
-    return f"there is no check {name!r}. {hint}"
+    hint = suggestion(name, known, most=1) or f" The checks are: {', '.join(known)}."
+    return f"there is no check {name!r}.{hint}"
 
 
 def raise_failures(name: str, results: Sequence[CheckResult]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.errors import ArgumentError
-from xrv_features.items import LABEL, nearest
+from xrv_core.errors import ArgumentError, suggestion
+from xrv_features.items import LABEL
 
 __all__ = ["CATEGORIES", "OTHER", "Colouring", "colour_column", "colouring", "default_colour"]
 
@@ -83,7 +83,7 @@ def colour_column(items: pd.DataFrame, name: str) -> str:
     labels = [str(c).removeprefix(LABEL) for c in items.columns if str(c).startswith(LABEL)]
     columns = [str(c) for c in items.columns if not str(c).startswith(LABEL) and c not in ("idx", "source_uid")]
     raise ArgumentError(
-        f"There is nothing called {name!r} to colour by. {nearest(name, [*labels, *columns])}"
+        f"No column or label named {name!r} to colour by.{suggestion(name, [*labels, *columns], most=1)} "
         f"Columns: {', '.join(columns)}. Labels: {', '.join(labels) or 'none'}."
     )
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, suggestion
 
-__all__ = ["LABEL", "dataset_name", "items_table", "nearest"]
+__all__ = ["LABEL", "dataset_name", "items_table"]
 
 LABEL = "label:"
 
@@ -57,12 +56,6 @@ def dataset_name(items: pd.DataFrame, name: str) -> str:
     return " + ".join(str(each) for each in first["source_name"])
 
 
-def nearest(name: str, among: Sequence[str]) -> str:
-    """``Did you mean ...? `` where something is near, and nothing where not."""
-    near = difflib.get_close_matches(name, among, n=1)
-    return f"Did you mean {near[0]!r}? " if near else ""
-
-
 def _checked(csv: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     if isinstance(columns, str):
         raise ArgumentError(f"columns must be a list of names, got the text {columns!r}: write [{columns!r}].")
@@ -70,7 +63,8 @@ def _checked(csv: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     for name in (columns := list(columns)):
         if name not in there:
             raise ArgumentError(
-                f"columns: dataset.csv has no column {name!r}. {nearest(name, there)}It has: {', '.join(there)}."
+                f"columns: dataset.csv has no column {name!r}.{suggestion(name, there, most=1)} "
+                f"Columns: {', '.join(there)}."
             )
         if _TAKEN.fullmatch(name):
             raise ArgumentError(
