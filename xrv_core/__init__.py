@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ReferenceOutput,
         SegmenterSpec,
     )
+    from xrv_core.terms import NOT_MEDICAL
 
 _HOME = {
     "api": (
@@ -54,6 +55,7 @@ _HOME = {
     "hooks": "hookimpl",
     "protocols": "Autoencoder Classifier Dataset Sample Segmenter",
     "specs": "Asset AutoencoderSpec ClassifierSpec CommandSpec DatasetSpec ReferenceOutput SegmenterSpec",
+    "terms": "NOT_MEDICAL",
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 _ROOMS = ("datasets", "errors", "models", "testing")
@@ -68,6 +70,7 @@ __all__ = [
     "CommandSpec",
     "Dataset",
     "DatasetSpec",
+    "NOT_MEDICAL",
     "ReferenceOutput",
     "Sample",
     "Segmenter",

@@ -1,4 +1,4 @@
-"""Tell a dataset's terms once: at its first use with this cache folder."""
+"""The terms of use: the notice beside every prediction, and the terms of a dataset at its first use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from contextlib import suppress
 
 from xrv_core.specs import DatasetSpec
 
-__all__ = ["tell_terms"]
+__all__ = ["NOT_MEDICAL", "tell_terms"]
+
+NOT_MEDICAL = "Not for medical use."
 
 _told: set[str] = set()  # where no file can be written, once a process is the best there is
 

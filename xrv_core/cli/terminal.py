@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from xrv_core.specs import Asset
+from xrv_core.terms import NOT_MEDICAL
 
 __all__ = ["NOT_MEDICAL", "print_table", "weights_state"]
-
-NOT_MEDICAL = "Not for medical use."
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         about_model,
         as_json,
         check_device,
+        render_page,
         run_over,
         versions,
+        write_record,
     )
     from xrv_core.models.saved import (
         FACTS,
@@ -61,7 +63,9 @@ _HOME = {
         "check_input choose_structures fit_operating_points resize_input timm_feature_maps timm_heads "
         "timm_keys "
     ),
-    "running": "Batch Loading about_dataset about_model as_json check_device run_over versions",
+    "running": (
+        "Batch Loading about_dataset about_model as_json check_device render_page run_over versions write_record"
+    ),
     "saved": (
         "FACTS SAVED_FACTORY SavedClassifierSpec NOT_STATED check_options checked "
         "is_model_file plain read_spec save_classifier "
@@ -104,6 +108,7 @@ __all__ = [
     "plain",
     "read_spec",
     "renamed_keys",
+    "render_page",
     "resize_input",
     "run_over",
     "save_classifier",
@@ -112,6 +117,7 @@ __all__ = [
     "timm_keys",
     "versions",
     "wrapped_keys",
+    "write_record",
     "write_safetensors",
 ]
 

@@ -1,8 +1,20 @@
-"""Run a model over a dataset, and record what made the numbers."""
+"""Run a model over a dataset, record how, and show the results as a page."""
 
 from __future__ import annotations
 
 from xrv_core.models.running.inference import Batch, Loading, check_device, run_over
-from xrv_core.models.running.provenance import about_dataset, about_model, as_json, versions
+from xrv_core.models.running.page import render_page
+from xrv_core.models.running.provenance import about_dataset, about_model, as_json, versions, write_record
 
-__all__ = ["Batch", "Loading", "about_dataset", "about_model", "as_json", "check_device", "run_over", "versions"]
+__all__ = [
+    "Batch",
+    "Loading",
+    "about_dataset",
+    "about_model",
+    "as_json",
+    "check_device",
+    "render_page",
+    "run_over",
+    "versions",
+    "write_record",
+]

@@ -1,4 +1,4 @@
-"""Run a model over every item of a dataset, in batches: loading, devices, progress, errors that name the item."""
+"""Run a model over every item of a dataset in batches. Errors name the item."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from xrv_core.datasets import whole_number
 from xrv_core.errors import ArgumentError, InputError, XrvError
 from xrv_core.models.base import evaluating
 
 __all__ = ["Batch", "Loading", "check_device", "run_over"]
 
-#: What the remedy suggests for a model that takes images of any size.
+#: Size in the advice of an error, where the model takes images of any size.
 _USUAL_SIDE = 224
 
 
@@ -25,27 +26,40 @@ class Loading:
     """How items are read and where they are computed.
 
     Attributes:
-        batch_size: Images at a time.
-        num_workers: Processes that read images; 0 reads them in this one.
+        batch_size: Images per batch.
+        num_workers: Processes that read images; 0 reads them in this process.
         device: Where to compute; None: where the model is.
-        progress: Show a bar; None: only on a terminal.
+        progress: Whether to show a progress bar; None: only on a terminal.
+
+    Raises:
+        ArgumentError: A number is out of range, or the device cannot be used.
     """
 
     batch_size: int = 16
     num_workers: int = 0
-    device: torch.device | None = None
+    device: torch.device | str | None = None
     progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batch_size", whole_number("batch_size", self.batch_size, 1))
+        object.__setattr__(self, "num_workers", whole_number("num_workers", self.num_workers, 0))
+        object.__setattr__(self, "device", check_device(self.device))
+
+    def recorded(self) -> dict[str, Any]:
+        """What the record of a run says about it, as JSON data."""
+        device = None if self.device is None else str(self.device)
+        return {"batch_size": self.batch_size, "num_workers": self.num_workers, "device": device}
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch, and what the model made of it.
+    """A batch and the model's output for it.
 
     Attributes:
-        numbers: The items.
-        names: What messages call them: ``Item 3 ('nih:00000001_000')``.
+        numbers: Indices of the items.
+        names: Names of the items in messages: ``Item 3 ('nih:00000001_000')``.
         images: float32 ``[B, 1, H, W]`` in [-1024, 1024], on the CPU.
-        output: What the model gave, as it gave it.
+        output: The unchanged output of the model.
     """
 
     numbers: list[int]
@@ -55,10 +69,10 @@ class Batch:
 
 
 def check_device(device: str | torch.device | None) -> torch.device | None:
-    """``device`` as torch knows it, proven to be there.
+    """``device`` as a ``torch.device`` that works on this machine.
 
     Raises:
-        ArgumentError: It cannot be used here.
+        ArgumentError: The device cannot be used here.
     """
     if device is None:
         return None
@@ -80,27 +94,27 @@ def run_over(
     call: Callable[[torch.Tensor], Any] | None = None,
     verb: str = "predict",
 ) -> tuple[int, int]:
-    """Give every item of ``dataset`` to ``model``, in order, and each batch with its output to ``take``.
+    """Run ``model`` on every item of ``dataset``, in order, and pass each batch with its output to ``take``.
 
     Args:
-        model: In evaluation mode and without gradients while this runs, and as before afterwards.
-        dataset: Keeps the ``Dataset`` contract; has at least one item; its images are square and of one size.
+        model: Runs in evaluation mode and without gradients; afterwards its modes are as before.
+        dataset: Follows the ``Dataset`` protocol, with at least one item and square images of one size.
         take: Called once for each batch.
-        loading: How.
-        call: Makes an output of images ``[B, 1, H, W]``; default: ``model`` itself.
-        verb: Stands before the progress bar.
+        loading: How to read and compute.
+        call: Computes the output of images ``[B, 1, H, W]``; default: ``model`` itself.
+        verb: Label of the progress bar.
 
     Returns:
         Height and width of every image.
 
     Raises:
-        InputError: Images that do not fit into a batch or that the model refuses, or labels that contradict
+        InputError: An image does not fit into its batch, the model rejects it, or its labels differ from
             ``dataset.labels``; the message names the item.
-        XrvError: What the dataset says about an item.
+        XrvError: The dataset cannot read an item.
     """
     items = _Items(dataset, getattr(model, "input_resolution", None) or _USUAL_SIDE)
     shape: tuple[int, ...] = ()
-    # inference mode would taint what a model caches
+    # no_grad, not inference_mode: a model may cache tensors and need them for training later
     with _at_work(model, loading.device) as device, torch.no_grad():
         for numbers, images in _bar(items.loader(loading), loading.progress, verb):
             if shape and tuple(images.shape[-2:]) != shape:
@@ -112,9 +126,9 @@ def run_over(
 
 
 class _Items:
-    """The dataset, one checked ``(number, image)`` at a time.
+    """The dataset as a sequence of checked pairs ``(number, image)``.
 
-    A typed error is handed over as a value: raised inside a worker process, it would arrive wrapped in a traceback.
+    A typed error is returned as a value: a worker process that raises it would wrap it in a traceback.
     """
 
     def __init__(self, dataset: Any, side: int) -> None:
@@ -147,23 +161,23 @@ class _Items:
             )
         if not np.array_equal(np.asarray(sample["lab"]), self.labels[number], equal_nan=True):
             raise InputError(
-                f"{self.name(number)}: its 'lab' is not row {number} of dataset.labels, so its output would stand "
-                "beside the wrong labels. Mend the dataset."
+                f"{self.name(number)}: its 'lab' is not row {number} of dataset.labels, so the results would compare "
+                "its output with the wrong labels. Correct the dataset."
             )
         return image.as_subclass(torch.Tensor).to(torch.float32)
 
     def loader(self, loading: Loading) -> Any:
-        """Batches of them, in order."""
+        """Batches in the order of the items."""
         return torch.utils.data.DataLoader(
             self,  # type: ignore[arg-type]
             batch_size=loading.batch_size,
             num_workers=loading.num_workers,
             collate_fn=self.collate,
-            generator=torch.Generator().manual_seed(0),  # else it draws from the global generator
+            generator=torch.Generator().manual_seed(0),  # without one it draws from the global generator
         )
 
     def collate(self, items: list[Any]) -> tuple[list[int], torch.Tensor] | XrvError:
-        """Stack the images only; masks of any number and kind stay behind."""
+        """Stack the images only: masks and other keys differ between items."""
         for item in items:
             if isinstance(item, XrvError):
                 return item
@@ -172,11 +186,11 @@ class _Items:
         return [number for number, _ in items], torch.stack([image for _, image in items])
 
     def name(self, number: int) -> str:
-        """An item, as messages call it."""
+        """The name of an item in messages."""
         return f"Item {number} ({self.uids[number]!r})"
 
     def size_error(self, number: int, size: Sequence[int], before: Sequence[int]) -> InputError:
-        """Two images that do not fit into one batch."""
+        """The error for an image of another size than those before it."""
         return InputError(
             f"{self.name(number)} is {size[0]} x {size[1]} pixels, the items before it are {before[0]} x {before[1]}. "
             + self._remedy()
@@ -187,7 +201,7 @@ class _Items:
 
 
 def _output(call: Callable[[torch.Tensor], Any], images: torch.Tensor, names: list[str]) -> Any:
-    """The output for a batch; what the model has against it is traced to the item."""
+    """The output for a batch; if the model rejects it, the error names the item."""
     try:
         return call(images)
     except InputError:
@@ -200,8 +214,8 @@ def _output(call: Callable[[torch.Tensor], Any], images: torch.Tensor, names: li
 
 
 @contextmanager
-def _at_work(model: nn.Module, device: torch.device | None) -> Iterator[torch.device]:
-    """Evaluation mode on ``device``; afterwards every module has its own mode, and its device, back."""
+def _at_work(model: nn.Module, device: torch.device | str | None) -> Iterator[torch.device | str]:
+    """Evaluation mode on ``device``; afterwards mode and device of every module are as before."""
     first = next(model.parameters(), None)
     home = torch.device("cpu") if first is None else first.device
     with evaluating(model):
@@ -215,7 +229,7 @@ def _at_work(model: nn.Module, device: torch.device | None) -> Iterator[torch.de
 
 
 def _bar(loader: Any, progress: bool | None, verb: str) -> Iterator[Any]:
-    """The batches, with a bar on stderr; an error that a batch brought is raised here."""
+    """The batches, with a progress bar on stderr; raises the error that a batch carries."""
     from tqdm import tqdm
 
     disable = None if progress is None else not progress

@@ -1,4 +1,4 @@
-"""What is written down about a run: which model, which data, which versions. Plain JSON data."""
+"""The provenance of a run as JSON data: which model, which data, which versions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,19 @@ import torch
 
 from xrv_core import __version__
 
-__all__ = ["about_dataset", "about_model", "as_json", "dataset_fingerprint", "state_dict_sha256", "versions"]
+__all__ = [
+    "about_dataset",
+    "about_model",
+    "as_json",
+    "dataset_fingerprint",
+    "state_dict_sha256",
+    "versions",
+    "write_record",
+]
 
 
 def about_model(model: Any) -> dict[str, Any]:
-    """Facts of any model: name, class, plugin, spec, hashes of the weights."""
+    """Facts about a model: name, class, plugin, spec, hashes of the weights."""
     spec: Any = getattr(model, "spec", None)
     weights = getattr(spec, "weights", None)
     published = getattr(model, "weights_sha256", None) or getattr(weights, "sha256", None)
@@ -36,10 +45,10 @@ def about_model(model: Any) -> dict[str, Any]:
 
 
 def about_dataset(dataset: Any) -> dict[str, Any]:
-    """Facts of a dataset or a view of one: name, class, plugin, spec, labels, counts, fingerprint."""
+    """Facts about a dataset or a wrapper of one: name, class, plugin, spec, labels, counts, fingerprint."""
     spec: Any = getattr(dataset, "spec", None)
     inner = dataset
-    while spec is None and hasattr(inner, "dataset"):  # a view of another dataset
+    while spec is None and hasattr(inner, "dataset"):  # a wrapper of another dataset
         inner = inner.dataset
         spec = getattr(inner, "spec", None)
     patients = dataset.csv["patientid"]
@@ -62,7 +71,7 @@ def about_dataset(dataset: Any) -> dict[str, Any]:
 
 
 def state_dict_sha256(module: Any) -> str:
-    """sha256 over name, type, shape and bytes of every tensor of ``module.state_dict()``, in order of names."""
+    """sha256 of name, type, shape and bytes of every tensor of ``module.state_dict()``, sorted by name."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         if not isinstance(value, torch.Tensor):
@@ -74,11 +83,12 @@ def state_dict_sha256(module: Any) -> str:
 
 
 def dataset_fingerprint(dataset: Any) -> str:
-    """sha256 over the pathologies, every ``source_uid`` and the label matrix: the same items with the same labels."""
+    """sha256 of the pathologies, every ``source_uid`` and the labels: equal for the same items with the same labels."""
     uids = [str(uid) for uid in dataset.csv["source_uid"]]
     digest = hashlib.sha256(json.dumps([list(dataset.pathologies), uids]).encode())
     labels = np.ascontiguousarray(dataset.labels, dtype="<f4")
-    digest.update(np.where(np.isnan(labels), np.float32("nan"), labels).astype("<f4").tobytes())  # one NaN pattern
+    # NaN has many bit patterns
+    digest.update(np.where(np.isnan(labels), np.float32("nan"), labels).astype("<f4").tobytes())
     return digest.hexdigest()
 
 
@@ -90,7 +100,7 @@ def versions(libraries: Iterable[str]) -> dict[str, str]:
 
 
 def as_json(value: Any) -> Any:
-    """JSON data: NaN becomes null, a tuple a list, and what JSON does not know its text."""
+    """``value`` as JSON data: NaN becomes null, a tuple a list, and any other object its text."""
     if isinstance(value, dict):
         return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -100,8 +110,14 @@ def as_json(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
+def write_record(path: Path, run: dict[str, Any]) -> None:
+    """Write the record of a run as JSON."""
+    text = json.dumps(as_json(run), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 def _provider(thing: Any, spec: Any) -> dict[str, str] | None:
-    """The distribution that ``thing`` comes from, None for code of the user's own."""
+    """The distribution that ``thing`` comes from, None for the user's own code."""
     factory = getattr(spec, "factory", None)
     module = factory if isinstance(factory, str) else getattr(factory, "__module__", type(thing).__module__)
     package = module.partition(":")[0].partition(".")[0]
@@ -117,7 +133,7 @@ def _class(thing: Any) -> str:
 
 
 def _repr(thing: Any) -> str | None:
-    """``repr``, without the memory address that plain objects print."""
+    """``repr``, without the memory address in the default one."""
     if thing is None:
         return None
     own: Any = type(thing).__repr__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,10 +115,9 @@ def test_overwrite(xrv: Callable[..., Result], tmp_path: Path) -> None:
     assert xrv(*arguments).exit_code == 0
     again = xrv(*arguments)
     assert again.exit_code == 1
-    assert again.stderr == (
-        f"Error: out='{tmp_path / 'out'}' is not empty (it holds 'metrics.csv'). "
-        "Give a new folder, or overwrite=True (--overwrite) to replace an earlier evaluation.\n"
-    )
+    assert again.stderr.startswith(f"Error: out='{tmp_path / 'out'}' is not empty")
+    assert "'metrics.csv'" in again.stderr
+    assert "--overwrite" in again.stderr
     assert xrv(*arguments, "--overwrite").exit_code == 0
 
 
@@ -127,14 +127,10 @@ def test_errors_are_one_line(xrv: Callable[..., Result]) -> None:
     assert done.stderr.startswith("Error: No classifier named 'fake-nett'. Did you mean 'fake-net'?")
     done = xrv("any-size-net", "fakes")
     assert done.exit_code == 2
-    assert done.stderr.splitlines()[-1] == (
-        "Error: This classifier takes images of any size: say which with --size, such as --size 224."
-    )
+    assert re.search("^Error: .*any size.*--size 224", done.stderr.splitlines()[-1])
 
 
 def test_an_option_that_cannot_be_read(xrv: Callable[..., Result]) -> None:
     done = xrv("fake-net", "fakes", "-o", "n=[1, 2")
     assert done.exit_code == 2
-    assert done.stderr.splitlines()[-1] == (
-        "Error: Invalid value for '-o' / '--option': the value of n, '[1, 2', is no TOML or JSON literal."
-    )
+    assert re.search(r"^Error: Invalid value for '-o' .* n, '\[1, 2'", done.stderr.splitlines()[-1])

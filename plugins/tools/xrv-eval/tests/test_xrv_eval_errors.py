@@ -1,7 +1,8 @@
-"""What cannot be evaluated: a typed error each, by its full text."""
+"""Arguments, models and datasets that cannot be evaluated: the typed error and what its message names."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,91 +16,62 @@ from xrv_core.errors import ArgumentError, InputError, MissingColumns, XrvError
 from xrv_eval import evaluate
 
 
-def told(kind: type[XrvError], classifier: Any, dataset: Any, **options: Any) -> str:
-    with pytest.raises(kind) as error:
+def refused(kind: type[XrvError], pattern: str, classifier: Any, dataset: Any, **options: Any) -> None:
+    """Check that the error is of this type, and that its message matches."""
+    with pytest.raises(kind, match=pattern) as error:
         evaluate(classifier, dataset, bootstrap=options.pop("bootstrap", 0), **options)
     assert type(error.value) is kind
-    return str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "pattern"),
     [
-        ({"batch_size": 0}, "batch_size must be an integer, 1 or more, got 0."),
-        ({"num_workers": -1}, "num_workers must be an integer, 0 or more, got -1."),
-        ({"bootstrap": 10.5}, "bootstrap must be an integer, 0 or more, got 10.5."),
-        ({"examples": True}, "examples must be an integer, 0 or more, got True."),
-        ({"seed": "x"}, "seed must be an integer, 0 or more, got 'x'."),
+        ({"batch_size": 0}, "^batch_size .* 1 or more, got 0"),
+        ({"num_workers": -1}, "^num_workers .* 0 or more, got -1"),
+        ({"bootstrap": 10.5}, "^bootstrap .* integer, .* got 10.5"),
+        ({"examples": True}, "^examples .* integer, .* got True"),
+        ({"seed": "x"}, "^seed .* integer, .* got 'x'"),
+        ({"device": "gpu"}, "^device='gpu' .*'cpu'"),
     ],
 )
-def test_arguments(usual: SimpleNamespace, options: dict[str, Any], text: str) -> None:
-    assert told(ArgumentError, usual.classifier, usual.dataset, **options) == text
-
-
-def test_device(usual: SimpleNamespace) -> None:
-    text = told(ArgumentError, usual.classifier, usual.dataset, device="gpu")
-    assert text.startswith("device='gpu' cannot be used here (")
-    assert text.endswith("). Use 'cpu' or None.")
+def test_arguments(usual: SimpleNamespace, options: dict[str, Any], pattern: str) -> None:
+    refused(ArgumentError, pattern, usual.classifier, usual.dataset, **options)
 
 
 def test_nothing_in_common(usual: SimpleNamespace) -> None:
     usual.classifier.pathologies = ["effusion", "Fracture", "Mass", "Edema"]
     usual.classifier.trained = [True, True, False, True]
-    assert told(ArgumentError, usual.classifier, usual.dataset) == (
-        "The classifier and the dataset have no pathology in common, so there is nothing to evaluate. "
-        "Trained heads of the classifier: 'effusion', 'Fracture', 'Edema'. "
-        "Labels of the dataset: 'Effusion', 'Nodule', 'Mass', 'Hernia'. "
-        "Names are compared as written: rename one side if they mean the same."
-    )
+    pattern = "no pathology in common.* 'effusion', 'Fracture', 'Edema'.* 'Effusion', 'Nodule', 'Mass', 'Hernia'"
+    refused(ArgumentError, pattern, usual.classifier, usual.dataset)
 
 
 def test_ambiguous_names(usual: SimpleNamespace) -> None:
     usual.classifier.pathologies[1] = "Effusion"
-    assert told(ArgumentError, usual.classifier, usual.dataset) == (
-        "The classifier's trained heads name 'Effusion' more than once: labels are matched by name."
-    )
+    refused(ArgumentError, "trained heads .*'Effusion' more than once", usual.classifier, usual.dataset)
     usual.classifier.trained[1] = False
     evaluate(usual.classifier, usual.dataset, bootstrap=0)
     usual.dataset.pathologies[1] = "Mass"
-    assert told(ArgumentError, usual.classifier, usual.dataset) == (
-        "The dataset's pathologies name 'Mass' more than once: labels are matched by name."
-    )
+    refused(ArgumentError, "dataset.*'Mass' more than once", usual.classifier, usual.dataset)
 
 
 def test_what_is_no_classifier(usual: SimpleNamespace) -> None:
-    assert told(ArgumentError, "densenet", usual.dataset) == (
-        "classifier must be a torch.nn.Module, got str. Load one by name with xrv_core.get_classifier(name)."
-    )
+    refused(ArgumentError, "got str.*get_classifier", "densenet", usual.dataset)
     module: Any = nn.Linear(2, 2)
     module.pathologies = ["A"]
-    assert told(ArgumentError, module, usual.dataset) == (
-        "The classifier (Linear) has no attribute 'trained', 'op_threshs'. Set pathologies (names of the output "
-        "columns), trained (a bool for each) and op_threshs (None if the output is logits)."
-    )
+    refused(ArgumentError, "Linear.* no attribute 'trained', 'op_threshs'", module, usual.dataset)
     usual.classifier.trained.append(True)
-    assert told(ArgumentError, usual.classifier, usual.dataset) == (
-        "The classifier has 4 pathologies but 5 values in trained: give one for each."
-    )
+    refused(ArgumentError, "4 pathologies but 5 values in trained", usual.classifier, usual.dataset)
 
 
 def test_what_is_no_dataset(usual: SimpleNamespace) -> None:
-    assert told(ArgumentError, usual.classifier, [1, 2]) == (
-        "The dataset (list) has no 'pathologies', 'labels', 'csv'. It must keep the contract of xrv_core.Dataset; "
-        "load one by name with xrv_core.get_dataset(name, ...)."
-    )
+    refused(ArgumentError, "list.* no 'pathologies', 'labels', 'csv'.*get_dataset", usual.classifier, [1, 2])
     del usual.dataset.csv["view"]
-    assert told(MissingColumns, usual.classifier, usual.dataset) == (
-        "dataset.csv has no column 'view'. Every dataset has 'patientid', 'view', 'source_uid'; NA where unknown."
-    )
+    refused(MissingColumns, "no column 'view'", usual.classifier, usual.dataset)
     usual.dataset.csv = usual.dataset.csv[:50]
-    assert told(ArgumentError, usual.classifier, usual.dataset) == (
-        "The dataset contradicts itself: 60 items and 4 pathologies, but 50 rows in csv and labels of shape (60, 4). "
-        "Row i of both must belong to item i."
-    )
+    pattern = re.escape("60 items and 4 pathologies, but 50 rows in csv and labels of shape (60, 4)")
+    refused(ArgumentError, pattern, usual.classifier, usual.dataset)
     usual.dataset.labels = usual.dataset.labels[:0]
-    assert told(ArgumentError, usual.classifier, usual.dataset) == (
-        "The dataset has no items, so there is nothing to evaluate."
-    )
+    refused(ArgumentError, "no items", usual.classifier, usual.dataset)
 
 
 def items(monkeypatch: pytest.MonkeyPatch, dataset: Any, **changed: Any) -> None:
@@ -117,66 +89,54 @@ def test_images_of_several_sizes(
     usual: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, batch_size: int, workers: int
 ) -> None:
     items(monkeypatch, usual.dataset, img=torch.zeros(1, 20, 20))
-    assert told(InputError, usual.classifier, usual.dataset, batch_size=batch_size, num_workers=workers) == (
-        "Item 3 ('fake:3') is 20 x 20 pixels, the items before it are 16 x 16. "
-        "Open the dataset with transform=Compose([XRayCenterCrop(), XRayResizer(16)])."
-    )
+    pattern = r"^Item 3 \('fake:3'\) is 20 x 20 pixels.* 16 x 16.* XRayResizer\(16\)"
+    refused(InputError, pattern, usual.classifier, usual.dataset, batch_size=batch_size, num_workers=workers)
 
 
 def test_images_that_are_not_square(usual: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     usual.classifier.input_resolution = None
     items(monkeypatch, usual.dataset, img=torch.zeros(1, 20, 30))
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "Item 3 ('fake:3') is 20 x 30 pixels (height x width), not square. "
-        "Open the dataset with transform=Compose([XRayCenterCrop(), XRayResizer(224)])."
-    )
+    pattern = r"^Item 3 \('fake:3'\) is 20 x 30 pixels .*not square.* XRayResizer\(224\)"
+    refused(InputError, pattern, usual.classifier, usual.dataset)
 
 
 @pytest.mark.parametrize(
-    ("image", "got"), [(np.zeros((1, 16, 16)), "ndarray of (1, 16, 16)"), (torch.zeros(16, 16), "Tensor of (16, 16)")]
+    ("image", "got"),
+    [
+        (np.zeros((1, 16, 16)), r"ndarray of \(1, 16, 16\)"),
+        (torch.zeros(16, 16), r"Tensor of \(16, 16\)"),
+    ],
 )
 def test_images_that_are_no_tensors(
     usual: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, image: Any, got: str
 ) -> None:
     items(monkeypatch, usual.dataset, img=image)
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        f"Item 3 ('fake:3'): the image is a {got}, expected a float32 tensor of shape (1, H, W)."
-    )
+    refused(InputError, rf"^Item 3 \('fake:3'\): .*{got}, expected .*\(1, H, W\)", usual.classifier, usual.dataset)
 
 
 def test_labels_that_contradict_the_matrix(usual: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     items(monkeypatch, usual.dataset, lab=1 - usual.dataset.labels[3])
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "Item 3 ('fake:3'): its 'lab' is not row 3 of dataset.labels, so its output would stand beside the wrong "
-        "labels. Mend the dataset."
-    )
+    pattern = r"^Item 3 \('fake:3'\): its 'lab' is not row 3 of dataset\.labels"
+    refused(InputError, pattern, usual.classifier, usual.dataset)
 
 
 def test_nan_of_a_trained_head(usual: SimpleNamespace) -> None:
     usual.dataset.scores[17, 1] = np.nan
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "Item 17 ('fake:17'): the classifier's output for 'Nodule' is NaN, although that head is trained. "
-        "Look for NaN in the pixels of this item, in the weights and in op_threshs."
-    )
+    refused(InputError, r"^Item 17 \('fake:17'\): .*'Nodule' is NaN", usual.classifier, usual.dataset)
 
 
 def test_calibrated_output_outside_0_to_1(usual: SimpleNamespace) -> None:
     usual.dataset.scores[18, 2] = 3.25
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "Item 18 ('fake:18'): the classifier's output for 'Mass' is 3.25, but with op_threshs set it must lie in 0..1. "
-        "Set op_threshs = None if the output is logits."
-    )
+    pattern = r"^Item 18 \('fake:18'\): .*'Mass' is 3\.25, .*0\.\.1.* op_threshs = None"
+    refused(InputError, pattern, usual.classifier, usual.dataset)
 
 
 def test_output_of_the_wrong_shape(usual: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(usual.classifier), "forward", lambda _self, x: torch.zeros(len(x), 3))
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "The classifier gave (16, 3) for 16 images and 4 pathologies, expected a tensor of shape (16, 4)."
-    )
+    expected = r"16 images and 4 pathologies, .*\(16, 4\)"
+    refused(InputError, rf"gave \(16, 3\) for {expected}", usual.classifier, usual.dataset)
     monkeypatch.setattr(type(usual.classifier), "forward", lambda _self, _x: {"out": 1})
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "The classifier gave dict for 16 images and 4 pathologies, expected a tensor of shape (16, 4)."
-    )
+    refused(InputError, f"gave dict for {expected}", usual.classifier, usual.dataset)
 
 
 def test_what_the_classifier_refuses_is_traced_to_the_item(
@@ -189,28 +149,21 @@ def test_what_the_classifier_refuses_is_traced_to_the_item(
 
     monkeypatch.setattr(type(usual.classifier), "forward", forward)
     usual.dataset.scores[18, 2] = 4
-    assert told(InputError, usual.classifier, usual.dataset) == (
-        "Item 18 ('fake:18'): The range of 1 images goes up to 4096."
-    )
+    pattern = r"^Item 18 \('fake:18'\): The range of 1 images goes up to 4096\.$"
+    refused(InputError, pattern, usual.classifier, usual.dataset)
 
 
 def test_folders(usual: SimpleNamespace, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "thesis.tex").write_text("mine")
-    assert told(ArgumentError, usual.classifier, usual.dataset, out=full) == (
-        f"out='{full}' is not empty (it holds 'thesis.tex'). "
-        "Give a new folder, or overwrite=True (--overwrite) to replace an earlier evaluation."
-    )
-    assert told(ArgumentError, usual.classifier, usual.dataset, out=full, overwrite=True) == (
-        f"out='{full}' holds 'thesis.tex', which is no file of an evaluation, so the folder is not replaced. "
-        "Give another folder."
-    )
-    assert told(ArgumentError, usual.classifier, usual.dataset, out=full / "thesis.tex") == (
-        f"out='{full / 'thesis.tex'}' is a file: give a folder."
-    )
-    assert told(ArgumentError, usual.classifier, usual.dataset, out=full / "thesis.tex" / "x") == (
-        f"out='{full / 'thesis.tex' / 'x'}' cannot be written (File exists). Give another folder."
-    )
+    for out, overwrite, pattern in (
+        (full, False, "not empty.*'thesis.tex'.*--overwrite"),
+        (full, True, "'thesis.tex'.* not replaced"),
+        (full / "thesis.tex", False, "file: give a folder"),
+        (full / "thesis.tex" / "x", False, "cannot be written .*File exists"),
+    ):
+        pattern = f"^out={re.escape(repr(str(out)))} .*{pattern}"
+        refused(ArgumentError, pattern, usual.classifier, usual.dataset, out=out, overwrite=overwrite)
     assert (full / "thesis.tex").read_text() == "mine"
     assert [p.name for p in tmp_path.rglob("*")] == ["full", "thesis.tex"]

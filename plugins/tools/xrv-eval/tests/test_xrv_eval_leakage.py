@@ -1,4 +1,4 @@
-"""A test on patients of the training data is refused, unless one says that one knows."""
+"""An evaluation on patients of the training data is refused unless the caller acknowledges it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,7 @@ from xrv_core.cli import main
 from xrv_core.errors import LeakageError
 from xrv_eval import evaluate
 
-TEXT = (
-    "'phantom-net' may have seen these patients in training. phantom:train and phantom: the model was trained on "
-    "images of this collection. Numbers from them say little about unseen patients. To go on all the same, pass "
-    "acknowledge_leakage=True (on the command line --acknowledge-leakage)."
-)
+OVERLAP = "phantom:train and phantom: the model was trained on images of this collection"
 
 
 @pytest.fixture
@@ -30,20 +26,19 @@ def trained(usual: SimpleNamespace) -> SimpleNamespace:
 
 
 def test_it_is_refused(trained: SimpleNamespace) -> None:
-    with pytest.raises(LeakageError) as caught:
+    with pytest.raises(LeakageError, match=f"^'phantom-net' .*{OVERLAP}.*acknowledge_leakage=True"):
         evaluate(trained.classifier, trained.dataset, bootstrap=0)
-    assert str(caught.value) == TEXT
 
 
-def test_it_is_told_where_it_was_acknowledged(trained: SimpleNamespace, tmp_path: Path) -> None:
+def test_an_acknowledged_overlap_is_reported(trained: SimpleNamespace, tmp_path: Path) -> None:
     result = evaluate(
         trained.classifier, trained.dataset, bootstrap=0, examples=0, out=tmp_path / "out", acknowledge_leakage=True
     )
-    told = "phantom:train and phantom: the model was trained on images of this collection"
-    assert result.run["leakage"] == [told]
-    assert f"Warning: tested on patients of the training data. {told}." in str(result)
+    assert result.run["leakage"] == [OVERLAP]
+    warning = f"Tested on patients of the training data. {OVERLAP}."
+    assert f"Warning: {warning}" in str(result)
     assert result.report is not None
-    assert f"Tested on patients of the training data. {told}." in result.report.read_text()
+    assert warning in result.report.read_text()
 
 
 @pytest.mark.parametrize("split", ["test", "valid", "all"])
@@ -52,7 +47,7 @@ def test_another_split_is_no_leak(trained: SimpleNamespace, split: str) -> None:
     assert evaluate(trained.classifier, trained.dataset, bootstrap=0).run["leakage"] == []
 
 
-def test_strangers_without_a_spec_are_none_either(usual: SimpleNamespace) -> None:
+def test_a_model_without_a_spec_is_no_leak(usual: SimpleNamespace) -> None:
     assert evaluate(usual.classifier, usual.dataset, bootstrap=0).run["leakage"] == []
 
 
@@ -66,7 +61,9 @@ def test_a_known_overlap_of_two_collections(usual: SimpleNamespace) -> None:
 def test_on_the_command_line(classifier: Callable[..., object]) -> None:
     arguments = ["evaluate", "phantom-net", "phantom", "-o", "n=20", "-o", "split=train", "--bootstrap", "0"]
     refused = CliRunner().invoke(main, arguments)
-    assert (refused.exit_code, refused.stderr) == (1, f"Error: {TEXT}\n")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: 'phantom-net' ")
+    assert "--acknowledge-leakage" in refused.stderr
     done = CliRunner().invoke(main, [*arguments, "--acknowledge-leakage"])
     assert done.exit_code == 0, done.output
-    assert "Warning: tested on patients of the training data." in done.stderr
+    assert "Warning: Tested on patients of the training data." in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,28 +123,24 @@ def test_codes_of_an_autoencoder(xrv: Any, tmp_path: Path) -> None:
 def test_random_weights_are_said(xrv: Any, tmp_path: Path) -> None:
     arguments = ("bare-net", "fakes", "--out", str(tmp_path / "a"), "--projection", "pca")
     done = xrv(*arguments)
-    assert (done.exit_code, done.stderr) == (
-        1,
-        "Error: 'bare-net' has no published weights, so its features would be random: give a file with --weights, or "
-        "say that you want that with --weights none.\n",
-    )
+    assert done.exit_code == 1
+    assert re.search("^Error: 'bare-net' has no published weights.*--weights none", done.stderr)
     done = xrv(*arguments, "--weights", "none")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("bare-net with random weights on fakes: PCA")
-    assert "Warning: Random weights: the features tell what the architecture alone makes of the images" in done.stderr
+    assert "Warning: Random weights: " in done.stderr
 
 
 def test_the_same_again(xrv: Callable[..., Result], tmp_path: Path) -> None:
     arguments = ("fake-net", "fakes", "--out", str(tmp_path / "out"), "--projection", "pca")
     assert xrv(*arguments).exit_code == 0
-    same = [name for name in FILES if name not in ("features.json", "projection.html")]  # those tell the time
+    same = [name for name in FILES if name not in ("features.json", "projection.html")]  # these contain the time
     before = {name: (tmp_path / "out" / name).read_bytes() for name in same}
     again = xrv(*arguments)
     assert again.exit_code == 1
-    assert again.stderr.splitlines()[-1] == (
-        f"Error: out='{tmp_path / 'out'}' is not empty (it holds 'features.json'). Give a new folder, or "
-        "overwrite=True (--overwrite) to replace an earlier extraction of features."
-    )
+    last = again.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: out='{tmp_path / 'out'}' is not empty (it holds 'features.json')")
+    assert "--overwrite" in last
     assert xrv(*arguments, "--overwrite").exit_code == 0
     assert {name: (tmp_path / "out" / name).read_bytes() for name in same} == before
 
@@ -154,53 +151,32 @@ def test_without_umap_the_note_is_on_stderr(
     monkeypatch.setattr("xrv_features.projection._installed", lambda: False)
     done = xrv("fake-net", "fakes", "--out", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
-    note = "umap-learn is not installed, so this is a PCA. For UMAP: pip install 'xrv-features[umap]'"
-    assert note in done.stderr.splitlines()
+    assert re.search(r"^umap-learn is not installed.* PCA.* 'xrv-features\[umap\]'$", done.stderr, re.MULTILINE)
     assert "so this is a PCA" in (tmp_path / "out" / "projection.html").read_text()
 
 
 NET = "fake-net"
 REFUSED: list[tuple[list[str], int, str]] = [
-    ([NET], 2, "Name a DATASET, or several with --data."),
-    (
-        [NET, "-o", "n=5", "--data", "fakes"],
-        2,
-        "--imgpath, --csvpath, -o and --views belong to DATASET: name it, or write all in --data.",
-    ),
-    (
-        [NET, "--data", "fakes 'n=5"],
-        2,
-        """Invalid value for '--data': "fakes 'n=5" is not "NAME KEY=VALUE ...".""",
-    ),
-    (
-        [NET, "--data", ""],
-        2,
-        """Invalid value for '--data': '' is not "NAME KEY=VALUE ...".""",
-    ),
-    ([NET, "--data", "fakes n"], 2, "Invalid value for '--data': fakes: 'n' is not KEY=VALUE, such as -o n=500."),
-    (
-        [NET, "--data", "fakes transform=x"],
-        2,
-        "Invalid value for '--data': fakes: transform has an option of its own: use --size.",
-    ),
-    (["any-size-net", "fakes"], 2, "This model takes images of any size: say which with --size, such as --size 224."),
-    (
-        [NET, "fakes", "--color", "Mas"],
-        1,
-        "There is nothing called 'Mas' to colour by. Did you mean 'Mass'? Columns: patientid, view, sex, age_years. "
-        "Labels: Effusion, Mass.",
-    ),
-    ([NET, "fakes", "-o", "n=3", "--projection", "umap"], 1, "UMAP needs at least 4 images, got 3."),
+    ([NET], 2, "DATASET.*--data"),
+    ([NET, "-o", "n=5", "--data", "fakes"], 2, "--imgpath, --csvpath, -o and --views .*DATASET"),
+    ([NET, "--data", "fakes 'n=5"], 2, """'--data': "fakes 'n=5" is not "NAME KEY=VALUE"""),
+    ([NET, "--data", ""], 2, """'--data': '' is not "NAME KEY=VALUE"""),
+    ([NET, "--data", "fakes n"], 2, "'--data': fakes: 'n' is not KEY=VALUE"),
+    ([NET, "--data", "fakes transform=x"], 2, "'--data': fakes: transform .*--size"),
+    (["any-size-net", "fakes"], 2, "any size.*--size 224"),
+    ([NET, "fakes", "--color", "Mas"], 1, "'Mas' .*mean 'Mass'.* Labels: Effusion, Mass"),
+    ([NET, "fakes", "-o", "n=3", "--projection", "umap"], 1, "UMAP .* 4 images, got 3"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "text"), REFUSED, ids=range(len(REFUSED)))
+@pytest.mark.parametrize(("arguments", "code", "pattern"), REFUSED, ids=range(len(REFUSED)))
 def test_what_is_refused(
-    xrv: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, text: str
+    xrv: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, pattern: str
 ) -> None:
     monkeypatch.setattr("xrv_features.projection._installed", lambda: True)
     done = xrv(*arguments, "--out", str(tmp_path / "out"))
-    assert (done.exit_code, done.stderr.splitlines()[-1]) == (code, f"Error: {text}")
+    assert done.exit_code == code
+    assert re.search(f"^Error: .*{pattern}", done.stderr.splitlines()[-1])
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Which labels a classifier and a dataset share, and whether the two can be evaluated at all."""
+"""The labels that a classifier and a dataset share, and checks of the classifier."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Alignment:
     """The labels to evaluate, in the dataset's order.
 
     Attributes:
-        pathologies: Names that the dataset has and a trained head of the classifier gives.
-        dataset_columns: Where they are in ``dataset.labels``.
-        classifier_columns: Where they are in the classifier's output.
-        left_out: Every other name, and why it is not evaluated.
+        pathologies: Names of the dataset for which the classifier has a trained head.
+        dataset_columns: Their columns in ``dataset.labels``.
+        classifier_columns: Their columns in the classifier's output.
+        left_out: The reason for every other name, by name.
     """
 
     pathologies: list[str]
@@ -32,7 +32,7 @@ def align(classifier: Any, dataset: Any) -> Alignment:
     """Match the labels of ``dataset`` with the trained heads of ``classifier``, by name as written.
 
     Raises:
-        ArgumentError: No name in common, or a name that stands twice in one of them.
+        ArgumentError: No name in common, or one of them has a name twice.
     """
     outputs, labels = list(classifier.pathologies), list(dataset.pathologies)
     trained = [name for name, yes in zip(outputs, classifier.trained, strict=True) if yes]
@@ -46,13 +46,13 @@ def align(classifier: Any, dataset: Any) -> Alignment:
         raise ArgumentError(
             "The classifier and the dataset have no pathology in common, so there is nothing to evaluate. "
             f"Trained heads of the classifier: {_names(trained)}. Labels of the dataset: {_names(labels)}. "
-            "Names are compared as written: rename one side if they mean the same."
+            "Names must be equal: rename labels that have the same meaning."
         )
     return Alignment(common, [labels.index(n) for n in common], [_where(n, classifier) for n in common], left_out)
 
 
 def check_classifier(classifier: Any) -> None:
-    """Raise an ArgumentError unless ``classifier`` is a module with what an evaluation needs."""
+    """Raise an ArgumentError unless ``classifier`` is a module with the attributes that an evaluation needs."""
     import torch
 
     is_module: bool = isinstance(classifier, torch.nn.Module)
@@ -82,7 +82,7 @@ def _where(name: str, classifier: Any) -> int:
 def _check_once(whose: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ArgumentError(f"{whose} name {_names(twice)} more than once: labels are matched by name.")
+        raise ArgumentError(f"{whose} contain {_names(twice)} more than once: labels are matched by name.")
 
 
 def _names(names: Sequence[str]) -> str:

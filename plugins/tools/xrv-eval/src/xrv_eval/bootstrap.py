@@ -1,7 +1,7 @@
 """AUROC by ranks, and its patient-cluster bootstrap.
 
 Images of one patient resemble each other, so patients are resampled, not images. Scores are ranked
-once; a resample is then nothing but a multinomial weight for every patient, and the AUROC of all
+once; a resample is then a multinomial weight for every patient, and the AUROC of all
 resamples follows from cumulative sums. Counts are integers, so ties and sums are exact.
 """
 
@@ -90,7 +90,7 @@ def bootstrap_aurocs(
         labels: The ranked labels.
         n_clusters: How many clusters there are.
         replicates: How many resamples.
-        seed: Of the local generator.
+        seed: Seed of the local generator.
         advance: Called with the number of resamples done since the last call.
     """
     generator = np.random.default_rng(seed)
@@ -107,8 +107,10 @@ def bootstrap_aurocs(
 
 
 def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap values; NaN where fewer than half of them are defined, or where all agree:
-    resampling cannot tell how far a perfect AUROC is from 1.
+    """Percentile interval of bootstrap values.
+
+    NaN where fewer than half of them are defined, or where all agree: resamples of a perfect AUROC say nothing about
+    its uncertainty.
     """
     defined = values[np.isfinite(values)]
     if 2 * len(defined) < max(len(values), 1):

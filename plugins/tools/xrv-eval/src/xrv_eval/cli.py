@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from xrv_core import NOT_MEDICAL
 from xrv_core.cli import dataset_options, open_dataset
+from xrv_eval.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from xrv_core import CommandSpec
     from xrv_eval.evaluation import Evaluation
 
 __all__ = ["command"]
-
-_PASSED_ON = ("out", "overwrite", "batch_size", "num_workers", "device", "bootstrap", "seed", "acknowledge_leakage")
 
 
 def command(spec: CommandSpec) -> click.Command:
@@ -28,9 +29,9 @@ def command(spec: CommandSpec) -> click.Command:
         help=(
             f"{spec.title}.\n\nCLASSIFIER and DATASET are names as `xrv list` shows them. "
             "Prints the metrics table; --out also writes predictions, metrics, a record of the run and an HTML "
-            "report. Not for medical use."
+            f"report. {NOT_MEDICAL}"
         ),
-        params=[*_arguments(), *dataset_options("what the classifier wants"), *_run_options()],
+        params=[*_arguments(), *dataset_options("the input size of the classifier"), *_run_options()],
     )
 
 
@@ -42,16 +43,17 @@ def _arguments() -> list[click.Parameter]:
 
 
 def _run_options() -> list[click.Parameter]:
+    default = EvaluationOptions
     return [
         click.Option(["--out"], metavar="FOLDER", help="New folder for the results and the report."),
         click.Option(["--overwrite"], is_flag=True, help="Replace an earlier evaluation in --out."),
-        click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True),
-        click.Option(["--num-workers"], type=click.IntRange(0), default=0, show_default=True),
+        click.Option(["--batch-size"], type=click.IntRange(1), default=default.batch_size, show_default=True),
+        click.Option(["--num-workers"], type=click.IntRange(0), default=default.num_workers, show_default=True),
         click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda."),
-        click.Option(["--bootstrap"], type=click.IntRange(0), default=1000, show_default=True),
-        click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True),
+        click.Option(["--bootstrap"], type=click.IntRange(0), default=default.bootstrap, show_default=True),
+        click.Option(["--seed"], type=click.IntRange(0), default=default.seed, show_default=True),
         click.Option(
-            ["--acknowledge-leakage"], is_flag=True, help="Test although the training data is known to overlap."
+            ["--acknowledge-leakage"], is_flag=True, help="Continue although the training data is known to overlap."
         ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print JSON instead of the table."),
     ]
@@ -59,12 +61,13 @@ def _run_options() -> list[click.Parameter]:
 
 def _run(classifier: str, dataset: str, **options: Any) -> None:
     import xrv_core
-    from xrv_eval import evaluate
+    from xrv_eval.evaluation import run_evaluation
     from xrv_eval.table import notes
 
     model = xrv_core.get_classifier(classifier)
     data = open_dataset(dataset, options, _size(model, options["size"]))
-    result = evaluate(model, data, **{key: options[key] for key in _PASSED_ON})
+    given = {field.name: options[field.name] for field in fields(EvaluationOptions) if field.name in options}
+    result = run_evaluation(model, data, EvaluationOptions(**given))
     click.echo(_as_json(result) if options["as_json"] else _as_text(result))
     for line in notes(result.run):
         click.echo(line, err=True)
@@ -75,7 +78,7 @@ def _run(classifier: str, dataset: str, **options: Any) -> None:
 def _size(model: Any, size: int | None) -> int:
     found: int | None = size or getattr(model, "input_resolution", None)
     if found is None:
-        raise click.UsageError("This classifier takes images of any size: say which with --size, such as --size 224.")
+        raise click.UsageError("This classifier takes images of any size: give one with --size, such as --size 224.")
     return found
 
 

@@ -19,11 +19,11 @@ __all__ = ["Predicted", "infer"]
 
 @dataclass(frozen=True)
 class Predicted:
-    """What inference gives.
+    """The result of inference.
 
     Attributes:
         predictions: float32 ``[N, P]`` in 0..1, columns in the order of the alignment.
-        images: The images asked for, by item: float32 ``[H, W]`` in [-1024, 1024], as the classifier saw them.
+        images: The requested images by item: float32 ``[H, W]`` in [-1024, 1024], the input of the classifier.
         shape: Height and width of every image.
     """
 
@@ -36,15 +36,15 @@ def infer(classifier: Any, dataset: Any, alignment: Alignment, keep: Sequence[in
     """Run ``classifier`` over ``dataset``.
 
     Args:
-        classifier: In eval mode while this runs, and as before afterwards.
+        classifier: Runs in evaluation mode; afterwards its modes are as before.
         dataset: N items.
-        alignment: Which columns to keep.
+        alignment: The columns to keep.
         keep: Items whose image is kept.
-        loading: How.
+        loading: How to read and compute.
 
     Raises:
-        InputError: Images that do not fit into a batch, labels that contradict ``dataset.labels``, or an output of
-            the wrong shape, with NaN in a trained head, or outside 0..1 of a calibrated classifier.
+        InputError: An image does not fit into its batch, or labels differ from ``dataset.labels``; or an output has
+            the wrong shape, NaN for a trained head, or, of a calibrated classifier, a value outside 0..1.
     """
     wanted, kept, rows = set(keep), {}, []
 
@@ -75,7 +75,7 @@ def _checked(classifier: Any, batch: Batch, alignment: Alignment) -> NDArray[np.
     for row, column in np.argwhere((values < 0) | (values > 1))[:1]:
         raise InputError(
             f"{batch.names[row]}: the classifier's output for {alignment.pathologies[column]!r} is "
-            f"{values[row, column]:.4g}, but with op_threshs set it must lie in 0..1. "
+            f"{values[row, column]:.4g}, but with op_threshs set it must be in 0..1. "
             "Set op_threshs = None if the output is logits."
         )
     return values

@@ -22,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 BINS = 15
 _FEW_PATIENTS = "no interval: fewer than 2 patients with or without the finding"
-_AGREE = "no interval: the resamples agree (perfect separation) or too few of them hold both classes"
+_AGREE = "no interval: all resamples agree (perfect separation), or too few contain both classes"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def point_metrics(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> 
 
 @dataclass(frozen=True)
 class Scores:
-    """The metrics table and what belongs to it.
+    """The metrics table and the interval of its mean.
 
     Attributes:
         table: One row per pathology, see ``COLUMNS``.
@@ -104,7 +104,7 @@ def metrics_table(
     seed: int = 0,
     advance: Callable[[int], object] = lambda done: None,
 ) -> Scores:
-    """Metrics of every pathology, with intervals where there can be any.
+    """Metrics of every pathology, with intervals where they are defined.
 
     Args:
         pathologies: The P names.
@@ -112,7 +112,7 @@ def metrics_table(
         predictions: ``[N, P]`` in 0..1, without NaN.
         clusters: Patient code of each image ``[N]``.
         bootstrap: Resamples of the patients; 0 for no intervals.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
         advance: Called with the number of resamples done since the last call.
     """
     rows = [_row(name, labels[:, i], predictions[:, i]) for i, name in enumerate(pathologies)]
@@ -150,7 +150,7 @@ def _ranked(labels: NDArray[np.float32], scores: NDArray[np.float32], clusters: 
 
 
 def _interval(ranked: Ranked, resampled: NDArray[np.float64]) -> dict[str, object]:
-    """The interval of one label, or why there is none."""
+    """The interval of one label, or the reason why it has none."""
     if min(len(np.unique(ranked.positives)), len(np.unique(ranked.negatives))) < 2:
         return {"note": _FEW_PATIENTS}
     low, high = interval(resampled)

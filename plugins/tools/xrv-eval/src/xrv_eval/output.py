@@ -1,8 +1,7 @@
-"""What a result folder of an evaluation holds."""
+"""The result folder of an evaluation."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.cli import ResultFolder
+from xrv_core.models import write_record
 
 __all__ = ["FILES", "Results", "result_folder", "write_results"]
 
@@ -21,7 +21,7 @@ FILES = ("predictions.parquet", "metrics.csv", "run.json", "report.html")
 
 @dataclass(frozen=True)
 class Results:
-    """What a result folder is made of; ``images`` are those of the report, by item."""
+    """The contents of a result folder; ``images`` are those of the report, by item."""
 
     metrics: pd.DataFrame
     predictions: pd.DataFrame
@@ -30,10 +30,10 @@ class Results:
 
 
 def result_folder(out: str | Path, overwrite: bool) -> ResultFolder:
-    """The folder ``out``, proven to be one that can be written.
+    """The folder ``out``, after a check that it can be written.
 
     Raises:
-        ArgumentError: It is a file, or holds something that must not be replaced.
+        ArgumentError: It is a file, or has contents that must not be replaced.
     """
     folder = ResultFolder(out, "evaluation", FILES, overwrite)
     folder.check()
@@ -47,7 +47,6 @@ def write_results(folder: ResultFolder, results: Results) -> Path:
     with folder.fresh() as fresh:
         results.predictions.to_parquet(fresh / "predictions.parquet", engine="pyarrow", index=False)
         results.metrics.to_csv(fresh / "metrics.csv", index=False)
-        text = json.dumps(results.run, indent=2, ensure_ascii=False, allow_nan=False)
-        (fresh / "run.json").write_text(text + "\n", encoding="utf-8")
+        write_record(fresh / "run.json", results.run)
         (fresh / "report.html").write_text(render(results), encoding="utf-8")
     return folder.path / "report.html"

@@ -1,4 +1,4 @@
-"""Curves as inline SVG that takes its colours and its fonts from the page."""
+"""Curves as inline SVG with the colours and fonts of the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration_svg", "roc_svg"]
 
-# Colours that stand for the page's own ones: replaced in the SVG, so that light and dark pages both fit.
+# Placeholders: the SVG gets the page's own colours instead, so that it fits a light and a dark page.
 _ACCENT, _INK, _FAINT = "#010101", "#020202", "#030303"
 _PAGE_COLOURS = {_ACCENT: "var(--accent)", _INK: "var(--muted)", _FAINT: "var(--line)"}
 _ON_TOP: dict[str, Any] = {"color": _ACCENT, "clip_on": False, "zorder": 3}
@@ -24,7 +24,7 @@ _INCHES = 2.7
 
 
 def roc_svg(positive: NDArray[np.bool_], scores: NDArray[np.float32]) -> str:
-    """ROC curve of one label, with a dot where predictions are cut at 0.5."""
+    """ROC curve of one label, with a dot at the threshold 0.5."""
     from sklearn.metrics import roc_curve  # type: ignore[import-untyped]
 
     false_rate, true_rate, _ = roc_curve(positive, scores)
@@ -32,15 +32,7 @@ def roc_svg(positive: NDArray[np.bool_], scores: NDArray[np.float32]) -> str:
 
     def draw(axes: Axes) -> None:
         axes.plot(false_rate, true_rate, linewidth=1.6, **_ON_TOP)
-        axes.plot(
-            [called[~positive].mean()],
-            [called[positive].mean()],
-            "o",
-            color=_ACCENT,
-            markersize=5,
-            clip_on=False,
-            zorder=3,
-        )
+        axes.plot([called[~positive].mean()], [called[positive].mean()], "o", markersize=5, **_ON_TOP)
         axes.set_xlabel("1 - specificity")
         axes.set_ylabel("sensitivity")
 
@@ -62,13 +54,13 @@ def calibration_svg(positive: NDArray[np.bool_], scores: NDArray[np.float32]) ->
 
 
 def _svg(draw: object, title: str) -> str:
-    """A square plot of the unit square. No pyplot: neither its backend nor its figures are touched."""
+    """A plot of the unit square, without pyplot, whose state is global."""
     from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     ours = {"svg.fonttype": "none", "svg.hashsalt": "xrv-eval", "font.size": 8, "axes.unicode_minus": False}
-    with style.context(["default", ours]):  # whatever style the caller has set
+    with style.context(["default", ours]):  # not the style that the caller has set
         figure = Figure(figsize=(_INCHES, _INCHES), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
@@ -97,7 +89,7 @@ def _plain(axes: Axes) -> None:
 
 
 def _for_page(svg: str, title: str) -> str:
-    """Only the ``<svg>`` element, without what is for files only and without ids that nothing refers to."""
+    """Only the ``<svg>`` element, without metadata and without unused ids."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<style.*?</style>|<metadata.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\s(?:xmlns(?::\w+)?|version)="[^"]*"', "", svg)

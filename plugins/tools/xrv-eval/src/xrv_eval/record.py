@@ -1,17 +1,17 @@
-"""The record of a run: enough to know later what was evaluated on what, and with what."""
+"""The record of a run: classifier, dataset, arguments, versions and definitions of the metrics."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from xrv_core import NOT_MEDICAL
 from xrv_core.models import about_dataset, about_model, as_json, versions
 from xrv_eval import __version__
 from xrv_eval.alignment import Alignment
 from xrv_eval.metrics import BINS, SCORED, Scores
 
-__all__ = ["NOT_MEDICAL", "UNCALIBRATED", "run_record"]
+__all__ = ["UNCALIBRATED", "run_record"]
 
-NOT_MEDICAL = "Not for medical use."
 UNCALIBRATED = (
     "Uncalibrated: the classifier has no op_threshs, so a sigmoid was applied to its logits, "
     "and 0.5 is not an operating point."

@@ -1,8 +1,7 @@
-"""The HTML report: one file, nothing loaded from elsewhere, every name escaped."""
+"""The HTML report: one file that loads nothing; every name is escaped."""
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,46 +9,40 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets import png_uri
+from xrv_core.models import render_page
 from xrv_eval.metrics import SCORED
 from xrv_eval.plots import calibration_svg, roc_svg
-from xrv_eval.table import number, summary_line, with_interval
+from xrv_eval.table import number, summary_line, warnings, with_interval
 
 if TYPE_CHECKING:
     from xrv_eval.output import Results
 
 __all__ = ["render"]
 
-_LINES = 6  # labels listed under an example; a few more are listed too rather than counted
-_FEW = 2
+_LINES = 6  # labels listed under an example
+_FEW = 2  # so many more are listed too, instead of a line that counts them
 
 
 def render(results: Results) -> str:
     """The report as one HTML text."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("xrv_eval"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number}
     run = results.run
-    return environment.get_template("report.html").render(
+    return render_page(
+        "xrv_eval",
+        "report.html",
         run=run,
+        filters={"number": number},
+        model=run["classifier"],
+        kicker="Evaluation",
+        title=f"{run['classifier']['name']} on {run['dataset']['name']}",
         summary=summary_line(run),
+        file="run.json",
         mean=_mean(run),
-        warnings=[
-            *(f"Tested on patients of the training data. {text}." for text in run["leakage"]),
-            *(run[part]["warning"] for part in ("classifier", "dataset") if run[part]["warning"]),
-        ],
+        warnings=warnings(run),
         rows=_rows(results.metrics),
         scale=_scale(results.metrics),
         chance=_percent(0.5, _scale(results.metrics)),
         curves=_curves(results),
         examples=_examples(results),
-        record=json.dumps(run, indent=2, ensure_ascii=False),
     )
 
 
@@ -64,19 +57,19 @@ def _mean(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scale(metrics: pd.DataFrame) -> float:
-    """Left end of the interval bars: 0.5, or less where an interval begins below it."""
+    """Left end of the interval bars: 0.5, or less if an interval begins below it."""
     lows = metrics[["auroc", "auroc_low"]].to_numpy(dtype=float)
     lows = lows[np.isfinite(lows)]
     return 0.5 if not lows.size else min(0.5, math.floor(lows.min() * 10) / 10)
 
 
 def _percent(value: float, left: float) -> str:
-    """Where a value lies on an axis from ``left`` to 1."""
+    """Position of a value on an axis from ``left`` to 1, in percent."""
     return f"{100 * (value - left) / (1 - left):.1f}"
 
 
 def _rows(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """The table's rows, with the places of the bars in percent."""
+    """Rows of the table, with the positions of the bars in percent."""
     left = _scale(metrics)
     rows = []
     for row in metrics.to_dict("records"):
@@ -114,7 +107,7 @@ def _curves(results: Results) -> list[dict[str, str]]:
 
 
 def _examples(results: Results) -> list[dict[str, Any]]:
-    """The sheet: each image with its findings and its highest predictions."""
+    """The examples: each image with its findings and its highest predictions."""
     names = [str(name) for name in results.metrics["pathology"]]
     frame = results.predictions
     sheet = []
@@ -127,7 +120,7 @@ def _examples(results: Results) -> list[dict[str, Any]]:
 
 
 def _readings(row: dict[Any, Any], names: list[str]) -> dict[str, Any]:
-    """True findings first, then the highest predictions, as many as fit; and how many are not shown."""
+    """True findings, then the highest predictions, as many as fit; and the number of hidden ones."""
     states = {1.0: "present", 0.0: "absent"}
     everything: list[dict[str, Any]] = []
     for name in names:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from xrv_eval.metrics import SCORED
 
-__all__ = ["mean_line", "notes", "number", "summary_line", "table_lines", "with_interval"]
+__all__ = ["mean_line", "notes", "number", "summary_line", "table_lines", "warnings", "with_interval"]
 
 _HEAD = ("pathology", "N+", "N-", "N?", "AUROC", "95 % CI", "AUPRC", "sens", "spec", "ECE", "Brier")
 _METRICS = ("auprc", "sensitivity", "specificity", "ece", "brier")
@@ -25,14 +25,14 @@ def with_interval(low: float | None, high: float | None) -> str:
 
 
 def summary_line(run: dict[str, Any]) -> str:
-    """What was evaluated on what."""
+    """The classifier, the dataset and its size."""
     data = run["dataset"]
     patients = f"{data['patients']} patients" if data["patients"] else "patients unknown"
     return f"{run['classifier']['name']} on {data['name']}: {data['items']} images, {patients}"
 
 
 def mean_line(run: dict[str, Any]) -> str:
-    """The mean AUROC, and over how many labels it was taken."""
+    """The mean AUROC and the number of labels in it."""
     results, labels = run["results"], len(run["labels"]["evaluated"])
     if not results["scored"]:
         return f"no mean AUROC: none of {labels} labels could be scored"
@@ -42,7 +42,7 @@ def mean_line(run: dict[str, Any]) -> str:
 
 
 def table_lines(metrics: pd.DataFrame, run: dict[str, Any]) -> list[str]:
-    """The aligned table, why an interval is missing, and the line of the mean."""
+    """The aligned table, the reasons for missing intervals, and the line of the mean."""
     rows = [_HEAD, *(_cells(row) for row in metrics.to_dict("records"))]
     full = [row for row in rows if len(row) == len(_HEAD)]
     widths = [max(len(row[i]) for row in full) for i in range(len(_HEAD))]
@@ -53,13 +53,16 @@ def table_lines(metrics: pd.DataFrame, run: dict[str, Any]) -> list[str]:
 
 
 def notes(run: dict[str, Any]) -> list[str]:
-    """What the reader must know beside the numbers."""
+    """What a reader of the numbers must know, a line each."""
     lines = [f"left out: {name} ({why})" for name, why in run["labels"]["left_out"].items()]
-    if not run["classifier"]["calibrated"]:
-        lines.append(run["classifier"]["output"])
-    lines += [f"Warning: tested on patients of the training data. {text}." for text in run["leakage"]]
-    lines += [f"Warning: {run[part]['warning']}" for part in ("classifier", "dataset") if run[part]["warning"]]
-    return [*lines, run["notice"]]
+    return [*lines, *(f"Warning: {text}" for text in warnings(run)), run["notice"]]
+
+
+def warnings(run: dict[str, Any]) -> list[str]:
+    """Leakage, the warnings of classifier and dataset, and a missing calibration."""
+    texts = [f"Tested on patients of the training data. {text}." for text in run["leakage"]]
+    texts += [run[part]["warning"] for part in ("classifier", "dataset") if run[part]["warning"]]
+    return texts if run["classifier"]["calibrated"] else [*texts, run["classifier"]["output"]]
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:

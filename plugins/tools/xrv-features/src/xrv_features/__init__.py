@@ -1,4 +1,4 @@
-"""Features of a model over a dataset, and pictures of how they lie. Not for medical use.
+"""Features of a model over a dataset, and pictures of their projection. Not for medical use.
 
 >>> from xrv_features import extract_features, plot_projection, project
 >>> found = extract_features(model, dataset)  # doctest: +SKIP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,13 @@ import click
 import xrv_core
 from xrv_core.cli import dataset_options, open_dataset, parse_options
 from xrv_core.errors import ArgumentError, UnknownName
+from xrv_features.options import POOLS, FeaturesOptions
 
 if TYPE_CHECKING:
     from xrv_core import CommandSpec
 
 __all__ = ["command"]
 
-_WANTED = (
-    "out", "overwrite", "pool", "color", "projection", "neighbors", "min_dist", "seed", "batch_size", "num_workers",
-    "device",
-)  # fmt: skip
 _DATASET = ("imgpath", "csvpath", "options", "views")
 
 
@@ -31,12 +29,12 @@ def command(spec: CommandSpec) -> click.Command:
         callback=_run,
         short_help=spec.title,
         help=(
-            f"{spec.title}.\n\nMODEL is a classifier, whose features are taken, or an autoencoder, whose codes are; "
+            f"{spec.title}.\n\nMODEL is a classifier, for its features, or an autoencoder, for its codes; "
             "DATASET is a name as `xrv list` shows it. To see several datasets together, name each with --data. "
             "Writes features.parquet, features.json, projection.csv, projection.png and projection.html. "
-            "Not for medical use."
+            f"{xrv_core.NOT_MEDICAL}"
         ),
-        params=[*_arguments(), *dataset_options("what the model wants"), *_picture_options(), *_run_options()],
+        params=[*_arguments(), *dataset_options("the input size of the model"), *_picture_options(), *_run_options()],
     )
 
 
@@ -50,43 +48,49 @@ def _arguments() -> list[click.Parameter]:
             metavar='"NAME KEY=VALUE ..."',
             help=(
                 'A dataset with its own arguments, such as --data "nih imgpath=images views=PA". May be repeated: '
-                "all are merged, and source tells them apart."
+                "all are merged, and the column source says where an item is from."
             ),
         ),
     ]
 
 
 def _picture_options() -> list[click.Parameter]:
+    default = FeaturesOptions
     return [
         click.Option(
             ["--color", "--colour"],
             multiple=True,
             metavar="NAME",
-            help="A label, view, sex, age_years, source or another column; may be repeated: a panel each.",
+            help="A label, view, sex, age_years, source or another column; each gets a panel. May be repeated.",
         ),
         click.Option(
             ["--projection"], type=click.Choice(["umap", "pca"]), help="Default: umap where umap-learn is installed."
         ),
-        click.Option(["--neighbors"], type=click.IntRange(2), default=15, show_default=True, help="Of UMAP."),
-        click.Option(["--min-dist"], type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Of UMAP."),
-        click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="Of UMAP."),
+        click.Option(
+            ["--neighbors"], type=click.IntRange(2), default=default.neighbors, show_default=True, help="For UMAP."
+        ),
+        click.Option(
+            ["--min-dist"], type=click.FloatRange(0, 1), default=default.min_dist, show_default=True, help="For UMAP."
+        ),
+        click.Option(["--seed"], type=click.IntRange(0), default=default.seed, show_default=True, help="For UMAP."),
     ]
 
 
 def _run_options() -> list[click.Parameter]:
+    default = FeaturesOptions
     return [
         click.Option(["--out"], required=True, metavar="FOLDER", help="New folder for the results."),
         click.Option(["--overwrite"], is_flag=True, help="Replace an earlier result in --out."),
         click.Option(["--weights"], default="default", help='A weights file, or "none" for random ones.'),
         click.Option(
             ["--pool"],
-            type=click.Choice(["flatten", "mean"]),
-            default="flatten",
+            type=click.Choice(POOLS),
+            default=default.pool,
             show_default=True,
-            help="Of codes with positions: keep all numbers, or average over positions.",
+            help="For codes with positions: keep all numbers, or average over positions.",
         ),
-        click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True),
-        click.Option(["--num-workers"], type=click.IntRange(0), default=0, show_default=True),
+        click.Option(["--batch-size"], type=click.IntRange(1), default=default.batch_size, show_default=True),
+        click.Option(["--num-workers"], type=click.IntRange(0), default=default.num_workers, show_default=True),
         click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda."),
     ]
 
@@ -96,23 +100,25 @@ def _run(model: str, dataset: str | None, data: tuple[str, ...], **options: Any)
     net = _open_model(model, options["weights"])
     size = options["size"] or getattr(net, "input_resolution", None)
     if size is None:
-        raise click.UsageError("This model takes images of any size: say which with --size, such as --size 224.")
+        raise click.UsageError("This model takes images of any size: give one with --size, such as --size 224.")
     merged = _merged([open_dataset(name, {**own, "limit": options["limit"]}, size) for name, own in wanted])
-    from xrv_features.job import Job, Wanted
+    from xrv_features.job import Job
 
-    told = {
+    arguments = {
         "weights": options["weights"],
         "size": size,
         "limit": options["limit"],
         "datasets": [{"name": name, **{key: own[key] for key in _DATASET}} for name, own in wanted],
     }
-    job = Job(net, merged, Wanted(**{key: options[key] for key in _WANTED}), told)
+    given = {field.name: options[field.name] for field in fields(FeaturesOptions) if field.name in options}
+    job = Job(net, merged, FeaturesOptions(**given), arguments)
     found, projection = job.run()
-    _tell(found, projection, job)
+    _print(found, projection, job)
 
 
-def _tell(found: Any, projection: Any, job: Any) -> None:
+def _print(found: Any, projection: Any, job: Any) -> None:
     from xrv_features.job import titles
+    from xrv_features.page import warnings
 
     title, subtitle = titles(found, projection)
     click.echo(f"{title}: {subtitle}")
@@ -120,14 +126,13 @@ def _tell(found: Any, projection: Any, job: Any) -> None:
         click.echo(job.folder.path / name)
     if projection.note:
         click.echo(projection.note, err=True)
-    parts = [found.run["model"], *(found.run["dataset"]["datasets"] or [found.run["dataset"]])]
-    for warning in dict.fromkeys(part["warning"] for part in parts if part["warning"]):
+    for warning in warnings(found.run):
         click.echo(f"Warning: {warning}", err=True)
     click.echo(found.run["notice"], err=True)
 
 
 def _datasets(dataset: str | None, data: tuple[str, ...], options: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Names and arguments of all datasets asked for."""
+    """Names and arguments of all requested datasets."""
     own = {key: options[key] for key in _DATASET}
     if dataset is None and any(own.values()):
         raise click.UsageError(
@@ -168,8 +173,8 @@ def _open_model(name: str, weights: str) -> Any:
             continue
         if spec.weights is None and weights == "default" and not Path(name).is_file():
             raise ArgumentError(
-                f"{name!r} has no published weights, so its features would be random: give a file with --weights, or "
-                "say that you want that with --weights none."
+                f"{name!r} has no published weights, so its features would be random. Give a file with --weights, or "
+                "ask for random weights with --weights none."
             )
         return getattr(xrv_core, f"get_{kind}")(name, weights=None if weights == "none" else weights)
     helpful = [text for text in errors if "Did you mean" in text or "comes with" in text]

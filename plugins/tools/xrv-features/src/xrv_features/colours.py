@@ -1,4 +1,4 @@
-"""What a point's colour means: a label, a view, a source, an age."""
+"""The colours of points: by a label, a view, a source or an age."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from xrv_features.items import LABEL
 
 __all__ = ["CATEGORIES", "OTHER", "Colouring", "colour_column", "colouring", "default_colour"]
 
-#: Colours that people with any colour vision tell apart end here; more categories share one.
+#: Number of colours that people with any colour vision can distinguish; further categories share one.
 CATEGORIES = 6
-#: Categories with a smaller share of the images than this are rare: they are drawn larger, and on top.
+#: Categories with a smaller share of the images are rare: they are drawn larger and on top.
 RARE = 0.05
-#: Code of the categories that share a colour, and of items whose value nobody knows.
+#: Codes of the categories that share a colour, and of items with an unknown value.
 OTHER, UNKNOWN = CATEGORIES, -1
 _UNKNOWN_WORDS = frozenset({"", "unknown"})
 
@@ -29,11 +29,11 @@ class Colouring:
     """The colour of every item.
 
     Attributes:
-        title: What is coloured by.
+        title: Name of the label or column.
         names: Categories in the order of the legend; empty where ``values`` are shown on a scale.
-        codes: int ``[N]``: number of the colour, ``OTHER``, or -1 where nothing is known.
-        values: float64 ``[N]``, NaN where nothing is known; None for categories.
-        texts: What each item's value is called.
+        codes: int ``[N]``: number of the colour, ``OTHER``, or -1 where the value is unknown.
+        values: float64 ``[N]``, NaN where the value is unknown; None for categories.
+        texts: The value of each item as text.
         counts: Items by code.
     """
 
@@ -51,13 +51,13 @@ class Colouring:
 
     @property
     def rare(self) -> NDArray[np.bool_]:
-        """Whether each item is of a rare category, which would be lost among the others."""
+        """Whether each item belongs to a rare category, which is hard to see among the others."""
         few = [code for code, number in self.counts.items() if number < RARE * len(self.codes)]
         found: NDArray[np.bool_] = np.isin(self.codes, few) & (self.codes != UNKNOWN) & (self.values is None)
         return found
 
     def legend(self, width: int = 1000) -> list[tuple[int, str]]:
-        """Codes and words of the legend, with numbers of items; of a scale, only what it does not show.
+        """Codes and words of the legend, with numbers of items; for a scale, only what it does not show.
 
         Names of more than ``width`` characters are cut.
         """
@@ -67,15 +67,15 @@ class Colouring:
 
 
 def default_colour(items: pd.DataFrame) -> list[str]:
-    """Where several datasets were merged, which one; else the view."""
+    """The source if several datasets were merged, else the view."""
     return [next(name for name in ("source", "site", "view") if name in items.columns)]
 
 
 def colour_column(items: pd.DataFrame, name: str) -> str:
-    """The column of ``items`` that is meant by ``name``: a column, or a label without its prefix.
+    """The column of ``items`` for ``name``, which is a column or a label without its prefix.
 
     Raises:
-        ArgumentError: There is none.
+        ArgumentError: No such column or label.
     """
     for column in (name, f"{LABEL}{name}"):
         if column in items.columns:
@@ -95,7 +95,7 @@ def colouring(items: pd.DataFrame, name: str) -> Colouring:
     frequent ones with a colour of their own; other numbers are shown on a scale. NaN and "UNKNOWN" are unknown.
 
     Raises:
-        ArgumentError: There is no such column or label.
+        ArgumentError: No such column or label.
     """
     column = colour_column(items, name)
     title = column.removeprefix(LABEL)
@@ -119,7 +119,7 @@ def colouring(items: pd.DataFrame, name: str) -> Colouring:
 
 
 def _categories(title: str, words: Any, order: Sequence[str] = ()) -> Colouring:
-    """A colour for each of ``order``, else for each word by the alphabet; if they are many, for the most frequent."""
+    """A colour for each of ``order``, else for each word in alphabetical order; if too many, for the most frequent."""
     words = words.where(~words.str.strip().str.lower().isin(_UNKNOWN_WORDS)).reset_index(drop=True)
     counts = words.value_counts()
     names = list(order) or sorted(str(word) for word in counts.index)
@@ -133,7 +133,7 @@ def _categories(title: str, words: Any, order: Sequence[str] = ()) -> Colouring:
 
 
 def _source_names(items: pd.DataFrame) -> Any:
-    """Names of the merged datasets, item by item, with their numbers where two are called alike."""
+    """Names of the merged datasets, item by item, with their numbers if two have one name."""
     if "source_name" not in items.columns:
         return items["source"].astype("string")
     pairs = items[["source", "source_name"]].drop_duplicates()

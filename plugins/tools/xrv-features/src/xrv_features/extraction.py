@@ -1,8 +1,7 @@
-"""``extract_features(model, dataset)``: every item through the model once."""
+"""``extract_features(model, dataset)``: run every item through the model once."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,20 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xrv_core import Autoencoder, Classifier, Dataset
+from xrv_core import NOT_MEDICAL, Autoencoder, Classifier, Dataset
 from xrv_core.cli import ResultFolder
-from xrv_core.datasets import check_dataset, whole_number
+from xrv_core.datasets import check_dataset
 from xrv_core.errors import ArgumentError, InputError
-from xrv_core.models import Batch, Loading, about_dataset, about_model, as_json, check_device, run_over, versions
+from xrv_core.models import Batch, Loading, about_dataset, about_model, as_json, run_over, versions, write_record
 from xrv_features import __version__
 from xrv_features.items import dataset_name, items_table
+from xrv_features.options import ExtractionOptions
 from xrv_features.table import FEATURES, RECORD, Features, MemoryRows, ParquetRows
 
-__all__ = ["FILES", "NOUN", "POOLS", "Extraction", "extract_features", "write_record"]
+__all__ = ["FILES", "NOUN", "Extraction", "extract_features"]
 
-NOT_MEDICAL = "Not for medical use."
-POOLS = ("flatten", "mean")
-#: Every file of a result folder, and what such a folder is called.
+#: Every file of a result folder, and the name of such a folder in messages.
 FILES = (FEATURES, RECORD, "projection.csv", "projection.png", "projection.html")
 NOUN = "extraction of features"
 
@@ -37,10 +35,10 @@ def extract_features(
     dataset: Dataset,
     *,
     out: str | Path | None = None,
-    pool: str = "flatten",
+    pool: str = ExtractionOptions.pool,
     columns: Iterable[str] = (),
-    batch_size: int = 16,
-    num_workers: int = 0,
+    batch_size: int = ExtractionOptions.batch_size,
+    num_workers: int = ExtractionOptions.num_workers,
     device: str | torch.device | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
@@ -48,48 +46,41 @@ def extract_features(
     """The features of every item of ``dataset``, in its order. Not for medical use.
 
     Args:
-        model: A classifier, whose ``features`` are taken, or an autoencoder, whose codes (``encode``) are.
-        dataset: Keeps the ``Dataset`` contract; its images are square and of one size.
-        out: New folder for ``features.parquet`` and ``features.json``; the features are then written as they come
-            and read again when they are needed. None keeps them in memory.
-        pool: What becomes of codes ``[B, C, h, w]``: "flatten" keeps all C * h * w numbers, "mean" averages
+        model: A classifier, for its ``features``, or an autoencoder, for its codes (``encode``).
+        dataset: Follows the ``Dataset`` protocol; its images are square and of one size.
+        out: New folder for ``features.parquet`` and ``features.json``. The features are written batch by batch and
+            read again when they are needed. None keeps them in memory.
+        pool: How to make vectors of codes ``[B, C, h, w]``: "flatten" keeps all C * h * w numbers, "mean" averages
             over positions and leaves C.
         columns: More columns of ``dataset.csv`` for ``items``.
-        batch_size: Images at a time.
-        num_workers: Processes that read images; 0 reads them in this one.
+        batch_size: Images per batch.
+        num_workers: Processes that read images; 0 reads them in this process.
         device: Where to compute; default: where the model is.
         overwrite: Replace an earlier result in ``out``.
-        progress: Show a bar on stderr; default: only on a terminal.
+        progress: Whether to show a progress bar on stderr; default: only on a terminal.
 
     Raises:
-        ArgumentError: Arguments that cannot be used, or something that is no model or no dataset.
-        InputError: An image or an output that does not fit, naming the item.
+        ArgumentError: An argument is not valid, or ``model`` is no model, or ``dataset`` no dataset.
+        InputError: An image or an output does not fit; the message names the item.
     """
-    return _extract(model, dataset, dict(locals()))
-
-
-def _extract(model: Any, dataset: Any, given: dict[str, Any]) -> Features:
-    out = given["out"]
-    folder = None if out is None else ResultFolder(out, NOUN, FILES, given["overwrite"])
-    loading = Loading(
-        whole_number("batch_size", given["batch_size"], 1),
-        whole_number("num_workers", given["num_workers"], 0),
-        check_device(given["device"]),
-        given["progress"],
+    options = ExtractionOptions(
+        out=out,
+        pool=pool,
+        columns=columns,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        device=device,
+        overwrite=overwrite,
+        progress=progress,
     )
-    extraction = Extraction.of(model, dataset, given["pool"], given["columns"], loading)
-    if folder is None:
+    extraction = Extraction.of(model, dataset, options)
+    if out is None:
         return extraction.run()
+    folder = ResultFolder(out, NOUN, FILES, overwrite)
     with folder.fresh() as fresh:
         found = extraction.run(fresh / FEATURES)
-        write_record(fresh, found.run)
+        write_record(fresh / RECORD, found.run)
     return replace(found, held=folder.path / FEATURES)
-
-
-def write_record(folder: Path, run: dict[str, Any]) -> None:
-    """``features.json``."""
-    text = json.dumps(as_json(run), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -97,10 +88,11 @@ class Extraction:
     """A checked model and dataset, ready to run.
 
     Attributes:
-        model, dataset, loading: What is run, over what, and how.
+        model, dataset: The model, and the dataset it runs on.
+        loading: How to read and compute.
         source: "features" or "encode": the method of the model.
         pool: One of ``POOLS``.
-        items: Who the rows are.
+        items: Identity and labels of the rows.
     """
 
     model: Any
@@ -111,13 +103,12 @@ class Extraction:
     items: Any
 
     @classmethod
-    def of(cls, model: Any, dataset: Any, pool: str, columns: Iterable[str], loading: Loading) -> Extraction:
+    def of(cls, model: Any, dataset: Any, options: ExtractionOptions) -> Extraction:
         """Check everything that can be checked before an image is read; errors as in ``extract_features``."""
-        if pool not in POOLS:
-            raise ArgumentError(f"pool={pool!r} is neither 'flatten' nor 'mean'.")
+        loading = options.loading()
         source = _source(model)
         check_dataset(dataset, "take features of")
-        return cls(model, dataset, loading, source, pool, items_table(dataset, columns))
+        return cls(model, dataset, loading, source, options.pool, items_table(dataset, options.columns))
 
     def run(self, file: Path | None = None) -> Features:
         """All features, into ``file`` or into memory."""
@@ -135,7 +126,7 @@ class Extraction:
         return self.pool if self.source == "encode" else None
 
     def _record(self) -> dict[str, Any]:
-        loading, data = self.loading, about_dataset(self.dataset)
+        data = about_dataset(self.dataset)
         data["name"] = dataset_name(self.items, data["name"])
         data["datasets"] = [about_dataset(each) for each in getattr(self.dataset, "datasets", [])]
         return {
@@ -143,18 +134,13 @@ class Extraction:
             "notice": NOT_MEDICAL,
             "model": about_model(self.model),
             "dataset": data,
-            "arguments": {
-                "pool": self.pool,
-                "batch_size": loading.batch_size,
-                "num_workers": loading.num_workers,
-                "device": None if loading.device is None else str(loading.device),
-            },
+            "arguments": {"pool": self.pool, **self.loading.recorded()},
             "versions": {"xrv_features": __version__} | versions(("torch", "numpy", "pandas", "pyarrow")),
         }
 
 
 class _Vectors:
-    """What the model gives, as checked vectors."""
+    """Turns the model's output into checked vectors."""
 
     def __init__(self, source: str, pool: str) -> None:
         self.source, self.pool = source, pool
@@ -177,7 +163,7 @@ class _Vectors:
         if self.shape and shape != self.shape:
             raise InputError(
                 f"{batch.names[0]}: the model's {self.source}(x) gave the shape {shape} for one image, but "
-                f"{self.shape} for those before it."
+                f"{self.shape} for the images before it."
             )
         pooled = output.flatten(2).mean(2) if self.pool == "mean" and output.ndim > 2 else output.flatten(1)
         values: NDArray[np.float32] = pooled.to(torch.float32).cpu().numpy()
@@ -191,7 +177,7 @@ class _Vectors:
 
 
 def _source(model: Any) -> str:
-    """The method of ``model`` that gives features."""
+    """The name of the model's method that computes features."""
     is_module: bool = isinstance(model, torch.nn.Module)
     if not is_module:
         raise ArgumentError(
@@ -199,7 +185,7 @@ def _source(model: Any) -> str:
             "xrv_core.get_classifier(name) or xrv_core.get_autoencoder(name)."
         )
     has = {name: callable(getattr(model, name, None)) for name in ("features", "encode", "decode")}
-    if has["encode"] and has["decode"]:  # asked first: networks often call a part of theirs `features`
+    if has["encode"] and has["decode"]:  # first, because many networks have a part called `features`
         return "encode"
     if has["features"]:
         return "features"

@@ -1,4 +1,4 @@
-"""Who the rows of a table of features are: one row an item, before any image is read."""
+"""Identity and labels of the rows of a features table, made before any image is read."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ _TAKEN = re.compile(r"idx|label:.*|f\d+", re.DOTALL)
 
 
 def items_table(dataset: Any, columns: Iterable[str] = ()) -> pd.DataFrame:
-    """One row an item: who it is, and its labels.
+    """One row per item: its identity and its labels.
 
     Args:
-        dataset: Keeps the ``Dataset`` contract.
-        columns: Columns of ``dataset.csv`` that are wanted besides.
+        dataset: Follows the ``Dataset`` protocol.
+        columns: More columns of ``dataset.csv``.
 
     Returns:
         ``idx``, ``source_uid``, ``patientid``, ``view``; ``sex``, ``age_years``, ``source``, ``source_name`` and
         ``site`` where the dataset has them; ``columns``; and ``label:NAME`` (float32: 1, 0, NaN or a score).
 
     Raises:
-        ArgumentError: A column that is not there or whose name is taken, or a label name that stands twice.
+        ArgumentError: A column is missing or its name is taken, or two labels have one name.
     """
     csv = dataset.csv
     twice = sorted({name for name in dataset.pathologies if list(dataset.pathologies).count(name) > 1})
     if twice:
-        raise ArgumentError(f"The dataset's pathologies name {twice[0]!r} more than once: each is a column of its own.")
+        raise ArgumentError(
+            f"The dataset's pathologies contain {twice[0]!r} more than once, but each needs a column of its own."
+        )
     wanted = [*_ALWAYS, *(name for name in _WHERE_THERE if name in csv.columns)]
     wanted += [name for name in _checked(csv, columns) if name not in wanted]
     table: dict[str, Any] = {"idx": np.arange(len(dataset))}
@@ -48,7 +50,7 @@ def items_table(dataset: Any, columns: Iterable[str] = ()) -> pd.DataFrame:
 
 
 def dataset_name(items: pd.DataFrame, name: str) -> str:
-    """What to call the data: ``name``, or the names of the datasets that were merged."""
+    """The name of the data: ``name``, or the names of the merged datasets."""
     if "source_name" not in items.columns:
         return name
     number = "source" if "source" in items.columns else "site" if "site" in items.columns else "source_name"
@@ -68,13 +70,13 @@ def _checked(csv: pd.DataFrame, columns: Iterable[str]) -> list[str]:
             )
         if _TAKEN.fullmatch(name):
             raise ArgumentError(
-                f"columns: {name!r} is what this table calls a column of its own; rename it in dataset.csv first."
+                f"columns: {name!r} is the name of another column of this table; rename it in dataset.csv first."
             )
     return columns
 
 
 def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Numbers and booleans as they are, all else as texts: a table of files cannot hold a column of both."""
+    """Numbers and booleans unchanged, all else as text: a Parquet column has one type."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
     return column.astype("string")

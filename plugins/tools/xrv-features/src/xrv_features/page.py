@@ -1,9 +1,8 @@
-"""The page: one file that loads nothing, with a dot for every item and who it is when pointed at."""
+"""The page: one file that loads nothing, with a dot for every item that names it when pointed at."""
 
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.models import render_page
 from xrv_features.colours import OTHER, UNKNOWN, Colouring
 from xrv_features.plots import axis_words, draw_order
 from xrv_features.projection import Projection
 
-__all__ = ["MAX_DOTS", "render"]
+__all__ = ["MAX_DOTS", "render", "warnings"]
 
-#: More dots than that, over all panels, make a page that browsers open slowly: it then shows the picture instead.
+#: Browsers are slow with more dots than this in all panels; the page then shows the picture instead.
 MAX_DOTS = 20_000
 
-_BOX = 400.0  # its width; its height is what the points need, in these limits
-_HEIGHT = (240.0, 520.0)
+_BOX = 400.0  # width of a panel
+_HEIGHT = (240.0, 520.0)  # limits of its height
 _MARGIN = 12.0
 _STEPS = 32  # of the colour scale
 
@@ -39,44 +39,39 @@ def render(
 
     Args:
         projection: The points.
-        items: Who they are.
+        items: Identity and labels of the points.
         panels: The colourings.
         words: "title", "subtitle" and "note" of the picture.
-        run: What ``features.json`` holds.
+        run: The contents of ``features.json``.
         png: The picture, for projections of more than ``MAX_DOTS`` dots.
     """
     dots = len(items) * len(panels)
     drawn = [_panel(projection, items, panel) for panel in panels] if dots <= MAX_DOTS else []
     picture = None if drawn else "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode()
-    text: str = _template().render(
+    notes = [words["note"]] if words["note"] else []
+    return render_page(
+        "xrv_features",
+        "projection.html",
         run=run,
+        filters={},
+        model=run["model"],
+        kicker="Features",
+        title=words["title"],
+        summary=words["title"],
+        file="features.json",
         words=words,
-        warnings=_warnings(run),
+        warnings=[*warnings(run), *notes],
         axes=axis_words(projection),
         umap=projection.method == "umap",
         panels=drawn,
         picture=picture,
         box=int(_BOX),
         max_dots=MAX_DOTS,
-        record=json.dumps(run, indent=2, ensure_ascii=False),
     )
-    return text
 
 
-def _template() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("xrv_features"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("projection.html")
-
-
-def _warnings(run: dict[str, Any]) -> list[str]:
+def warnings(run: dict[str, Any]) -> list[str]:
+    """The warnings of the model and of every dataset, each once."""
     datasets = run["dataset"]["datasets"] or [run["dataset"]]
     return list(dict.fromkeys(text for part in (run["model"], *datasets) if (text := part["warning"])))
 
@@ -110,7 +105,7 @@ def _uids(items: pd.DataFrame) -> tuple[Any, Any]:
 
 
 def _places(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """Where the points lie in the box, one unit for both axes and up being up; and the height of the box."""
+    """Positions of the points in the box, with one unit for both axes and y upwards; and the height of the box."""
     low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
     width, height = (span or 1.0 for span in high - low)
     inner, limits = _BOX - 2 * _MARGIN, [edge - 2 * _MARGIN for edge in _HEIGHT]

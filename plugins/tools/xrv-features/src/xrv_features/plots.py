@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core import NOT_MEDICAL
 from xrv_core.errors import ArgumentError
 from xrv_features.colours import OTHER, UNKNOWN, Colouring, colouring, default_colour
 from xrv_features.projection import Projection
@@ -40,39 +41,40 @@ def plot_projection(
 ) -> Figure:
     """Draw the points, once for every colouring.
 
-    Points are drawn in a random order (always the same), so that no class lies on top of the others; unknown ones
-    are grey and below all, those of a category that fewer than 1 in 20 images belong to are larger and on top.
+    Points are drawn in a random order (always the same), so that no class covers the others. Unknown ones are grey
+    and below all others; those of a category with fewer than 1 in 20 images are larger and on top.
 
     Args:
-        projection: What ``project`` gave.
+        projection: The result of ``project``.
         items: ``Features.items``: row i belongs to point i.
         color: Labels or columns of ``items``; None: "source" where datasets were merged, else "view".
-        title: What was projected.
-        subtitle: How.
+        title: Title of the figure.
+        subtitle: Line below the title.
 
     Returns:
-        A figure that pyplot does not know of: ``figure.savefig("features.png", dpi=150)``.
+        A figure that is independent of pyplot: ``figure.savefig("features.png", dpi=150)``.
 
     Raises:
-        ArgumentError: Nothing is called so, or the numbers of points and items differ.
+        ArgumentError: No such label or column, or the numbers of points and items differ.
     """
     from matplotlib import style
 
     found = colourings(projection, items, color)
-    with style.context(["default", {"font.size": 9, "axes.unicode_minus": False}]):  # whatever the caller has set
+    ours = {"font.size": 9, "axes.unicode_minus": False}
+    with style.context(["default", ours]):  # not the style that the caller has set
         return _figure(projection, found, [text for text in (title, subtitle) if text])
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure, white behind it whatever the caller's style."""
+    """Write a figure on white, whatever style the caller has set."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=_DPI, facecolor="white", metadata={"Software": "xrv-features. Not for medical use."})
+    figure.savefig(path, dpi=_DPI, facecolor="white", metadata={"Software": f"xrv-features. {NOT_MEDICAL}"})
 
 
 def colourings(projection: Projection, items: pd.DataFrame, color: str | Iterable[str] | None) -> list[Colouring]:
-    """One for each of ``color``; errors as in ``plot_projection``."""
+    """One colouring for each of ``color``; errors as in ``plot_projection``."""
     if len(projection.points) != len(items):
         raise ArgumentError(
             f"{len(projection.points)} points do not belong to {len(items)} items: give the items of the same features."
@@ -84,14 +86,14 @@ def colourings(projection: Projection, items: pd.DataFrame, color: str | Iterabl
 
 
 def draw_order(panel: Colouring) -> NDArray[np.int64]:
-    """Items from the bottom to the top: unknown ones, all others shuffled, rare ones."""
+    """Items in the order of drawing: unknown ones, all others shuffled, rare ones."""
     shuffled = np.random.default_rng(0).permutation(len(panel.codes))
     level = np.where(panel.codes == UNKNOWN, 0, 1 + panel.rare)
     return shuffled[np.argsort(level[shuffled], kind="stable")]
 
 
 def axis_words(projection: Projection) -> tuple[str, str]:
-    """What the axes are; those of UMAP are nothing."""
+    """Titles of the axes; those of UMAP have no meaning."""
     if projection.method != "pca":
         return "", ""
     first, second = (f"PC {i}, {100 * share:.0f} % of variance" for i, share in enumerate(projection.explained, 1))
@@ -138,7 +140,7 @@ def _panel(axes: Axes, projection: Projection, panel: Colouring) -> None:
 
 
 def _scale() -> Any:
-    """Viridis without its brightest end, which white swallows; grey where nothing is known."""
+    """Viridis without its brightest end, which is hard to see on white; grey for unknown values."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -155,13 +157,13 @@ def _bar(axes: Axes, drawn: Any) -> None:
 
 
 def _tall(projection: Projection) -> float:
-    """Height of a panel over its width: what the points need, in limits."""
+    """Height of a panel relative to its width, as the points need it, within limits."""
     width, height = np.ptp(projection.points, axis=0).astype(float)
     return float(np.clip(height / width, 0.6, 1.2)) if width else 1.0
 
 
 def _dots(items: int) -> tuple[float, float]:
-    """Area in square points and opacity: what lies on each other shall be seen."""
+    """Area in square points and opacity, chosen so that overlapping points stay visible."""
     return float(np.clip(6000 / items, 2, 20)), float(np.clip(0.9 - 0.12 * np.log10(items / 100), 0.35, 0.9))
 
 

@@ -17,11 +17,11 @@ __all__ = ["METHODS", "NO_UMAP", "Projection", "choose_method", "project"]
 
 METHODS = ("umap", "pca")
 NO_UMAP = "umap-learn is not installed, so this is a PCA. For UMAP: pip install 'xrv-features[umap]'"
-_INSTALL = "UMAP needs umap-learn, which is not installed: pip install 'xrv-features[umap]', or take method='pca'."
+_INSTALL = "UMAP needs umap-learn, which is not installed: pip install 'xrv-features[umap]', or use method='pca'."
 
-#: Rows of features that are turned into float64 at a time.
+#: Rows of features that are converted to float64 together.
 _ROWS = 4096
-#: The spectral layout that UMAP starts from needs more images than this.
+#: Least number of images; UMAP starts with a spectral layout, which needs 4.
 _LEAST = {"umap": 4, "pca": 2}
 
 
@@ -33,9 +33,9 @@ class Projection:
         points: float32 ``[N, 2]``, in the order of the features.
         method: "umap" or "pca".
         explained: Share of the variance that each axis of a PCA explains, in 0..1; empty for UMAP, whose axes
-            mean nothing.
-        parameters: What else the result depends on.
-        note: What the reader should know, or nothing.
+            have no meaning.
+        parameters: Other values that the result depends on.
+        note: A remark for the reader, or "".
     """
 
     points: NDArray[np.float32]
@@ -46,23 +46,23 @@ class Projection:
 
 
 def choose_method(method: str | None) -> tuple[str, str]:
-    """The method wanted, by default UMAP where it is installed, and a note where it is not.
+    """The chosen method, by default UMAP if it is installed, and a note if it is not.
 
     Raises:
         ArgumentError: No such method.
-        MissingDependency: UMAP is asked for and not installed.
+        MissingDependency: UMAP is chosen but not installed.
     """
     if method is None:
         return ("umap", "") if _installed() else ("pca", NO_UMAP)
     if method not in METHODS:
-        raise ArgumentError(f"method={method!r} is neither 'umap' nor 'pca'.")
+        raise ArgumentError(f"method={method!r} is not valid. Choose one of: {', '.join(METHODS)}.")
     if method == "umap" and not _installed():
         raise MissingDependency(_INSTALL)
     return method, ""
 
 
 def _installed() -> bool:
-    """Asked without importing it: that alone takes seconds."""
+    """Whether umap-learn is installed. The check does not import it, which takes seconds."""
     return importlib.util.find_spec("umap") is not None
 
 
@@ -77,25 +77,25 @@ def project(
     """Two coordinates for every row of ``features``.
 
     UMAP (McInnes et al., arXiv:1802.03426) keeps neighbours together; distances between clusters, their sizes and
-    the axes mean little. PCA is linear: its axes are the directions of most variance. Features are taken as they
-    are, without scaling. The same features, seed and versions give the same points on the same machine.
+    the axes mean little. PCA is linear: its axes are the directions of most variance. Features are not
+    scaled. The same features, seed and versions give the same points on the same machine.
 
     Args:
-        features: What ``extract_features`` gave, or an array ``[N, D]`` of finite numbers.
+        features: The result of ``extract_features``, or an array ``[N, D]`` of finite numbers.
         method: "umap" or "pca"; None: UMAP where umap-learn is installed, else PCA (the ``note`` says so).
-        seed: Of UMAP; PCA draws nothing.
-        neighbors: UMAP: how many neighbours hold a point; few show detail, many show the whole. At most N - 1.
-        min_dist: UMAP: how close points may lie in the picture, 0..1.
+        seed: Seed of UMAP; PCA is not random.
+        neighbors: UMAP: number of neighbours of a point; few show detail, many the whole. At most N - 1.
+        min_dist: UMAP: least distance of points in the picture, 0..1.
 
     Raises:
-        ArgumentError: An argument that cannot be used.
-        InputError: Too few rows, or no numbers.
-        MissingDependency: UMAP is asked for and not installed.
+        ArgumentError: An argument is not valid.
+        InputError: Too few rows, or values that are no finite numbers.
+        MissingDependency: UMAP is chosen but not installed.
     """
     method, note = choose_method(method)
     seed, neighbors = whole_number("seed", seed, 0), whole_number("neighbors", neighbors, 2)
     if not 0 <= min_dist <= 1:
-        raise ArgumentError(f"min_dist must lie in 0..1, got {min_dist!r}.")
+        raise ArgumentError(f"min_dist must be in 0..1, got {min_dist!r}.")
     values = _checked(features.values if isinstance(features, Features) else features, method)
     if method == "pca":
         points, explained = _pca(values)

@@ -1,4 +1,4 @@
-"""Features: the table that was made, in memory or in a Parquet file that is written row group by row group."""
+"""The features table, in memory or in a Parquet file that is written row group by row group."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["FEATURES", "MAX_COLUMNS", "RECORD", "Features", "MemoryRows", "Parqu
 
 FEATURES, RECORD = "features.parquet", "features.json"
 
-#: Beyond that many columns a Parquet file takes minutes to write and to open.
+#: A Parquet file of more columns takes minutes to write and to open.
 MAX_COLUMNS = 16_384
-#: Features held back until they make a row group, in bytes.
+#: Bytes of features in a row group.
 ROW_GROUP = 32 << 20
 
 
@@ -31,10 +31,10 @@ class Features:
     """A model's features of a dataset. Not for medical use.
 
     Attributes:
-        items: One row an item, in the dataset's order: ``idx``, ``source_uid``, ``patientid``, ``view``, ``sex``,
+        items: One row per item, in the dataset's order: ``idx``, ``source_uid``, ``patientid``, ``view``, ``sex``,
             ``age_years``, ``source`` and ``site`` where the dataset has them, ``label:NAME`` (1 / 0 / NaN).
         dimension: D, the length of a feature vector.
-        run: What was run, with which weights, data and versions: what ``features.json`` holds.
+        run: The record of the run, as in ``features.json``: arguments, weights, data and versions.
         held: The features, or the Parquet file that holds them.
     """
 
@@ -45,7 +45,7 @@ class Features:
 
     @cached_property
     def values(self) -> NDArray[np.float32]:
-        """float32 ``[N, D]``; read at first use where it lies in a file."""
+        """float32 ``[N, D]``; read from the file at first use."""
         if isinstance(self.held, np.ndarray):
             return self.held
         return _read_values(self.held, len(self.items), self.dimension)
@@ -56,7 +56,7 @@ class Features:
         return self.held if isinstance(self.held, Path) else None
 
     def frame(self) -> pd.DataFrame:
-        """``items``, and beside them the features as columns ``f0`` ... ``f(D-1)``."""
+        """``items`` with the features as further columns ``f0`` ... ``f(D-1)``."""
         features = pd.DataFrame(self.values, columns=feature_names(self.dimension), copy=False)
         return pd.concat([self.items, features], axis=1)
 
@@ -70,10 +70,10 @@ class Features:
 
 
 def load_features(folder: str | Path) -> Features:
-    """What ``extract_features`` or ``xrv features`` wrote to ``folder``; the features are read when they are needed.
+    """Open a result of ``extract_features`` or ``xrv features``; the features are read when they are needed.
 
     Raises:
-        PathMissing: There is no such result.
+        PathMissing: ``folder`` holds no such result.
     """
     import pyarrow.parquet as pq
 
@@ -148,9 +148,8 @@ class ParquetRows:
 
         if dimension > MAX_COLUMNS:
             raise ArgumentError(
-                f"One image has {dimension:,} features, and a Parquet file of more than {MAX_COLUMNS:,} columns is of "
-                'no use: average them over positions with pool="mean" (--pool mean), or keep them in memory with '
-                "out=None."
+                f"One image has {dimension:,} features, but a Parquet file of more than {MAX_COLUMNS:,} columns is too "
+                'slow. Average over positions with pool="mean" (--pool mean), or keep them in memory with out=None.'
             )
         fields = [*self._items.schema, *(pa.field(name, pa.float32()) for name in feature_names(dimension))]
         texts = [field.name for field in self._items.schema if not pa.types.is_floating(field.type)]
