@@ -12,7 +12,7 @@ from hostile_pickles import NUMBERS, Call, Hostile, Raw, file, ops, program, sto
 
 TREE = program({"weight": tensor()})
 SYSTEM = Call("posix", "system", ("touch CANARY",))
-NO_CHECKPOINT = "it is a zip archive, but not one of torch.save; if a weights file lies in it, name that with member="
+NO_CHECKPOINT = "it is a zip archive, but not one of torch.save; name a weights file inside it with member="
 TWICE = "its archive has several members of one name"
 
 
@@ -115,7 +115,11 @@ def scripts() -> Iterable[Hostile]:
     yield Hostile("TorchScript with code for constants", file(script(constants=b"import os")), cause=None)
     yield Hostile("TorchScript with binary code", file(script(code=b"\xff\xfe\x00")), cause=None)
     for name, data, told in (
-        ("a module in itself", script(holding(Raw(b"h\x00"))), "has layers within layers without end."),
+        (
+            "a module in itself",
+            script(holding(Raw(b"h\x00"))),
+            "has more nested layers than any network, or a layer that contains itself.",
+        ),
         (
             "an object of C++",
             script(holding(native)),
@@ -150,20 +154,20 @@ def members() -> Iterable[Hostile]:
     bomb = archive((name, b"\0" * 30_000_000), method=zipfile.ZIP_DEFLATED)
     packed = struct.unpack_from("<I", bomb, bomb.index(b"PK\x01\x02") + 20)[0]
     told = (
-        f"{head} {packed:,} bytes claim to unpack to 30,000,000, which weights never do; if it is honest, unpack it "
+        f"{head} {packed:,} bytes claim to unpack to 30,000,000, which weights never do; if you trust it, unpack it "
         "yourself and give its path."
     )
     yield Hostile("a member that is a bomb", file(bomb), message=told, member=name)
     for field, value, told in (
         (16, 7, "its checksum is not the one in the archive."),
-        (42, 3, "the archive does not have it where its directory says."),
+        (42, 3, "it is not at the position in the archive's directory."),
         (8, 1, "it is encrypted; unpack it yourself and give its path."),
         (10, 14, "its compression (method 14) is neither 'stored' nor 'deflated'; repack it."),
     ):
         data = patched(whole, field, value, "<H" if field < 16 else "<I", entry=1)
         yield Hostile(f"a member that lies: {told}", file(data), message=f"{head} {told}", member=name)
     for above in ("../w.pt", "/w.pt"):
-        told = f"FILE: the member name {above!r} leads out of the archive; no honest one does."
+        told = f"FILE: the member name {above!r} leads out of the archive, which is refused."
         yield Hostile(f"the member {above}", file(archive((above, zipped(TREE)))), message=told, member=above)
 
 

@@ -48,7 +48,9 @@ def safetensors() -> Iterable[Hostile]:
         "metadata that is no text": safe({"__metadata__": {"a": 1}, "b": entry()}),
         "half of its data": safe({"a": entry()}, NUMBERS[:8]),
     }.items():
-        yield Hostile(f"safetensors: {name}", file(data), message="Weights file FILE is no sound safetensors file: ...")
+        yield Hostile(
+            f"safetensors: {name}", file(data), message="Weights file FILE is not a valid safetensors file: ..."
+        )
     for name, length in (
         ("longer than the file", 10_000),
         ("of exabytes", (1 << 63) - 1),

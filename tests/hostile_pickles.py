@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DAMAGED = "It is damaged, or no file of safetensors or torch.save."
+DAMAGED = "It is damaged, or not a file of safetensors or torch.save."
 NUMBERS = struct.pack("<4f", 1, 2, 3, 4)
 
 
@@ -167,7 +167,7 @@ def calls(canary: str) -> Iterable[Call]:
     yield Call("cloudpickle.cloudpickle", "_make_function")
     yield Call("pip", "main", (["install", "x"],))
     yield Call("safetensors.torch", "load_file", (canary,))
-    yield Call("xrv_core.models.weights.inert", "Shell")
+    yield Call("xrv_core.models.weights.inert", "Placeholder")
 
 
 #: The same under names of Python 2, which the unpickler knows; and disguised as parts of what is allowed.

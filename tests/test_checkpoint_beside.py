@@ -38,7 +38,7 @@ def test_numbers_of_numpy_stay_inert(tmp_path):
     torch.save(CHECKPOINT, tmp_path / "w.pt")
     _, beside = load_checkpoint(tmp_path / "w.pt", ["ckpt_info"])
     assert beside["ckpt_info"]["epoch"] == 3
-    assert type(beside["ckpt_info"]["metric"]).__name__ == "Shell"
+    assert type(beside["ckpt_info"]["metric"]).__name__ == "Placeholder"
 
 
 def test_files_that_hold_weights_alone_have_nothing_beside(tmp_path):
@@ -52,10 +52,5 @@ def test_files_that_hold_weights_alone_have_nothing_beside(tmp_path):
 
 def test_a_checkpoint_without_weights_is_refused_all_the_same(tmp_path):
     torch.save({"task_sequence": {"Edema": 0}}, tmp_path / "w.pt")
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(CheckpointError, match=r"w\.pt is not a state dict: .*'task_sequence' .* type dict"):
         load_checkpoint(tmp_path / "w.pt", ("task_sequence",))
-    assert str(error.value) == (
-        f"Weights file {tmp_path / 'w.pt'} is no state dict: its entry 'task_sequence' is not a tensor but of type "
-        "dict. Expected are tensors by name, a module, or either of them under 'state_dict', 'model_state_dict', "
-        "'model_state', 'model'."
-    )

@@ -136,10 +136,6 @@ def test_a_foreign_object_among_the_weights_is_refused(tmp_path):
     path = tmp_path / "last.ckpt"
     with foreign_class("omegaconf.dictconfig.DictConfig") as kind:
         torch.save({"state_dict": {"weight": torch.ones(1), "settings": kind()}}, path)
-    with pytest.raises(CheckpointError) as error:
+    pattern = r"last\.ckpt is not a state dict: .*'settings' .* type omegaconf\.dictconfig\.DictConfig"
+    with pytest.raises(CheckpointError, match=pattern):
         load_state_dict(path)
-    assert str(error.value) == (
-        f"Weights file {path} is no state dict: its entry 'settings' is not a tensor but of type "
-        "omegaconf.dictconfig.DictConfig. Expected are tensors by name, a module, or either of them under "
-        "'state_dict', 'model_state_dict', 'model_state', 'model'."
-    )

@@ -83,12 +83,8 @@ def test_messages_name_archive_and_member(tmp_path):
 
 def test_a_whole_archive_of_checkpoints_asks_for_a_member(tmp_path):
     path = archive(tmp_path / "all.zip", a=FORMS["zip"])
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(CheckpointError, match=r"all\.zip cannot be read: it is a zip archive, .* member="):
         load_state_dict(path)
-    assert str(error.value) == (
-        f"Weights file {path} cannot be read: it is a zip archive, but not one of torch.save; if a weights file lies "
-        "in it, name that with member=. It is damaged, or no file of safetensors or torch.save."
-    )
 
 
 def refused(path: Path, member: str = "runs/a.ckpt") -> str:
@@ -99,10 +95,7 @@ def refused(path: Path, member: str = "runs/a.ckpt") -> str:
 
 def test_no_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"nothing")
-    assert refused(tmp_path / "a.zip") == (
-        "ZIP is no zip archive that can be read (File is not a zip file), so member 'runs/a.ckpt' cannot be had from "
-        "it."
-    )
+    assert refused(tmp_path / "a.zip").startswith("ZIP is not a readable zip archive (File is not a zip file)")
 
 
 def test_a_folder_and_two_of_one_name(tmp_path):
@@ -111,7 +104,7 @@ def test_a_folder_and_two_of_one_name(tmp_path):
         file.mkdir("runs")
         with pytest.warns(UserWarning, match="Duplicate name"):
             file.writestr("runs/a.ckpt", FORMS["stream"])
-    assert refused(path) == "ZIP has 2 members named 'runs/a.ckpt', so it is not clear which is meant."
+    assert refused(path).startswith("ZIP has 2 members named 'runs/a.ckpt'")
     assert refused(path, "runs/") == "Weights file ZIP!runs/ cannot be read: it is a folder."
 
 
@@ -142,7 +135,7 @@ def lying(path: Path, compression: int, **fields: int) -> Path:
         (0, {"size": 4_000_000_000}, "it is stored as 1,024,000 bytes, but should have 4,000,000,000"),
         (0, {"size": 2_000_000, "packed": 2_000_000}, "the archive is cut off"),
         (0, {"crc": 1}, "its checksum is not the one in the archive"),
-        (0, {"offset": 7}, "the archive does not have it where its directory says"),
+        (0, {"offset": 7}, "it is not at the position in the archive's directory"),
         (8, {"crc": 1}, "BadZipFile: Bad CRC-32 for file 'runs/a.ckpt'"),
         (8, {"size": 10_000_000}, "it unpacks to 1,024,000 bytes, but should to 10,000,000"),
         (8, {"size": 1000}, "BadZipFile: Bad CRC-32 for file 'runs/a.ckpt'"),
@@ -150,7 +143,7 @@ def lying(path: Path, compression: int, **fields: int) -> Path:
         (
             8,
             {"size": 4_000_000_000, "packed": 5008},
-            "5,008 bytes claim to unpack to 4,000,000,000, which weights never do; if it is honest, unpack it yourself "
+            "5,008 bytes claim to unpack to 4,000,000,000, which weights never do; if you trust it, unpack it yourself "
             "and give its path",
         ),
     ],

@@ -166,12 +166,12 @@ def test_what_holds_no_weights(tmp_path):
         (nn.ReLU(), "holds no weights: it is a pickled torch.nn.modules.activation.ReLU without tensors."),
         (
             {3: torch.ones(1)},
-            "is no state dict: one of its keys is of type int. Expected are tensors by name, a module, or either of "
+            "is not a state dict: one of its keys is of type int. Expected are tensors by name, a module, or either of "
             "them under 'state_dict', 'model_state_dict', 'model_state', 'model'.",
         ),
         (
             {"weight": torch.ones(1), "epoch": 3},
-            "is no state dict: its entry 'epoch' is not a tensor but of type int. Expected are tensors by name, a "
+            "is not a state dict: its entry 'epoch' is not a tensor but of type int. Expected are tensors by name, a "
             "module, or either of them under 'state_dict', 'model_state_dict', 'model_state', 'model'.",
         ),
     ):

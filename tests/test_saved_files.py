@@ -210,7 +210,7 @@ def test_tensors_that_do_not_fit(good, tmp_path):
     )
     path.write_bytes(good.read_bytes()[:-9])  # a broken download
     assert message(CheckpointError, path, whole=True, trust_factory=True).startswith(
-        f"Weights file {path} is no sound safetensors file: "
+        f"Weights file {path} is not a valid safetensors file: "
     )
 
 

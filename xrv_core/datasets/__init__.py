@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         coco_rle,
         coco_rle_mask,
         fit_mask,
+        grouped,
         shapes_mask,
         siim_rle,
         siim_rle_mask,
@@ -94,7 +95,9 @@ _HOME = {
     "description": "Description describe",
     "harmonization": "Harmonized Vocabulary harmonize",
     "leakage": "LeakageReport check_leakage check_training_data read_id_map training_overlaps",
-    "masks": ("Overlay boxes_mask check_shape coco_rle coco_rle_mask fit_mask shapes_mask siim_rle siim_rle_mask "),
+    "masks": (
+        "Overlay boxes_mask check_shape coco_rle coco_rle_mask fit_mask grouped shapes_mask siim_rle siim_rle_mask"
+    ),
     "pixels": (
         "PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
         "decode_image dicom_headers drawn_chest load_image luminance png_uri "
@@ -200,6 +203,7 @@ __all__ = [
     "dicom_headers",
     "drawn_chest",
     "fit_mask",
+    "grouped",
     "harmonize",
     "joined",
     "load_image",

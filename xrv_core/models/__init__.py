@@ -8,6 +8,7 @@ from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.models.base import (
+        IMAGENET,
         BackboneClassifier,
         ImageAutoencoder,
         InputAdapter,
@@ -59,9 +60,9 @@ if TYPE_CHECKING:
 
 _HOME = {
     "base": (
-        "BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint apply_operating_points "
-        "check_input choose_structures fit_operating_points resize_input timm_feature_maps timm_heads "
-        "timm_keys "
+        "IMAGENET BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint "
+        "apply_operating_points check_input choose_structures fit_operating_points resize_input "
+        "timm_feature_maps timm_heads timm_keys"
     ),
     "running": (
         "Batch Loading about_dataset about_model as_json check_device render_page run_over versions write_record"
@@ -78,6 +79,7 @@ _HOME = {
 _WHERE = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "IMAGENET",
     "BackboneClassifier",
     "Batch",
     "FACTS",

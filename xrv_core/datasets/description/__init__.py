@@ -1,4 +1,4 @@
-"""Counts and pictures of a dataset, as text and as an HTML page."""
+"""Describe a dataset: counts and pictures, as text and as HTML."""
 
 from __future__ import annotations
 

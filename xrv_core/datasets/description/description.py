@@ -1,9 +1,11 @@
-"""What is in a dataset, in numbers: for a terminal, a notebook, and programs."""
+"""The contents of a dataset in numbers, as text, as HTML and for programs."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -20,15 +22,23 @@ __all__ = ["Description", "LabelCount", "Spread", "Thumbnail", "describe"]
 _UNKNOWN = "unknown"
 _DECADE = 10
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+_COLUMNS = ("positive", "% of known", "negative", "unknown", "other")
+
+# Colours that are visible on white and on black, and distinct for colour-blind people
+_POSITIVE, _OTHER = "#2f8fd0", "#d9822b"
+_FAINT = "currentColor"  # at a quarter of its strength
+_BAR, _HIGH, _STEP = 180, 44, 22
+_CELL = 'style="text-align:right;padding:1px 10px;font-variant-numeric:tabular-nums"'
+_LEFT = 'style="text-align:left;padding:1px 10px 1px 0"'
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How the known values of a number are spread.
+    """The distribution of the known values of a number.
 
     Attributes:
-        known: For how many images the number is known.
-        low, q25, median, q75, high: Minimum, quartiles and maximum of these.
+        known: Number of images with a known value.
+        low, q25, median, q75, high: Minimum, quartiles and maximum of these values.
     """
 
     known: int
@@ -57,14 +67,14 @@ class LabelCount:
 
     @property
     def share(self) -> float | None:
-        """Share of positives among the images with 1 or 0; None where there is none."""
+        """Share of positives among the images with 1 or 0; None if there are no such images."""
         known = self.positive + self.negative
         return self.positive / known if known else None
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture of one item, as the data URI of a PNG, and what stands under it."""
+    """A small picture of one item, as the data URI of a PNG, and its caption."""
 
     idx: int
     title: str
@@ -73,22 +83,23 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Description:
-    """What is in a dataset. ``print`` it, or let a notebook show it.
+    """The contents of a dataset in numbers. ``print`` it, or let a notebook show it.
 
     Attributes:
-        name: What the dataset says of itself.
+        name: The ``repr`` of the dataset.
         n: Number of images.
-        patients: Number of known patients, told apart by collection; None where ``csv`` has no ``patientid``.
-        of_unknown_patients: Images whose patient is not known.
+        patients: Number of known patients; the same id in two collections counts twice. None if ``csv`` has no
+            ``patientid``.
+        of_unknown_patients: Images with an unknown patient.
         views: Images by view, most frequent first.
-        sex: Images by "M", "F" and "unknown", likewise.
-        age: Age in years; None where no age is known.
+        sex: Images by "M", "F" and "unknown", most frequent first.
+        age: Age in years; None if no age is known.
         ages: Images by decade of age, ``{0: 12, 10: 40, ...}``, from the youngest to the oldest known.
-        offset: Days as ``offset_day_int`` counts them (from which day is the source's affair); None where unknown.
+        offset: Days in ``offset_day_int``, which each source counts from a day of its own; None if unknown.
         labels: Counts for each label.
-        with_masks: Images with masks; None where ``csv`` has no ``has_masks``.
-        skipped: Rows that ``on_error="skip"`` left out of the dataset, or of those it is made of, for want of an image.
-        thumbnails: The pictures asked for.
+        with_masks: Images with masks; None if ``csv`` has no ``has_masks``.
+        skipped: Rows without an image that ``on_error="skip"`` left out of the dataset, or of those that it wraps.
+        thumbnails: The requested pictures.
     """
 
     name: str
@@ -106,7 +117,7 @@ class Description:
     thumbnails: tuple[Thumbnail, ...] = ()
 
     def facts(self) -> dict[str, str]:
-        """All but the labels and the pictures, in words."""
+        """Everything except labels and pictures, in words."""
         patients = "" if self.patients is None else f" of {self.patients:,} patients"
         unknown = f", {self.of_unknown_patients:,} of unknown patients" if self.of_unknown_patients else ""
         facts = {"images": f"{self.n:,}{patients}{unknown}", "views": _listed(self.views), "sex": _listed(self.sex)}
@@ -133,20 +144,18 @@ class Description:
         return "\n".join([*lines, *_label_lines(self.labels)])
 
     def _repr_html_(self) -> str:
-        from xrv_core.datasets.description.description_html import page
-
-        return page(self)
+        return _page(self)
 
 
 def describe(dataset: Dataset, thumbnails: int = 0) -> Description:
-    """Count what is in ``dataset``.
+    """Count the contents of ``dataset``.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract; columns that ``csv`` lacks count as unknown.
-        thumbnails: How many images to show, taken evenly from first to last. No image is opened for 0.
+        dataset: Any object that follows the ``Dataset`` protocol; missing columns of ``csv`` count as unknown.
+        thumbnails: Number of images to show, evenly spaced from first to last. 0 opens no image.
 
     Raises:
-        ArgumentError: ``thumbnails`` is no whole number of 0 or more.
+        ArgumentError: ``thumbnails`` is not a whole number of 0 or more.
     """
     csv = dataset.csv
     collection = _collections(csv)
@@ -174,7 +183,7 @@ def describe(dataset: Dataset, thumbnails: int = 0) -> Description:
 
 
 def _name(dataset: Any) -> str:
-    """What the dataset prints, without the memory address that plain objects print."""
+    """``repr`` of the dataset, without the memory address in the default one."""
     own: Any = type(dataset).__repr__
     return type(dataset).__name__ if own is object.__repr__ else repr(dataset)
 
@@ -208,7 +217,7 @@ def _label_counts(names: list[str], labels: NDArray[np.float32]) -> tuple[LabelC
 
 
 def _skipped(dataset: Any) -> int:
-    """Rows left out of the dataset itself, or of all that a view is made of."""
+    """Rows left out of the dataset itself, or of the datasets that a wrapper holds."""
     below = [*getattr(dataset, "datasets", []), *([dataset.dataset] if hasattr(dataset, "dataset") else [])]
     own = getattr(dataset, "skipped", ())
     return (len(own) if isinstance(own, list | tuple) else 0) + sum(map(_skipped, below))
@@ -236,21 +245,128 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _histogram(ages: dict[int, int]) -> str:
-    """A block for each decade, the highest for the most frequent one; only 0 has none."""
+    """A block for each decade, the highest for the most frequent one, and a space for 0."""
     most = max(ages.values())
     blocks = "".join(_BLOCKS[-(-number * (len(_BLOCKS) - 1) // most)] for number in ages.values())
     return f"{min(ages)} {blocks} {max(ages) + _DECADE - 1}"
 
 
+def _cells(label: LabelCount, other: bool) -> list[str]:
+    """The numbers of a label, in the order of ``_COLUMNS``."""
+    share = "-" if label.share is None else f"{100 * label.share:.1f}"
+    cells = [f"{label.positive:,}", share, f"{label.negative:,}", f"{label.unknown:,}", f"{label.other:,}"]
+    return cells[: 4 + other]
+
+
 def _label_lines(labels: tuple[LabelCount, ...]) -> list[str]:
     other = any(label.other for label in labels)
-    rows = [("label", "positive", "% of known", "negative", "unknown", *["other"] * other)]
-    for label in labels:
-        share = "-" if label.share is None else f"{100 * label.share:.1f}"
-        counts = [f"{label.positive:,}", share, f"{label.negative:,}", f"{label.unknown:,}"]
-        rows.append((label.name, *counts, *[f"{label.other:,}"] * other))
+    rows = [("label", *_COLUMNS[: 4 + other]), *((label.name, *_cells(label, other)) for label in labels)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
         for row in rows
     ]
+
+
+# -- as HTML, with inline styles because notebooks drop style sheets
+
+
+def _page(description: Description) -> str:
+    """The description as a ``<div>`` that loads nothing; every text of the data is escaped."""
+    style = "margin:0 0 6px;white-space:pre-wrap;background:none;color:inherit"
+    parts = [
+        f'<pre style="{style}">{escape(description.name)}</pre>',
+        _facts(description),
+        _labels(description.labels),
+        _pictures(description.thumbnails),
+    ]
+    return f'<div style="font-size:90%;line-height:1.4;max-width:60em">{"".join(parts)}</div>'
+
+
+def _table(rows: Iterable[str]) -> str:
+    return f'<table style="border-collapse:collapse;margin:0 0 8px;color:inherit">{"".join(rows)}</table>'
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f'<tr style="background:none">{"".join(cells)}</tr>'
+
+
+def _facts(description: Description) -> str:
+    rows = []
+    for name, fact in description.facts().items():
+        chart = _ages(description.ages) if name == "age" and description.ages else ""
+        head = f'<th style="text-align:left;vertical-align:top;padding:1px 14px 1px 0">{escape(name)}</th>'
+        rows.append(_row([head, f'<td style="text-align:left">{escape(fact)}{chart}</td>']))
+    return _table(rows)
+
+
+def _ages(ages: dict[int, int]) -> str:
+    """A column for each decade of age, over its first year."""
+    most = max(ages.values())
+    columns = []
+    for i, (decade, number) in enumerate(ages.items()):
+        height = _HIGH * number / most
+        columns.append(
+            f'<rect x="{i * _STEP + 1}" y="{_HIGH - height:.1f}" width="{_STEP - 2}" height="{height:.1f}" '
+            f'fill="{_POSITIVE}"><title>{decade} to {decade + 9} years: {number:,} images</title></rect>'
+            f'<text x="{i * _STEP + 1}" y="{_HIGH + 12}" font-size="10" fill="currentColor">{decade}</text>'
+        )
+    width = len(ages) * _STEP
+    return (
+        f'<br><svg style="margin-top:4px" role="img" aria-label="Images by age" width="{width}" height="{_HIGH + 15}" '
+        f'viewBox="0 0 {width} {_HIGH + 15}">{"".join(columns)}</svg>'
+    )
+
+
+def _labels(labels: tuple[LabelCount, ...]) -> str:
+    """Counts by label with a bar; the names of the columns show its colours."""
+    other = any(label.other for label in labels)
+    names = dict(zip(_COLUMNS, (_POSITIVE, "", _FAINT, "none", *[_OTHER] * other), strict=False))
+    head = [f"<th {_LEFT}>label</th><th></th>", *(f"<th {_CELL}>{_key(c)}{name}</th>" for name, c in names.items())]
+    rows = [_row(head)]
+    for label in labels:
+        cells = [f"<td {_LEFT}>{escape(label.name)}</td>", f'<td style="padding:1px 0">{_bar(label)}</td>']
+        rows.append(_row([*cells, *(f"<td {_CELL}>{count}</td>" for count in _cells(label, other))]))
+    return _table(rows)
+
+
+def _key(colour: str) -> str:
+    """A square with the colour of a column in the bars; "none" is an empty square."""
+    if not colour:
+        return ""
+    paint = 'fill="none"' if colour == "none" else _fill(colour)
+    return (
+        '<svg width="9" height="9" aria-hidden="true" style="margin-right:4px"><rect x="0.5" y="0.5" width="8" '
+        f'height="8" {paint} stroke="currentColor" stroke-opacity="0.3"/></svg>'
+    )
+
+
+def _fill(colour: str) -> str:
+    return f'fill="{colour}" fill-opacity="{0.25 if colour == _FAINT else 1}"'
+
+
+def _bar(label: LabelCount) -> str:
+    total = label.positive + label.negative + label.unknown + label.other
+    pieces, left = [], 0.0
+    for number, colour in ((label.positive, _POSITIVE), (label.other, _OTHER), (label.negative, _FAINT)):
+        width = _BAR * number / total if total else 0.0
+        if number:
+            pieces.append(f'<rect x="{left:.1f}" y="0" width="{width:.1f}" height="10" {_fill(colour)}/>')
+        left += width
+    frame = (
+        f'<rect x="0.5" y="0.5" width="{_BAR - 1}" height="9" fill="none" stroke="currentColor" stroke-opacity="0.3"/>'
+    )
+    return (
+        f'<svg role="img" aria-label="{label.positive:,} of {total:,} positive" width="{_BAR}" height="10" '
+        f'viewBox="0 0 {_BAR} 10" style="vertical-align:middle">{"".join(pieces)}{frame}</svg>'
+    )
+
+
+def _pictures(thumbnails: tuple[Thumbnail, ...]) -> str:
+    figures = [
+        f'<figure style="margin:0 8px 8px 0;width:112px;display:inline-block;vertical-align:top">'
+        f'<img src="{escape(shown.uri)}" alt="{escape(shown.title)}" style="max-width:112px;display:block">'
+        f'<figcaption style="font-size:80%;overflow-wrap:anywhere">{escape(shown.title)}</figcaption></figure>'
+        for shown in thumbnails
+    ]
+    return "".join(figures)

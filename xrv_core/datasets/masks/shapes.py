@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrv_core.errors import ArgumentError
 
-__all__ = ["boxes_mask", "check_shape", "fit_mask", "shapes_mask"]
+__all__ = ["boxes_mask", "check_shape", "fit_mask", "grouped", "shapes_mask"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 _CORNERS = "the corners x1, y1, x2, y2"
 _NEEDS = {
@@ -18,6 +22,14 @@ _NEEDS = {
     "ellipse": f"{_CORNERS} of its bounding box",
     "polygon": "x, y of 3 or more corners",
 }
+
+
+def grouped(keys: Iterable[K], values: Iterable[V]) -> dict[K, list[V]]:
+    """The values of each key, in their order: ``grouped(images, boxes)`` has the boxes of each image."""
+    found: dict[K, list[V]] = {}
+    for key, value in zip(keys, values, strict=True):
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def boxes_mask(

@@ -1,4 +1,4 @@
-"""ImageAutoencoder: what every autoencoder does around its two networks."""
+"""ImageAutoencoder: checks, resizing and pixel range around the two networks of an autoencoder."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ __all__ = ["ImageAutoencoder"]
 class ImageAutoencoder(nn.Module, ABC):
     """Base of autoencoders of chest X-rays: checks, resizing, the pixel range. Not for medical use.
 
-    A subclass brings two methods: ``_encode``, from images ``[B, 1, R, R]`` in [-1024, 1024] to codes,
-    and ``_decode``, from codes to images on the same scale, which need not stay inside that range.
+    A subclass has two methods: ``_encode``, from images ``[B, 1, R, R]`` in [-1024, 1024] to codes,
+    and ``_decode``, from codes to images on the same scale, which may leave that range.
 
     Args:
         spec: Its spec, with a ``code_shape``.
 
     Attributes:
-        spec: The spec given.
-        input_resolution: R, the height and width that images are resized to, and that ``decode`` gives;
-            None for any.
+        spec: The spec.
+        input_resolution: R, height and width of resized images and of the result of ``decode``; None for any.
         code_shape: Shape of the code of one image.
 
     Raises:
@@ -68,14 +67,14 @@ class ImageAutoencoder(nn.Module, ABC):
 
         Args:
             z: Float tensor ``[B, *code_shape]``.
-            clamp: Cut pixels beyond [-1024, 1024] off, so that the result is an image that every model
-                takes. A pixel that was cut has no gradient: train on ``clamp=False``.
+            clamp: Cut pixels to [-1024, 1024], so that every model takes the image. A cut pixel has no
+                gradient: train with ``clamp=False``.
 
         Returns:
             ``[B, 1, R, R]``, in [-1024, 1024] unless ``clamp`` is False.
 
         Raises:
-            InputError: Not such a code.
+            InputError: Wrong type or shape.
         """
         image = self._decode(self._check_code(z))
         return image.clamp(-1024, 1024) if clamp else image

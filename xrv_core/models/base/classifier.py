@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xrv_core.errors import ArgumentError
-from xrv_core.models.base.activations import activated
 from xrv_core.models.base.backbones import Adapter, Extractor, Parts, pooled
-from xrv_core.models.base.calibration import apply_operating_points
-from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.eval_mode import in_eval_mode
 from xrv_core.models.base.inputs import as_batch, check_input, resize_input
+from xrv_core.models.base.outputs import activated, apply_operating_points
 from xrv_core.specs import ClassifierSpec
 from xrv_core.specs.models import ACTIVATIONS
 
@@ -26,7 +25,7 @@ class BackboneClassifier(nn.Module):
     """A classifier for chest X-rays made of a backbone and a linear layer. Not for medical use.
 
     Any size of square image is resized to ``input_resolution``. With ``op_threshs`` set, the output
-    is the calibrated probability of Eq. 1 of the TorchXRayVision paper (arXiv:2111.00595), in which
+    is the calibrated probability of Eq. 1 of the TorchXRayVision paper (arXiv:2111.00595), where
     0.5 is the operating point; with ``op_threshs = None`` it is the logits. Columns whose head was
     never trained are NaN; their gradient is 0, so the other columns stay differentiable.
 
@@ -35,45 +34,45 @@ class BackboneClassifier(nn.Module):
         model.op_threshs = None
         model.classifier = torch.nn.Linear(1024, 1)
 
-    A new layer ends what was known of the old one: every column counts as trained, there are no
+    A new layer resets what was known of the old one: every column counts as trained, there are no
     operating points, the activation is "sigmoid", and the names stay only if their number fits (else
-    ``output_0``, ...; assign ``model.pathologies``). Resetting the old layer in place cannot be seen
-    and changes none of this.
+    ``output_0``, ...; assign ``model.pathologies``). A change of the old layer in place is not noticed
+    and resets nothing.
 
     Args:
         backbone: Network without its head. ``backbone(x)`` gives ``[B, D]`` or ``[B, D, h, w]``
-            (then averaged), unless ``features`` says how to get features out of it. Or the name of a
-            network of timm, such as ``"convnext_tiny"``: what is not given below is then timm's own.
+            (then averaged), unless ``features`` is given. Or the name of a timm network, such as
+            ``"convnext_tiny"``: arguments that are not given below are then timm's own.
         pathologies: Names of the output columns.
-        num_features: D, the length of the feature vector; None finds it out, with one blank image.
-        features: ``(backbone, x) -> [B, D]`` where calling the backbone is not it.
-        feature_maps: ``(backbone, x) -> [B, C, h, w]`` where calling the backbone is not it.
-        trained: Which columns were ever trained, default all.
+        num_features: D, the length of the feature vector; None: computed from one blank image.
+        features: ``(backbone, x) -> [B, D]``; default: a call of the backbone.
+        feature_maps: ``(backbone, x) -> [B, C, h, w]``; default: a call of the backbone.
+        trained: Which columns were trained, default all.
         op_threshs: Operating point of each column in ]0, 1[ (None or NaN where there is none),
             default no calibration.
-        input_resolution: Height and width that the backbone wants, None for any.
+        input_resolution: Height and width of the backbone's input, None for any.
         adapt: From ``[B, 1, H, W]`` in [-1024, 1024] to what the backbone expects, default nothing.
-        activation: What ``predict`` makes of logits: "sigmoid" for findings, "softmax" for classes that
-            exclude each other, "identity" for plain numbers; default that of ``spec``, else "sigmoid".
-        spec: Where it comes from.
-        **timm_options: For a network of timm: ``pretrained=True`` loads timm's own weights from the
-            Hugging Face hub, the rest goes to ``timm.create_model``, such as ``in_chans=1``.
+        activation: How ``predict`` turns logits into values: "sigmoid" for findings, "softmax" for classes
+            that exclude each other, "identity" for plain numbers; default that of ``spec``, else "sigmoid".
+        spec: The spec of the model.
+        **timm_options: For a timm network: ``pretrained=True`` loads timm's own weights from the
+            Hugging Face hub; other options are arguments of ``timm.create_model``, such as ``in_chans=1``.
 
     Attributes:
         classifier: The replaceable ``nn.Linear``.
         pathologies: ``list[str]``.
         trained: ``list[bool]``.
         op_threshs: Float tensor ``[P]`` or None; a sequence may be assigned. A buffer that moves
-            with the model and stays out of its state dict.
+            with the model and is not in its state dict.
         input_resolution: ``int`` or None.
         activation: ``str``.
         spec: The ``ClassifierSpec`` given, or None.
-        recipe: How to build the backbone again, as plain data; None where only its maker knows.
+        recipe: How to build the backbone again, as plain data; None if it was built by other code.
 
     Raises:
-        ArgumentError: Arguments that contradict each other, or that cannot be found out.
+        ArgumentError: Arguments contradict each other, or a missing one cannot be found.
         UnknownName: timm has no such network.
-        AssetError: Pretrained weights cannot be had.
+        AssetError: Pretrained weights cannot be fetched.
     """
 
     classifier: nn.Linear
@@ -119,7 +118,7 @@ class BackboneClassifier(nn.Module):
         self.activation = activation or (spec.activation if spec else "sigmoid")
         self.op_threshs = self._thresholds(op_threshs)
 
-    # -- what a classifier does
+    # -- outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Calibrated probabilities or logits, untrained columns NaN.
@@ -143,7 +142,7 @@ class BackboneClassifier(nn.Module):
         return out.masked_fill(torch.tensor([not t for t in self.trained], device=out.device), torch.nan)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Feature vectors ``[B, D]``, what ``classifier`` works on; arguments and errors as in ``forward``."""
+        """Feature vectors ``[B, D]``, the input of ``classifier``; arguments and errors as in ``forward``."""
         x = self._prepare(x)
         out = pooled(self.backbone, x, self._features)
         if out.ndim != 2 or out.shape[1] != self.classifier.in_features:
@@ -159,7 +158,7 @@ class BackboneClassifier(nn.Module):
         out: torch.Tensor = self.backbone(x) if self._feature_maps is None else self._feature_maps(self.backbone, x)
         if out.ndim != 4:
             raise ArgumentError(
-                f"The backbone gives a tensor of shape {list(out.shape)}, which is no map. "
+                f"The backbone gives a tensor of shape {list(out.shape)}, which is not a map. "
                 "Give feature_maps=(backbone, x) -> [B, C, h, w] to BackboneClassifier."
             )
         return out
@@ -167,9 +166,9 @@ class BackboneClassifier(nn.Module):
     def predict(self, x: torch.Tensor | NDArray[np.generic]) -> dict[str, float] | list[dict[str, float]]:
         """Probabilities by name, of trained heads only. Not for medical use.
 
-        Calibrated (0.5 is the operating point) where ``op_threshs`` is set, else what ``activation``
-        makes of the logits: plain sigmoid or softmax, or the number itself. Runs without gradients and
-        in evaluation mode, on the model's device, and leaves the modes of all submodules as they were.
+        Calibrated (0.5 is the operating point) if ``op_threshs`` is set, else the logits after
+        ``activation``: plain sigmoid or softmax, or the number itself. Runs without gradients and
+        in evaluation mode on the model's device; the modes of all submodules stay.
 
         Args:
             x: Float tensor or array in [-1024, 1024]: one image ``[1, H, W]`` or ``[H, W]``, or a
@@ -182,7 +181,7 @@ class BackboneClassifier(nn.Module):
             InputError: As in ``forward``.
         """
         batch, single = as_batch(x)
-        with evaluating(self), torch.no_grad():  # inference mode would taint tensors that backbones cache
+        with in_eval_mode(self), torch.no_grad():  # not inference_mode: backbones may cache tensors for training
             probabilities = self._probabilities(self(batch.to(self.classifier.weight.device)))
         rows = [
             {name: p for name, p, trained in zip(self.pathologies, row, self.trained, strict=True) if trained}
@@ -191,14 +190,14 @@ class BackboneClassifier(nn.Module):
         return rows[0] if single else rows
 
     def _probabilities(self, out: torch.Tensor) -> torch.Tensor:
-        """What ``predict`` makes of what ``forward`` gave."""
+        """The values of ``predict``, from the output of ``forward``."""
         return out if self.op_threshs is not None else activated(out, self.activation)
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
         x = check_input(x).to(self.classifier.weight.dtype)
         return self.adapt(resize_input(x, self.input_resolution))
 
-    # -- what may be assigned
+    # -- attributes that may be assigned
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "classifier":
@@ -211,7 +210,7 @@ class BackboneClassifier(nn.Module):
         elif name == "trained":
             value = [bool(t) for t in value]
         elif name == "backbone":
-            self.recipe = None  # of the old one
+            self.recipe = None  # it was that of the old backbone
         elif name == "activation" and value not in ACTIVATIONS:
             raise ArgumentError(f"activation={value!r} is not one of {', '.join(ACTIVATIONS)}.")
         if name in ("pathologies", "trained") and len(value) != self.classifier.out_features:
@@ -239,7 +238,7 @@ class BackboneClassifier(nn.Module):
         self.activation = "sigmoid"
 
     def _thresholds(self, values: Sequence[float | None] | torch.Tensor | None) -> torch.Tensor | None:
-        """``values`` as a checked tensor where the model is."""
+        """``values`` as a checked tensor on the model's device."""
         if values is None:
             return None
         if self.activation != "sigmoid":

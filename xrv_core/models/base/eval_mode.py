@@ -1,4 +1,4 @@
-"""Switch a model to evaluation, and back to exactly what it was."""
+"""Switch a model to evaluation mode and back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from torch import nn
 
-__all__ = ["evaluating"]
+__all__ = ["in_eval_mode"]
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards the mode that each submodule had (frozen layers keep theirs)."""
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside the block; afterwards each submodule has its own mode again."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

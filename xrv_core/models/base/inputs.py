@@ -1,4 +1,4 @@
-"""What goes into a model: the check, the resize, and the step to what a backbone expects."""
+"""The input of a model: its check, its size, and the step to what a backbone expects."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from torch.nn import functional as F
 
 from xrv_core.errors import ArgumentError, InputError
 
-__all__ = ["InputAdapter", "as_batch", "check_input", "resize_input"]
+__all__ = ["IMAGENET", "InputAdapter", "as_batch", "check_input", "resize_input"]
 
-#: Largest absolute pixel value that is let through: 1024 and the rounding of resizers and half precision.
+#: Mean and standard deviation of the colour channels of ImageNet on the 0..1 scale: ``InputAdapter(*IMAGENET)``.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+#: Largest absolute pixel value that is accepted: 1024, plus rounding of resizers and half precision.
 PIXEL_LIMIT = 1025.0
 
 _WANTED = "A model takes float images [B, 1, H, W] with pixels in [-1024, 1024]"
@@ -23,7 +25,7 @@ _HOW = "xrv_core.datasets.load_image(PATH) reads a file the right way."
 
 
 def as_batch(x: torch.Tensor | NDArray[np.generic]) -> tuple[torch.Tensor, bool]:
-    """A batch ``[B, 1, H, W]`` out of a batch or a single image.
+    """A batch ``[B, 1, H, W]`` from a batch or a single image.
 
     Args:
         x: Tensor or numpy array ``[B, 1, H, W]``, ``[1, H, W]`` or ``[H, W]``, floating point.
@@ -37,7 +39,7 @@ def as_batch(x: torch.Tensor | NDArray[np.generic]) -> tuple[torch.Tensor, bool]
     if isinstance(x, np.ndarray):
         if x.dtype.kind != "f":
             raise InputError(f"{_WANTED}; this input is of type {x.dtype}. {_HOW}")
-        # float16, 32 and 64 in native order are what torch knows
+        # torch only accepts the native byte order
         x = torch.from_numpy(np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("=")))
     if not isinstance(x, torch.Tensor):
         raise InputError(f"{_WANTED}; this input is of type {type(x).__name__}. {_HOW}")
@@ -49,20 +51,20 @@ def as_batch(x: torch.Tensor | NDArray[np.generic]) -> tuple[torch.Tensor, bool]
 
 
 def check_input(x: torch.Tensor) -> torch.Tensor:
-    """Refuse what cannot be a batch of X-rays in [-1024, 1024]. Made for every call: two cheap reductions.
+    """Refuse what cannot be a batch of X-rays in [-1024, 1024]. Cheap enough for every call: two reductions.
 
-    Refused are: another type or shape, an empty batch, NaN or infinite pixels, pixels beyond
-    ``PIXEL_LIMIT``, and two scalings that are mistakes for certain:
+    It refuses another type or shape, an empty batch, NaN or infinite pixels, pixels beyond
+    ``PIXEL_LIMIT``, and two scalings that are certainly mistakes:
 
-    * an image with different values that all lie in [-1, 1] (scaled to 0..1 or -1..1). That is a
-      thousandth of the possible range: no grey level of an 8-bit image lies there (they are 8.03
+    * an image with different values that are all in [-1, 1] (scaled to 0..1 or -1..1). That is a
+      thousandth of the possible range: no grey level of an 8-bit image is there (they are 8.03
       apart), and too few of a 16-bit one to show a chest;
     * an image with different values that are all whole numbers in 0..255 (raw 8-bit grey levels).
       On our scale a grey level ``v`` of an n-bit image is ``1024 (2v / (2^n - 1) - 1)``, and the
       odd ``2^n - 1`` divides ``2048 v`` only at both ends, so that no level but -1024 and 1024 is whole.
 
-    An image of one constant value is let through (black is a usual baseline of saliency methods).
-    While a graph is being traced or exported there are no values, and only shape and type are checked.
+    It accepts an image of one constant value, because black is a usual baseline of saliency methods.
+    While a graph is traced or exported there are no values, so it only checks shape and type.
 
     Args:
         x: Floating-point tensor ``[B, 1, H, W]``.
@@ -71,7 +73,7 @@ def check_input(x: torch.Tensor) -> torch.Tensor:
         ``x`` itself.
 
     Raises:
-        InputError: With the reason, and how to do better.
+        InputError: With the reason and a remedy.
     """
     if not isinstance(x, torch.Tensor):
         raise InputError(f"{_WANTED}; this input is of type {type(x).__name__}. {_HOW}")
@@ -112,10 +114,10 @@ def resize_input(x: torch.Tensor, resolution: int | None) -> torch.Tensor:
 
     Args:
         x: ``[B, C, H, W]``.
-        resolution: Height and width wanted; None leaves ``x`` alone.
+        resolution: Height and width of the result; None: those of ``x``.
 
     Returns:
-        ``[B, C, resolution, resolution]``; ``x`` itself where it has that size already.
+        ``[B, C, resolution, resolution]``; ``x`` itself if it has that size already.
 
     Raises:
         InputError: The images are not square.
@@ -132,11 +134,11 @@ def resize_input(x: torch.Tensor, resolution: int | None) -> torch.Tensor:
 
 
 class InputAdapter(nn.Module):
-    """From ``[B, 1, H, W]`` in [-1024, 1024] to what a backbone for colour images was trained with.
+    """From ``[B, 1, H, W]`` in [-1024, 1024] to the input of a backbone for colour images.
 
     Scales to 0..1, repeats the grey channel once for each entry of ``mean``, and normalises each
-    channel. That is the exact equivalent of giving the backbone a grey picture. Converting its
-    first convolution to one channel is not, where the channels have different means or deviations.
+    channel. That is exactly what the backbone would get for a grey picture. A first convolution that is
+    converted to one channel gives other results if the channels have different means or deviations.
 
     Args:
         mean: Mean of each channel, on the 0..1 scale.
@@ -158,5 +160,5 @@ class InputAdapter(nn.Module):
         return ((x + 1024) / 2048 - self.mean) / self.std
 
     def extra_repr(self) -> str:
-        """For ``print``: the numbers used."""
+        """The numbers, for ``print``."""
         return f"mean={self.mean.flatten().tolist()}, std={self.std.flatten().tolist()}"

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from xrv_core.errors import ArgumentError, InputError, XrvError
-from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.eval_mode import in_eval_mode
 from xrv_core.models.base.inputs import check_input, resize_input
 
 __all__ = ["OperatingPoint", "fit_operating_points", "youden"]
@@ -174,7 +174,7 @@ def _scores(
     scores, truth = [], []
     before, model.op_threshs = model.op_threshs, None
     try:
-        with evaluating(model), torch.no_grad():
+        with in_eval_mode(model), torch.no_grad():
             for numbers, images, labelled in _batches(dataset, model.input_resolution, *loading):
                 logits = model(images.to(device))[:, outputs]
                 for row, column in logits.isnan().nonzero().tolist()[:1]:

@@ -11,35 +11,34 @@ from torch import nn
 from torch.nn import functional as F
 
 from xrv_core.errors import ArgumentError, InputError, suggestion
-from xrv_core.models.base.activations import activated
-from xrv_core.models.base.eval_mode import evaluating
+from xrv_core.models.base.eval_mode import in_eval_mode
 from xrv_core.models.base.inputs import as_batch, check_input, resize_input
+from xrv_core.models.base.outputs import activated
 from xrv_core.specs import SegmenterSpec
 from xrv_core.specs.models import ACTIVATIONS
 
 __all__ = ["NetworkSegmenter", "choose_structures"]
 
-#: What an image is padded with: the lowest value of the pixel scale, like the border of a collimated radiograph.
+#: The value of the padding: the lowest of the pixel scale, like the border of a collimated radiograph.
 BLACK = -1024.0
 
 
 class NetworkSegmenter(nn.Module):
     """A segmenter for chest X-rays made of a network. Not for medical use.
 
-    ``forward`` is the network: square images in, logits at its own resolution out, differentiable.
-    ``predict``, ``maps`` and ``masks`` are for images as they are: one that is not square is padded
-    with black on both sides to a square, never cropped or squeezed, and what they give has the size
-    of the image and lies on it pixel by pixel. Probabilities, not logits, are brought to that size
-    (bilinear, with anti-aliasing).
+    ``forward`` is the network: it takes square images and gives logits at its own resolution, with gradients.
+    ``predict``, ``maps`` and ``masks`` take images of any shape: an image that is not square is padded
+    with black on both sides to a square, never cropped or squeezed, and their results have the size
+    of the image. Probabilities, not logits, are resized to it (bilinear, with anti-aliasing).
 
     Args:
         network: ``network(x)`` gives logits ``[B, K, h, w]``.
         structures: Names of the K masks.
-        input_resolution: Height and width that the network wants, None for any.
+        input_resolution: Height and width of the network's input, None for any.
         adapt: From ``[B, 1, H, W]`` in [-1024, 1024] to what the network expects, default nothing.
-        activation: "sigmoid" where structures overlap, "softmax" where each pixel is one of them,
-            "identity" where the network gives probabilities; default that of ``spec``, else "sigmoid".
-        spec: Where it comes from.
+        activation: "sigmoid" if structures overlap, "softmax" if each pixel belongs to one of them,
+            "identity" if the network gives probabilities; default that of ``spec``, else "sigmoid".
+        spec: The spec of the model.
 
     Attributes:
         structures: ``list[str]``.
@@ -48,7 +47,7 @@ class NetworkSegmenter(nn.Module):
         spec: The ``SegmenterSpec`` given, or None.
 
     Raises:
-        ArgumentError: Arguments that contradict each other.
+        ArgumentError: Arguments contradict each other.
     """
 
     def __init__(
@@ -84,14 +83,14 @@ class NetworkSegmenter(nn.Module):
         """Logits at the network's own resolution.
 
         Args:
-            x: Float tensor ``[B, 1, H, W]`` in [-1024, 1024], square where ``input_resolution`` is set.
+            x: Float tensor ``[B, 1, H, W]`` in [-1024, 1024], square if ``input_resolution`` is set.
 
         Returns:
             ``[B, K, h, w]``.
 
         Raises:
             InputError: Wrong type, shape, range, or not square; on every call.
-            ArgumentError: The network gives another number of masks than there are ``structures``.
+            ArgumentError: The number of masks differs from the number of ``structures``.
         """
         x = check_input(x).to(next(self.parameters(), x).dtype)
         out: torch.Tensor = self.network(self.adapt(resize_input(x, self.input_resolution)))
@@ -107,14 +106,14 @@ class NetworkSegmenter(nn.Module):
     ) -> dict[str, torch.Tensor] | list[dict[str, torch.Tensor]]:
         """Probabilities of every pixel by structure, at the size of the image. Not for medical use.
 
-        Runs without gradients and in evaluation mode, on the model's device, and leaves the modes of
-        all submodules as they were. All structures are in memory together, 4 bytes a pixel each: 159
-        of a 3000 x 3000 image take 5.7 GB. Name those you want, or go through ``maps``.
+        Runs without gradients and in evaluation mode on the model's device; the modes of all submodules
+        stay. All structures are in memory together, with 4 bytes per pixel: 159 structures of a
+        3000 x 3000 image take 5.7 GB. Name the ones that you need, or use ``maps``.
 
         Args:
             x: Float tensor or array in [-1024, 1024]: one image ``[1, H, W]`` or ``[H, W]``, or a
                 batch ``[B, 1, H, W]``; H and W may differ.
-            structures: Names of the wanted ones, in the wanted order; default all.
+            structures: Names of the structures to compute, in the order of the result; default all.
 
         Returns:
             ``{structure: float32 [H, W] in 0..1}``, on the CPU, for one image; a list of them for a batch.
@@ -130,9 +129,9 @@ class NetworkSegmenter(nn.Module):
     def maps(
         self, x: torch.Tensor | NDArray[np.generic], structures: Sequence[str] | None = None
     ) -> Iterator[tuple[str, torch.Tensor]]:
-        """What ``predict`` gives for one image, one structure at a time: no two are in memory together.
+        """The result of ``predict`` for one image, one structure at a time, so that memory holds only one.
 
-        The network runs once, when this is called. Arguments and errors as in ``predict``.
+        The network runs once, at this call. Arguments and errors as in ``predict``.
 
         Returns:
             Pairs of structure and float32 ``[H, W]`` in 0..1, on the CPU.
@@ -151,9 +150,9 @@ class NetworkSegmenter(nn.Module):
         threshold: float = 0.5,
         structures: Sequence[str] | None = None,
     ) -> dict[str, torch.Tensor] | list[dict[str, torch.Tensor]]:
-        """Where the probability is above ``threshold``: ``{structure: bool [H, W]}``, one byte a pixel.
+        """Pixels with a probability above ``threshold``: ``{structure: bool [H, W]}``, one byte per pixel.
 
-        Other arguments, errors, and what batches give as in ``predict``.
+        Other arguments, errors, and the result for batches as in ``predict``.
 
         Raises:
             ArgumentError: ``threshold`` outside 0..1, or as in ``predict``.
@@ -165,14 +164,14 @@ class NetworkSegmenter(nn.Module):
         return found[0] if single else found
 
     def _maps(self, batch: torch.Tensor, structures: Sequence[str] | None) -> list[Iterator[tuple[str, torch.Tensor]]]:
-        """For each image a generator of its maps; the network has run."""
+        """A generator of maps for each image, after the network has run."""
         owner = self.spec.name if self.spec else "this model"
         names = choose_structures(structures, self.structures, owner)
         check_input(batch)  # before the padding, which would hide a wrong range
         height, width = batch.shape[-2:]
         square, top, left = (batch, 0, 0) if self.input_resolution is None else _squared(batch)
         device = next(self.parameters(), batch).device
-        with evaluating(self), torch.no_grad():  # inference mode would taint tensors that networks cache
+        with in_eval_mode(self), torch.no_grad():  # not inference_mode: networks may cache tensors for training
             probabilities = activated(self(square.to(device)).float(), self.activation)
 
         def each(one: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
@@ -190,15 +189,15 @@ class NetworkSegmenter(nn.Module):
 
 
 def choose_structures(wanted: Sequence[str] | None, structures: Sequence[str], owner: str) -> list[str]:
-    """The wanted structures of a segmenter, default all.
+    """The chosen structures of a segmenter, default all.
 
     Args:
-        wanted: Names, in the wanted order.
-        structures: Those that there are.
-        owner: What the segmenter is called in the message.
+        wanted: Names, in the order of the result.
+        structures: All structures of the segmenter.
+        owner: Name of the segmenter in messages.
 
     Raises:
-        ArgumentError: Nothing wanted, a name twice, or one that there is not; the message suggests the nearest.
+        ArgumentError: No name, a name twice, or an unknown one; the message suggests similar names.
     """
     if wanted is None:
         return list(structures)

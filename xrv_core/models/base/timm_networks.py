@@ -1,4 +1,4 @@
-"""Networks of timm by name: what they want as input, how they are built, and where their maps are."""
+"""Networks of timm by name: their input, how to build them, and their feature maps."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = ["TimmNetwork", "timm_feature_maps", "timm_heads", "timm_keys"]
 
 @dataclass(frozen=True, kw_only=True)
 class TimmNetwork:
-    """What is to be built.
+    """A network to build.
 
     Attributes:
-        name: timm's name of the network, with its tag of weights if one was given.
+        name: timm's name of the network, with the tag of its weights if one was given.
         side: ``input_resolution``, default that of timm's own weights. Networks of fixed size, such as
             most transformers, are built for it.
-        mean, std: Of each channel, on the 0..1 scale.
-        options: Arguments of ``timm.create_model``, among them ``in_chans``. Its default are the channels
-            that the network was published with: the grey image is repeated and normalised channel by
-            channel, which is exact. With 1 it is normalised by the mean of the channels' means and
-            deviations, and pretrained filters are summed by timm: exact only where the channels have
-            equal means and deviations and the first layer is a plain convolution.
+        mean, std: Mean and standard deviation of each channel on the 0..1 scale.
+        options: Arguments of ``timm.create_model``, with ``in_chans``. By default it is the number of channels
+            of the published network: the grey image is repeated and normalised channel by channel, which
+            is exact. With 1, the image is normalised by the averages over the channels, and timm sums the
+            pretrained filters: exact only if the channels have equal means and deviations and the first
+            layer is a plain convolution.
     """
 
     name: str
@@ -46,17 +46,17 @@ class TimmNetwork:
     def of(
         cls, name: str, options: Mapping[str, Any], *, input_resolution: int | None = None, asked: str = ""
     ) -> TimmNetwork:
-        """What timm knows about a network, and how it is to be built.
+        """The network with timm's defaults for what is not given.
 
         Args:
-            name: timm's name, also with ``timm/`` before it.
+            name: timm's name, with or without ``timm/`` before it.
             options: Further arguments of ``timm.create_model``.
-            input_resolution: Side in pixels, None for that of timm's own weights.
-            asked: The name as it was asked for, for messages.
+            input_resolution: Side in pixels; None: that of timm's own weights.
+            asked: The requested name, for messages.
 
         Raises:
             UnknownName: timm has no such network, or no such weights of it.
-            ArgumentError: Options that cannot be.
+            ArgumentError: An option is not valid.
         """
         if "num_classes" in options:
             raise ArgumentError("num_classes cannot be given: it is the number of pathologies.")
@@ -80,19 +80,19 @@ class TimmNetwork:
         """The network without its head.
 
         Args:
-            pretrained: Load timm's own weights from the Hugging Face hub, else random numbers.
+            pretrained: Load timm's own weights from the Hugging Face hub; else the weights are random.
 
         Raises:
-            ArgumentError: timm cannot build it so, or has no weights of it.
-            OfflineError: Weights are wanted while ``XRV_OFFLINE`` is set.
-            DownloadError: The hub does not give them.
+            ArgumentError: timm cannot build it with these options, or has no weights of it.
+            OfflineError: Weights are needed while ``XRV_OFFLINE`` is set.
+            DownloadError: The hub does not deliver them.
         """
         timm = import_timm()
         if pretrained:
             self._check_hub(timm)
         try:
             built: nn.Module = timm.create_model(self.name, pretrained=pretrained, num_classes=0, **self.options)
-        except Exception as error:  # the hub's client, its HTTP library and timm each have their own
+        except Exception as error:  # the hub's client, its HTTP library and timm have different errors
             if pretrained and not isinstance(error, TypeError | AssertionError | ValueError):
                 raise DownloadError(
                     f"timm could not get its weights of {self.name!r}: {type(error).__name__}: {error}. "
@@ -121,7 +121,7 @@ def timm_keys(state: Mapping[str, torch.Tensor], name: str) -> dict[str, torch.T
     """Rename timm's own keys to those of a ``BackboneClassifier``; a head that is a 1 x 1 convolution is flattened.
 
     Args:
-        state: Tensors by timm's names, or by those of a ``BackboneClassifier`` already (then they stay).
+        state: Tensors by timm's names; those of a ``BackboneClassifier`` stay as they are.
         name: timm's name of the network.
     """
     renamed = wrapped_keys(state, timm_heads(name)[0])
@@ -132,10 +132,10 @@ def timm_keys(state: Mapping[str, torch.Tensor], name: str) -> dict[str, torch.T
 
 
 def timm_feature_maps(backbone: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """The output of ``forward_features`` as ``[B, C, h, w]``, whatever the family's layout.
+    """The output of ``forward_features`` as ``[B, C, h, w]``, for every layout that timm uses.
 
     Raises:
-        ArgumentError: It forms no square map.
+        ArgumentError: The output is not a square map.
     """
     network: Any = backbone
     out = network.forward_features(x)
@@ -147,7 +147,7 @@ def timm_feature_maps(backbone: nn.Module, x: torch.Tensor) -> torch.Tensor:
         side = math.isqrt(tokens.shape[1])
         if side * side == tokens.shape[1]:
             return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, side, side)
-    raise ArgumentError(f"{type(backbone).__name__} of timm gives {shape}, which is no square map; use features().")
+    raise ArgumentError(f"{type(backbone).__name__} of timm gives {shape}, which is not a square map; use features().")
 
 
 def _check_known(timm: ModuleType, name: str, asked: str) -> None:

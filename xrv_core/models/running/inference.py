@@ -13,7 +13,7 @@ from torch import nn
 
 from xrv_core.datasets import whole_number
 from xrv_core.errors import ArgumentError, InputError, XrvError
-from xrv_core.models.base import evaluating
+from xrv_core.models.base import in_eval_mode
 
 __all__ = ["Batch", "Loading", "check_device", "run_over"]
 
@@ -218,7 +218,7 @@ def _at_work(model: nn.Module, device: torch.device | str | None) -> Iterator[to
     """Evaluation mode on ``device``; afterwards mode and device of every module are as before."""
     first = next(model.parameters(), None)
     home = torch.device("cpu") if first is None else first.device
-    with evaluating(model):
+    with in_eval_mode(model):
         if device is not None:
             model.to(device)
         try:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
-from xrv_core.models.base import InputAdapter, evaluating, timm_feature_maps
+from xrv_core.models.base import InputAdapter, in_eval_mode, timm_feature_maps
 from xrv_core.models.saved.facts import NOT_STATED, checked
 from xrv_core.models.saved.header import SOURCES, to_metadata
 from xrv_core.models.saved.opening import fill, open_saved
@@ -198,7 +198,7 @@ def _difference(model: nn.Module, twin: nn.Module) -> float:
     like = next(model.parameters(), torch.empty(0))
     ramp = torch.linspace(-1000, 1000, side)
     image = ((ramp[:, None] + ramp.flip(0)[None, :] * torch.cos(ramp / 90)[:, None]) / 2)[None, None]
-    with evaluating(model), evaluating(twin), torch.no_grad():
+    with in_eval_mode(model), in_eval_mode(twin), torch.no_grad():
         try:
             ours = model(image.to(like.device)).cpu().double()
         except RuntimeError as error:  # of torch, from inside a network that takes one size only

@@ -1,4 +1,4 @@
-"""Everything that reads and writes weights files, without running their code."""
+"""Read and write weights files, without running their code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from xrv_core.models.weights.checkpoints import (
     load_checkpoint,
     load_into,
     load_state_dict,
-    wrapped_keys,
 )
+from xrv_core.models.weights.keys import renamed_keys, wrapped_keys
 from xrv_core.models.weights.members import open_source
-from xrv_core.models.weights.renames import renamed_keys
 from xrv_core.models.weights.writing import write_safetensors
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Weights files: read without running their code, and fitted to a model with errors that help."""
+"""Read weights files without running their code, and load them into a model with helpful errors."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ import torch
 from torch import nn
 
 from xrv_core.errors import CheckpointError
-from xrv_core.models.weights.inert import Shell, TensorRecord, layers
+from xrv_core.models.weights.inert import Placeholder, TensorRecord, layers
 from xrv_core.models.weights.members import Source, open_source
 from xrv_core.models.weights.names import shown
 from xrv_core.models.weights.torchfile import TorchFile
 from xrv_core.models.weights.torchscript import script_records
 
-__all__ = ["is_safetensors", "load_checkpoint", "load_into", "load_state_dict", "wrapped_keys"]
+__all__ = ["is_safetensors", "load_checkpoint", "load_into", "load_state_dict"]
 
-#: Where training scripts keep the model inside a checkpoint; the first one found is taken.
+#: Keys of the model in checkpoints of training scripts; the first one found is used.
 CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model")
-#: What wrappers put before every key: DataParallel, torch.compile.
+#: Prefixes that DataParallel and torch.compile put before every key.
 WRAPPERS = ("module.", "_orig_mod.")
 
 
 def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) -> dict[str, torch.Tensor]:
     """The tensors of a weights file by name, on the CPU. No code of the file is run.
 
-    Read are
+    It reads
 
     * safetensors;
     * ``torch.save`` files, in the zip format and in the one before torch 1.6: of a state dict, of
       a training checkpoint that holds one (under ``state_dict``, ``model_state_dict``,
-      ``model_state`` or ``model``), or of a whole pickled module. Of a module only the tensors are
-      taken, and what lies beside the weights (hyperparameters, callbacks, optimizers of Lightning,
-      omegaconf, argparse, ...) is passed over: no class of either is imported or needed;
-    * TorchScript archives of ``torch.jit.save``, from torch 1.4 on: parameters and buffers, whose
+      ``model_state`` or ``model``), or of a whole pickled module. Only the tensors of a module are
+      used. What is saved beside the weights (hyperparameters, callbacks, optimizers of Lightning,
+      omegaconf, argparse, ...) is ignored. No class of either is imported or needed;
+    * TorchScript archives of ``torch.jit.save``, since torch 1.4: parameters and buffers, whose
       names are read from the code as text. All buffers count as persistent there, as in torch.
 
     Prefixes that wrappers put before all names (``module.`` of DataParallel, ``_orig_mod.`` of
-    torch.compile) are taken off.
+    torch.compile) are removed.
 
-    Refused are pickles that name anything else, even beside the weights; frozen and quantised
+    It refuses pickles that name anything else, even beside the weights; frozen and quantised
     TorchScript; tensors that are sparse, quantised or larger than the numbers stored for them;
     archives with paths that lead out of them, two members of one name, compressed weights or more
     contents than bytes; and pickles that would exhaust the memory or the stack of Python.
@@ -51,15 +51,15 @@ def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) 
     Args:
         path: The file.
         member: Name of the weights file inside ``path``, which is then a zip archive of several.
-            It is read where it lies (stored) or unpacked in memory (deflated); nothing is written
-            to disk, and messages call it ``path!member``.
+            It is read in place (stored) or unpacked in memory (deflated); nothing is written
+            to disk. Messages call it ``path!member``.
 
     Raises:
         PathMissing: No such file, or no such member.
-        UnsafeCheckpoint: The pickle names anything but tensors, layers of torch.nn, torchvision,
-            timm or torchxrayvision, classes of known training frameworks, and plain data.
-        CheckpointError: It is damaged, no weights file, holds no weights, or is refused for
-            another of the reasons above.
+        UnsafeCheckpoint: The pickle names something other than tensors, layers of torch.nn,
+            torchvision, timm or torchxrayvision, classes of known training frameworks, and plain data.
+        CheckpointError: The file is damaged, is not a weights file, holds no weights, or is
+            refused for another of the reasons above.
     """
     return load_checkpoint(path, (), member=member)[0]
 
@@ -67,12 +67,12 @@ def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) 
 def load_checkpoint(
     path: str | os.PathLike[str], beside: Collection[str], *, member: str | None = None
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The tensors of a training checkpoint, and what it holds beside them.
+    """The tensors of a training checkpoint, and some of its other entries.
 
     Args:
         path: As in ``load_state_dict``, and so are the errors.
-        beside: Keys of the checkpoint. What lies there comes as the file has it, unchecked: numbers, strings,
-            lists and dicts as such, anything else as something inert.
+        beside: Keys of other entries. Their values are returned unchecked: numbers, strings, lists and dicts as
+            such, any other object as a ``Placeholder``.
         member: As in ``load_state_dict``.
 
     Returns:
@@ -107,7 +107,7 @@ def load_into(model: nn.Module, state: Mapping[str, torch.Tensor], path: str | o
         CheckpointError: They do not fit; the message lists the first names. The model is unchanged then.
     """
     own = model.state_dict()
-    # files of torch before 0.4.1 have no counters of batches, and torch fills them in
+    # files of torch before 0.4.1 have no counters of batches; torch fills them in
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     unexpected = [k for k in state if k not in own]
     shapes = [
@@ -131,22 +131,6 @@ def load_into(model: nn.Module, state: Mapping[str, torch.Tensor], path: str | o
     model.load_state_dict(dict(state))
 
 
-def wrapped_keys(state: Mapping[str, torch.Tensor], head: str) -> dict[str, torch.Tensor]:
-    """Rename the keys of a published network to those of a ``BackboneClassifier`` around it.
-
-    Args:
-        state: Tensors by the network's own names, or by those of a ``BackboneClassifier`` already
-            (then they stay).
-        head: Name of the linear layer in the network, such as ``fc``; it becomes ``classifier``.
-    """
-    if any(key.startswith("backbone.") for key in state):
-        return dict(state)
-    return {
-        f"classifier.{key.removeprefix(f'{head}.')}" if key.startswith(f"{head}.") else f"backbone.{key}": tensor
-        for key, tensor in state.items()
-    }
-
-
 def _first(names: list[str], separator: str, count: int = 4) -> str:
     more = [f"and {len(names) - count} more"] if len(names) > count else []
     return separator.join([*names[:count], *more])
@@ -159,7 +143,7 @@ def is_safetensors(source: Source) -> bool:
     """Whether a weights file is safetensors: eight bytes with the length of a JSON header, then the header.
 
     Raises:
-        CheckpointError: It begins so, but is shorter than its header.
+        CheckpointError: It begins like safetensors, but is shorter than its header.
     """
     source.stream.seek(0)
     start = source.stream.read(9)
@@ -169,7 +153,7 @@ def is_safetensors(source: Source) -> bool:
     if length > source.size - 8:
         raise CheckpointError(
             f"Weights file {source.name} cannot be read: it begins like safetensors, but its header claims {length:,} "
-            f"bytes and the file has {source.size:,}. It is damaged, or no file of safetensors or torch.save."
+            f"bytes and the file has {source.size:,}. It is damaged, or not a file of safetensors or torch.save."
         )
     return True
 
@@ -181,15 +165,15 @@ def _load_safetensors(source: Source) -> dict[str, torch.Tensor]:
     state: dict[str, torch.Tensor]
     try:
         state = load_file(source.path) if source.path else load(source.stream.read())
-    except Exception as error:  # SafetensorError, and whatever else a false header causes
-        raise CheckpointError(f"Weights file {source.name} is no sound safetensors file: {error}.") from error
+    except Exception as error:  # SafetensorError, and other errors that a wrong header causes
+        raise CheckpointError(f"Weights file {source.name} is not a valid safetensors file: {error}.") from error
     if not state:
         raise CheckpointError(f"Weights file {source.name} holds no tensors.")
     return state
 
 
 def _load_torch(source: Source) -> tuple[dict[str, torch.Tensor], Any]:
-    """The tensors, and all that was saved."""
+    """The tensors, and the whole saved object."""
     source.stream.seek(0)
     start = source.stream.read(64).lstrip()
     hint = ""
@@ -209,16 +193,16 @@ def _load_torch(source: Source) -> tuple[dict[str, torch.Tensor], Any]:
     return {name: file.tensor(record) for name, record in records.items()}, file.tree
 
 
-# -- from what was saved to a flat list of tensors
+# -- from the saved object to a flat list of tensors
 
 
 def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
     """Names and records of the weights in ``tree``."""
     if isinstance(tree, dict):
-        inner = next((tree[k] for k in CONTAINERS if isinstance(dict.get(tree, k), dict | Shell)), None)
+        inner = next((tree[k] for k in CONTAINERS if isinstance(dict.get(tree, k), dict | Placeholder)), None)
         if inner is not None:
             tree = inner
-    found: list[tuple[Any, Any]] = list(_of_module(tree, file) if isinstance(tree, Shell) else _items(tree))
+    found: list[tuple[Any, Any]] = list(_of_module(tree, file) if isinstance(tree, Placeholder) else _items(tree))
     for name, record in found:
         problem = ""
         if not isinstance(name, str):
@@ -227,8 +211,8 @@ def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
             problem = f"its entry {name[:80]!r} is not a tensor but of type {_type_of(record)}"
         if problem:
             raise CheckpointError(
-                f"Weights file {file} is no state dict: {problem}. Expected are tensors by name, a module, or either "
-                f"of them under {', '.join(map(repr, CONTAINERS))}."
+                f"Weights file {file} is not a state dict: {problem}. Expected are tensors by name, a module, or "
+                f"either of them under {', '.join(map(repr, CONTAINERS))}."
             )
     if not found:
         raise CheckpointError(
@@ -238,13 +222,13 @@ def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
 
 
 def _type_of(thing: Any) -> str:
-    return shown(thing.name) if isinstance(thing, Shell) else type(thing).__name__
+    return shown(thing.name) if isinstance(thing, Placeholder) else type(thing).__name__
 
 
-def _of_module(root: Shell, file: str) -> Iterator[tuple[str, TensorRecord]]:
-    """What ``root.state_dict()`` would hold, in its order, were ``root`` alive."""
-    for prefix, shell in layers(root, lambda s: _items(vars(s).get("_modules")), file):
-        attributes = vars(shell)
+def _of_module(root: Placeholder, file: str) -> Iterator[tuple[str, TensorRecord]]:
+    """The entries of ``root.state_dict()``, in its order."""
+    for prefix, module in layers(root, lambda s: _items(vars(s).get("_modules")), file):
+        attributes = vars(module)
         passing = attributes.get("_non_persistent_buffers_set")
         skipped = passing if isinstance(passing, set) else ()
         for kind, leave_out in (("_parameters", ()), ("_buffers", skipped)):

@@ -1,10 +1,10 @@
 """Read pickles of tensors and layers without importing or running anything that they name.
 
-A pickle is a little program: it names classes and functions, and has them called. Here every name
-stands for something inert. Layers become *shells* that only keep their attributes, tensors become
-*records* (which storage, which part of it), and the few other names that honest files use
-(``names``) become shells too. Any other name is refused before the pickle goes on. Tensors are
-made afterwards, by our own code (``torchfile``), from records that are checked against the file.
+A pickle is a small program: it names classes and functions, and calls them. Here every name
+stands for something inert. Layers become *placeholders* that only keep their attributes, tensors become
+*records* (which storage, which part of it), and the few other names that real files use
+(``names``) become placeholders too. Any other name is refused before the pickle continues. Our own
+code (``torchfile``) makes the tensors later, from records that it checks against the file.
 
 torch's own ``weights_only`` reader is not enough: it refuses whole modules in the non-zip format
 that torch wrote before 1.6 (their classes come by persistent id), and its list of allowed classes
@@ -25,13 +25,13 @@ from xrv_core.errors import CheckpointError, UnsafeCheckpoint
 from xrv_core.models.weights.names import DTYPES, RENAMED, is_inert, shown
 from xrv_core.models.weights.opcodes import check_opcodes
 
-__all__ = ["Shell", "Storage", "TensorRecord", "layers", "unpickle"]
+__all__ = ["Placeholder", "Storage", "TensorRecord", "layers", "unpickle"]
 
 MAX_LAYERS = 100_000
 
 
-class Shell:
-    """An object of a class that was never imported: it keeps its attributes and drops the rest."""
+class Placeholder:
+    """An object of a class that is never imported: it keeps its attributes and drops the rest."""
 
     name = ""
 
@@ -43,7 +43,7 @@ class Shell:
             vars(self).update(state)
 
     def _drop(self, *items: object) -> None:
-        """Contents of a foreign container are not kept."""
+        """Drop the contents of a foreign container."""
 
     append = extend = __setitem__ = _drop
 
@@ -53,7 +53,7 @@ class _StorageType(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """Numbers of one type that lie together in the file; tensors are views of them."""
+    """A block of numbers of one type in the file; tensors are views of it."""
 
     key: str
     dtype: torch.dtype
@@ -61,7 +61,7 @@ class Storage(NamedTuple):
 
 
 class TensorRecord(NamedTuple):
-    """Where a tensor lies: everything unchecked, as the file says it."""
+    """The position of a tensor, as the file states it, unchecked."""
 
     storage: Any
     offset: Any
@@ -91,7 +91,7 @@ def _same(data: Any, *_: Any) -> Any:
 
 def _with_attributes(function: Any, _kind: Any, args: Any, *_: Any) -> Any:
     if not isinstance(function, _Function):
-        raise pickle.UnpicklingError("a tensor is rebuilt by something that is no tensor function")
+        raise pickle.UnpicklingError("a tensor is rebuilt by something that is not a tensor function")
     return function(*args)
 
 
@@ -111,14 +111,14 @@ _REBUILD: dict[str, Callable[..., Any]] = {
 
 
 class _InertUnpickler(pickle.Unpickler):
-    """Finds no class of the running program but ``OrderedDict`` and ``set``."""
+    """Finds only the classes ``OrderedDict`` and ``set`` of the running program."""
 
     def __init__(self, stream: IO[bytes], file: str) -> None:
-        # Files of Python 2 hold byte strings; their text is kept whatever its encoding was.
+        # Files of Python 2 hold byte strings, of any encoding
         super().__init__(stream, encoding="utf-8", errors="surrogateescape")
         self.file = file
         self.storages: dict[str, Storage] = {}
-        self._shells: dict[str, type[Shell]] = {}
+        self._placeholders: dict[str, type[Placeholder]] = {}
 
     def find_class(self, module: str, name: str, /) -> Any:
         module = RENAMED.get(module, module)
@@ -132,9 +132,9 @@ class _InertUnpickler(pickle.Unpickler):
         if module in ("torch", "torch.cuda") and name in DTYPES:
             return _StorageType(DTYPES[name])
         if is_inert(module, name):
-            if full not in self._shells:  # a class of this file alone, so that nothing outlives the reading
-                self._shells[full] = type("Shell", (Shell,), {"name": full})
-            return self._shells[full]
+            if full not in self._placeholders:  # a new class for this file, which disappears with the file's objects
+                self._placeholders[full] = type("Placeholder", (Placeholder,), {"name": full})
+            return self._placeholders[full]
         if full.startswith("torch._utils._rebuild_"):
             raise CheckpointError(
                 f"Weights file {self.file} holds a tensor of a kind that is not supported ({shown(full)}): only plain "
@@ -163,20 +163,20 @@ class _InertUnpickler(pickle.Unpickler):
 
 
 def unpickle(stream: IO[bytes], end: int, file: str) -> tuple[Any, dict[str, Storage]]:
-    """Read the next pickle of ``stream``, after a look at its instructions.
+    """Read the next pickle of ``stream``, after a check of its instructions.
 
     Args:
-        stream: Seekable; left behind the pickle.
+        stream: Seekable; at the end of the pickle afterwards.
         end: Where the stream ends.
-        file: The file it belongs to, for messages.
+        file: Name of the file, for messages.
 
     Returns:
-        What was pickled, and the storages that it names.
+        The pickled object, and the storages that it names.
 
     Raises:
-        UnsafeCheckpoint: It names anything but tensors, layers and plain data.
+        UnsafeCheckpoint: It names something other than tensors, layers and plain data.
         CheckpointError: It holds tensors of a kind that is not supported.
-        Exception: Whatever a damaged pickle causes.
+        Exception: A damaged pickle can cause any error.
     """
     start = stream.tell()
     check_opcodes(stream, end)
@@ -188,25 +188,27 @@ def unpickle(stream: IO[bytes], end: int, file: str) -> tuple[Any, dict[str, Sto
 
 
 def layers(
-    root: Shell, children: Callable[[Shell], Iterable[tuple[str, Any]]], file: str
-) -> Iterator[tuple[str, Shell]]:
-    """A module and the modules below it, as shells, each with the prefix of its names; parents first.
+    root: Placeholder, children: Callable[[Placeholder], Iterable[tuple[str, Any]]], file: str
+) -> Iterator[tuple[str, Placeholder]]:
+    """A module and the modules below it, as placeholders, each with the prefix of its names; parents first.
 
     Args:
         root: The module.
-        children: Gives the named things inside a module; those that are no shells are passed over.
-        file: The file it belongs to, for messages.
+        children: The named objects inside a module; those that are not placeholders are skipped.
+        file: Name of the file, for messages.
 
     Raises:
-        CheckpointError: A module contains itself, or there are more than any network has.
+        CheckpointError: A module contains itself, or there are more than in any network.
     """
-    todo: list[tuple[str, Shell]] = [("", root)]
+    todo: list[tuple[str, Placeholder]] = [("", root)]
     seen = 0
     while todo:
-        prefix, shell = todo.pop()
+        prefix, placeholder = todo.pop()
         seen += 1
         if seen > MAX_LAYERS or prefix.count(".") > 100:
-            raise CheckpointError(f"Weights file {file} has layers within layers without end.")
-        yield prefix, shell
-        below = [(f"{prefix}{name}.", child) for name, child in children(shell) if isinstance(child, Shell)]
+            raise CheckpointError(
+                f"Weights file {file} has more nested layers than any network, or a layer that contains itself."
+            )
+        yield prefix, placeholder
+        below = [(f"{prefix}{name}.", child) for name, child in children(placeholder) if isinstance(child, Placeholder)]
         todo += reversed(below)

@@ -1,4 +1,4 @@
-"""Weights files as seekable streams: a file of its own, or a member of a zip archive, read where it lies."""
+"""Weights files as seekable streams: a file, or a member of a zip archive that is read in place."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from xrv_core.errors import CheckpointError, PathMissing, suggestion
 __all__ = ["Source", "leaves_archive", "open_source"]
 
 CHUNK = 1 << 20
-#: Trained weights hardly compress. A member that claims to unpack to more than this many times its size is no weights.
+#: Trained weights hardly compress. A member that unpacks to more than this many times its size holds no weights.
 MAX_RATIO = 20
-#: Smaller ones may be all zeros.
+#: Smaller members may be all zeros.
 SMALL = 16 * CHUNK
 
 
@@ -28,8 +28,8 @@ class Source(NamedTuple):
     Attributes:
         stream: Seekable, at its start.
         size: Its bytes.
-        name: What messages call it: a path, or ``archive.zip!member``.
-        path: The file on disk, where it is one.
+        name: Its name in messages: a path, or ``archive.zip!member``.
+        path: The file on disk; None for a member.
     """
 
     stream: IO[bytes]
@@ -42,12 +42,12 @@ class Source(NamedTuple):
 def open_source(path: Path, member: str | None) -> Iterator[Source]:
     """Open a weights file, or one inside a zip archive without unpacking anything to disk.
 
-    A member that is stored is read in place; one that is deflated is unpacked in memory, no
-    further than the size that the archive states.
+    A stored member is read in place; a deflated one is unpacked in memory, up to the size
+    that the archive states.
 
     Raises:
         PathMissing: No such file, or no such member.
-        CheckpointError: The archive is damaged, or the member cannot be read from it.
+        CheckpointError: The archive or the member is damaged.
     """
     if not path.is_file():
         raise PathMissing(f"Weights file {path} does not exist.")
@@ -58,9 +58,9 @@ def open_source(path: Path, member: str | None) -> Iterator[Source]:
         name = f"{path}!{member}"
         try:
             archive = zipfile.ZipFile(file)
-        except Exception as error:  # whatever a damaged directory causes
+        except Exception as error:  # a damaged directory can cause any error
             raise CheckpointError(
-                f"{path} is no zip archive that can be read ({error}), so member {member!r} cannot be had from it."
+                f"{path} is not a readable zip archive ({error}), so member {member!r} cannot be read."
             ) from error
         with archive:
             info = _info(archive, path, member)
@@ -80,10 +80,10 @@ def leaves_archive(member: str) -> bool:
 
 def _info(archive: zipfile.ZipFile, path: Path, member: str) -> zipfile.ZipInfo:
     if leaves_archive(member):
-        raise CheckpointError(f"{path}: the member name {member!r} leads out of the archive; no honest one does.")
+        raise CheckpointError(f"{path}: the member name {member!r} leads out of the archive, which is refused.")
     found = [info for info in archive.infolist() if info.filename == member]
     if len(found) > 1:
-        raise CheckpointError(f"{path} has {len(found)} members named {member!r}, so it is not clear which is meant.")
+        raise CheckpointError(f"{path} has {len(found)} members named {member!r}, so the name is ambiguous.")
     if not found:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         below = next((f" Did you mean {n!r}?" for n in names if n.endswith(f"/{member}")), "")
@@ -94,7 +94,7 @@ def _info(archive: zipfile.ZipFile, path: Path, member: str) -> zipfile.ZipInfo:
     return found[0]
 
 
-# -- the two ways in which a member may lie in an archive
+# -- stored and deflated members
 
 
 class _Window(io.RawIOBase):
@@ -112,7 +112,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError("a place before the beginning")
+            raise ValueError("a position before the beginning")
         self._at = base + offset
         return self._at
 
@@ -131,7 +131,7 @@ def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> IO[bytes]:
     file.seek(info.header_offset)
     head = file.read(30)
     if len(head) < 30 or not head.startswith(b"PK\x03\x04"):
-        raise ValueError("the archive does not have it where its directory says")
+        raise ValueError("it is not at the position in the archive's directory")
     start = info.header_offset + 30 + sum(struct.unpack("<HH", head[26:]))
     window = io.BufferedReader(_Window(file, start, info.file_size))
     checksum = length = 0
@@ -152,8 +152,8 @@ def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
         raise ValueError(f"its compression (method {info.compress_type}) is neither 'stored' nor 'deflated'; repack it")
     if info.file_size > max(SMALL, MAX_RATIO * info.compress_size):
         raise ValueError(
-            f"{info.compress_size:,} bytes claim to unpack to {info.file_size:,}, which weights never do; if it is "
-            "honest, unpack it yourself and give its path"
+            f"{info.compress_size:,} bytes claim to unpack to {info.file_size:,}, which weights never do; if you "
+            "trust it, unpack it yourself and give its path"
         )
     unpacked = io.BytesIO()
     with archive.open(info) as packed:  # stops at the stated size, and checks the checksum there

@@ -1,4 +1,4 @@
-"""The names that honest weights files use. Every one stands for something inert; all others are refused."""
+"""The names that real weights files use. Each becomes something inert; all others are refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 __all__ = ["DTYPES", "RENAMED", "is_inert", "shown"]
 
-#: Packages whose classes become shells. Nothing of them is imported, nor needs to be installed.
+#: Packages whose classes become placeholders. None of them is imported or needs to be installed.
 PACKAGES = (
     # layers, of modules that were pickled whole or compiled to TorchScript
     "__torch__.",
@@ -15,7 +15,7 @@ PACKAGES = (
     "torchvision.ops.",
     "timm.",
     "torchxrayvision.",
-    # what training frameworks write beside the weights: hyperparameters, callbacks, optimizers, metrics
+    # what training frameworks save beside the weights: hyperparameters, callbacks, optimizers, metrics
     "lightning.",
     "lightning_fabric.",
     "lightning_utilities.",
@@ -29,7 +29,7 @@ PACKAGES = (
 )
 
 #: Other names beside the weights: numbers, arrays, settings. A ``functools.partial`` names its function, which is
-#: looked up here like any other.
+#: checked here like any other name.
 SINGLE = frozenset(
     {
         "_codecs.encode",
@@ -73,7 +73,7 @@ SINGLE = frozenset(
     }
 )
 
-#: No honest name of ``PACKAGES`` has these parts: a module that merely imported ``os`` would offer ``os.system`` too.
+#: No real name of ``PACKAGES`` has these parts: a module that imports ``os`` would offer ``os.system`` too.
 HOSTILE_PARTS = frozenset(
     {
         *("__builtin__", "__builtins__", "__globals__", "__import__", "builtins", "codecs", "commands", "compile"),
@@ -95,12 +95,12 @@ DTYPES = {
     "ShortStorage": torch.int16,
 }
 
-#: Names under which protocol 2 knows modules that Python 3 or torch renamed.
+#: Names in protocol 2 of modules that Python 3 or torch renamed.
 RENAMED = {"__builtin__": "builtins", "commands": "subprocess", "copy_reg": "copyreg", "torch.tensor": "torch._tensor"}
 
 
 def is_inert(module: str, name: str) -> bool:
-    """Whether ``module.name`` may become a shell.
+    """Whether ``module.name`` may become a placeholder.
 
     ``name`` with a dot would walk through attributes (protocol 4 and later), and is refused.
     """
@@ -111,5 +111,5 @@ def is_inert(module: str, name: str) -> bool:
 
 
 def shown(name: str) -> str:
-    """A name out of a file, fit for a message: neither endless nor able to steer a terminal."""
+    """A name from a file, safe for a message: cut if long, escaped if it could control a terminal."""
     return name if len(name) <= 120 and name.isprintable() else repr(name[:120])

@@ -1,4 +1,4 @@
-"""A look at the instructions of a pickle before it is run, for those that would hurt the unpickler itself."""
+"""Check the instructions of a pickle before it runs, for those that would harm the unpickler itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import IO
 
 __all__ = ["check_opcodes"]
 
-#: Far above any real model (a whole DenseNet-121 has 70 thousand), low enough to end within half a minute.
+#: Far above any real model (a whole DenseNet-121 has 70 thousand); reading so many takes less than half a minute.
 MAX_INSTRUCTIONS = 5_000_000
 #: Python crashes when it hashes tuples nested some 100 thousand deep; those of real files stay below ten.
 MAX_DEPTH = 1000
 
-#: Stands on the stack where a run of arguments begins; every other entry is how deep the thing there is nested.
+#: Marks the begin of arguments on the stack; every other entry is the nesting depth of an object.
 _MARK = -1
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
-#: They fill something that was there before. Such a thing has no hash, so it ends the nesting.
+#: They fill an object that exists already. Such an object has no hash, so its depth does not count.
 _FILL = frozenset({"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"})
-#: How many things an instruction takes from the stack, whether all down to a mark, and whether it leaves one.
+#: By instruction: how many objects it takes from the stack, whether it takes all down to a mark, and whether it leaves
+#: one.
 _EFFECTS = {
     op.name: (
         sum(a not in (pickletools.markobject, pickletools.stackslice) for a in op.stack_before),
@@ -30,7 +31,7 @@ _EFFECTS = {
 
 
 class _Bounded:
-    """Reads no more than there is: a stated length alone makes a file object reserve memory for it."""
+    """Reads no further than the end: a file object reserves memory for any length that is asked for."""
 
     def __init__(self, stream: IO[bytes], end: int) -> None:
         self._stream, self._end = stream, end
@@ -41,11 +42,11 @@ class _Bounded:
 
 
 def check_opcodes(stream: IO[bytes], end: int) -> None:
-    """Go through the next pickle of ``stream`` without running it; the stream is left behind it.
+    """Read the next pickle of ``stream`` without running it; the stream is at its end afterwards.
 
     Args:
         stream: Seekable.
-        end: Where the file ends.
+        end: Size of the file.
 
     Raises:
         ValueError: It has instructions that ``torch.save`` does not write, a memo index out of
@@ -76,13 +77,13 @@ def check_opcodes(stream: IO[bytes], end: int) -> None:
 
 
 def _apply(name: str, stack: list[int]) -> None:
-    """Any other instruction: what it takes from the stack lies one deeper in what it leaves there."""
+    """Any other instruction: the object that it leaves is one deeper than the deepest object that it takes."""
     fixed, marked, leaves = _EFFECTS[name]
     deepest = lowest = _MARK
     if marked:
         while stack and (depth := stack.pop()) != _MARK:
             deepest = max(deepest, depth)
-        fixed -= name == "OBJ"  # its class lies above the mark
+        fixed -= name == "OBJ"  # its class is above the mark
     for _ in range(min(fixed, len(stack))):
         lowest = stack.pop()
         deepest = max(deepest, lowest)

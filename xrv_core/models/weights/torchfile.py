@@ -27,14 +27,14 @@ MAX_DIMENSIONS = 64
 
 
 class TorchFile:
-    """What ``torch.save`` wrote, read from an open source that stays the caller's.
+    """A file of ``torch.save``, read from a source that the caller opens and closes.
 
     Attributes:
-        tree: What was saved: dicts, lists, numbers, ``Shell``s, and ``TensorRecord``s for tensors.
-        script: What a TorchScript archive has besides; None where the file is none.
+        tree: What was saved: dicts, lists, numbers, ``Placeholder``s, and ``TensorRecord``s for tensors.
+        script: The other parts of a TorchScript archive; None for other files.
 
     Raises:
-        UnsafeCheckpoint: It names anything but tensors, layers and plain data.
+        UnsafeCheckpoint: It names something other than tensors, layers and plain data.
         CheckpointError: It is damaged, or in another format.
     """
 
@@ -45,19 +45,19 @@ class TorchFile:
         self._size = source.size
         self._tensors: dict[str, torch.Tensor] = {}
         self._stream = source.stream
-        with _told(self.name):
+        with _named(self.name):
             self._stream.seek(0)
             zipped = self._stream.read(4) == b"PK\x03\x04"
             self._stream.seek(0)
             self._open = self._read_zip() if zipped else self._read_stream()
 
     def tensor(self, record: TensorRecord) -> torch.Tensor:
-        """The tensor of a record, in memory; records of one storage share it.
+        """The tensor of a record, in memory; tensors of one storage share its memory.
 
         Raises:
             CheckpointError: The record reaches beyond its storage, or the file is cut off.
         """
-        with _told(self.name):
+        with _named(self.name):
             storage, offset, size, stride = record
             if not (_is_shape(size) and _is_shape(stride) and _is_shape((offset,))):
                 raise ValueError("a tensor has an impossible size, stride or offset")
@@ -65,10 +65,10 @@ class TorchFile:
                 raise ValueError(f"a tensor of size {size} does not fit into its storage")
             if storage.key not in self._tensors:
                 self._tensors[storage.key] = self._read_storage(storage)
-            return self._tensors[storage.key].as_strided(size, stride, offset)  # refuses to leave the storage
+            return self._tensors[storage.key].as_strided(size, stride, offset)  # raises if it would leave the storage
 
     def _read_storage(self, storage: Storage) -> torch.Tensor:
-        with self._open(storage) as stream:  # has made sure that the file holds that many bytes
+        with self._open(storage) as stream:  # has checked that the file has that many bytes
             raw = torch.empty(storage.numel * storage.dtype.itemsize, dtype=torch.uint8)
             view = memoryview(raw.numpy())  # type: ignore[arg-type]
             while view:
@@ -128,21 +128,19 @@ class TorchFile:
 
 
 def _layout(archive: zipfile.ZipFile, size: int) -> tuple[str, dict[str, zipfile.ZipInfo]]:
-    """The folder that an archive of ``torch.save`` has all its members in, and the members by name."""
+    """The folder of all members of an archive of ``torch.save``, and the members by name."""
     infos = {info.filename: info for info in archive.infolist()}
     if len(infos) < len(archive.infolist()):
         raise ValueError("its archive has several members of one name")
     if outside := next(filter(leaves_archive, infos), ""):
         raise ValueError(f"its archive has a member with a path that leads out of it ({shown(outside)})")
     roots = [name.removesuffix("data.pkl") for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
-    # torch compresses nothing but the code of TorchScript, so what an honest file holds is smaller than the file
+    # torch compresses only the code of TorchScript, so the contents of a real file are smaller than the file
     plain = [i for i in infos.values() if not (roots and i.filename.startswith(f"{roots[0]}code/"))]
     if sum(i.file_size for i in plain) > size or any(i.compress_type for i in plain):
         raise ValueError(f"its contents claim to be larger than its {size:,} bytes, or are compressed")
     if len(roots) != 1:
-        raise ValueError(
-            "it is a zip archive, but not one of torch.save; if a weights file lies in it, name that with member="
-        )
+        raise ValueError("it is a zip archive, but not one of torch.save; name a weights file inside it with member=")
     return roots[0], infos
 
 
@@ -155,8 +153,8 @@ def _is_shape(numbers: Any) -> bool:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Whatever a damaged file may cause comes out as a CheckpointError that names it."""
+def _named(name: str) -> Iterator[None]:
+    """Turns every error that a damaged file causes into a CheckpointError that names the file."""
     try:
         yield
     except XrvError:
@@ -164,5 +162,5 @@ def _told(name: str) -> Iterator[None]:
     except Exception as error:
         cause = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
         raise CheckpointError(
-            f"Weights file {name} cannot be read: {cause}. It is damaged, or no file of safetensors or torch.save."
+            f"Weights file {name} cannot be read: {cause}. It is damaged, or not a file of safetensors or torch.save."
         ) from error

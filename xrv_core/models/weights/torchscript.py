@@ -2,9 +2,9 @@
 
 ``torch.jit.save`` pickles the tree of modules to ``data.pkl``, each an object of a class
 ``__torch__....`` whose attributes are tensors, submodules and settings alike. Which tensors are
-parameters or buffers is told by the code beside it: the lists ``__parameters__`` and
-``__buffers__`` at the head of each class. They are read as text; the methods below them are not
-looked at. Before torch 1.8 there was no list of buffers, and every tensor was one.
+parameters or buffers follows from the code beside it: the lists ``__parameters__`` and
+``__buffers__`` at the head of each class. They are read as text; the methods below them are ignored.
+Before torch 1.8 there was no list of buffers, and every other tensor was one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from xrv_core.errors import CheckpointError
-from xrv_core.models.weights.inert import Shell, TensorRecord, layers
+from xrv_core.models.weights.inert import Placeholder, TensorRecord, layers
 from xrv_core.models.weights.names import shown
 
 __all__ = ["Script", "ScriptClass", "read_classes", "script_records"]
@@ -31,7 +31,7 @@ _TENSOR = re.compile(r'^  (?:(\w+) : |__annotations__\["([^"\n]+)"\] = )Tensor$'
 
 
 class ScriptClass(NamedTuple):
-    """What the head of a class says.
+    """The head of a class.
 
     Attributes:
         is_module: It is a module, not a plain class, an enum or a named tuple.
@@ -45,11 +45,11 @@ class ScriptClass(NamedTuple):
 
 
 class Script(NamedTuple):
-    """What a TorchScript archive has besides its tree of modules.
+    """The parts of a TorchScript archive besides its tree of modules.
 
     Attributes:
         classes: By name, without the mark of the package, such as ``__torch__.torchvision.models.resnet.ResNet``.
-        constants: What ``constants.pkl`` holds.
+        constants: The contents of ``constants.pkl``.
     """
 
     classes: Mapping[str, ScriptClass]
@@ -61,10 +61,10 @@ def read_classes(archive: zipfile.ZipFile, folder: str) -> dict[str, ScriptClass
 
     Args:
         archive: The archive.
-        folder: Where its code lies, with the slash at its end.
+        folder: The folder of the code, with a slash at its end.
 
     Raises:
-        ValueError: The code is larger than any honest one.
+        ValueError: The code is larger than that of any real model.
     """
     found: dict[str, ScriptClass] = {}
     infos = [i for i in archive.infolist() if i.filename.startswith(folder) and i.filename.endswith(".py")]
@@ -72,7 +72,7 @@ def read_classes(archive: zipfile.ZipFile, folder: str) -> dict[str, ScriptClass
         raise ValueError(f"its code claims to have more than {MAX_CODE >> 20} MiB")
     for info in infos:
         module = info.filename.removeprefix(folder).removesuffix(".py").replace("/", ".")
-        text = archive.read(info).decode()  # stops at the stated size
+        text = archive.read(info).decode()  # reads no more than the stated size
         heads = list(_CLASS.finditer(text))
         for number, head in enumerate(heads):
             end = heads[number + 1].start() if number + 1 < len(heads) else len(text)
@@ -96,17 +96,17 @@ def _listed(name: str, body: str) -> frozenset[str] | None:
 
 
 def script_records(root: Any, script: Script, file: str) -> Iterator[tuple[str, TensorRecord]]:
-    """What ``torch.jit.load(file).state_dict()`` would hold, in its order.
+    """The entries of ``torch.jit.load(file).state_dict()``, in its order.
 
     Args:
         root: The unpickled tree of modules.
-        script: The rest of the archive.
-        file: Its name, for messages.
+        script: The other parts of the archive.
+        file: Name of the file, for messages.
 
     Raises:
-        CheckpointError: It is frozen, quantised, or no archive of modules.
+        CheckpointError: The module is frozen or quantised, or the archive has none.
     """
-    if not isinstance(root, Shell):
+    if not isinstance(root, Placeholder):
         raise CheckpointError(f"Weights file {file} is a TorchScript archive without a module in it.")
     found = list(_records(root, script, file))
     if not found:
@@ -122,23 +122,23 @@ def script_records(root: Any, script: Script, file: str) -> Iterator[tuple[str, 
     yield from found
 
 
-def _records(root: Shell, script: Script, file: str) -> Iterator[tuple[str, TensorRecord]]:
-    def children(shell: Shell) -> list[tuple[str, Any]]:
-        return list(vars(shell).items()) if script.classes[shell.name].is_module else []
+def _records(root: Placeholder, script: Script, file: str) -> Iterator[tuple[str, TensorRecord]]:
+    def children(module: Placeholder) -> list[tuple[str, Any]]:
+        return list(vars(module).items()) if script.classes[module.name].is_module else []
 
-    for prefix, shell in layers(root, children, file):
-        if shell.name.startswith(NATIVE):
+    for prefix, module in layers(root, children, file):
+        if module.name.startswith(NATIVE):
             raise CheckpointError(
-                f"Weights file {file} keeps weights in an object of {shown(shell.name)}, as quantised modules do, and "
+                f"Weights file {file} keeps weights in an object of {shown(module.name)}, as quantised modules do, and "
                 "only plain tensors are supported. Get the weights from before quantisation."
             )
-        if shell.name not in script.classes:
+        if module.name not in script.classes:
             raise CheckpointError(
-                f"Weights file {file} is a TorchScript archive without the code of {shown(shell.name)}, so it is not "
-                "known which of its tensors are weights. Get the archive that torch.jit.save wrote, or a state dict."
+                f"Weights file {file} is a TorchScript archive without the code of {shown(module.name)}, so it is "
+                "unknown which of its tensors are weights. Get the archive that torch.jit.save wrote, or a state dict."
             )
-        known = script.classes[shell.name]
+        known = script.classes[module.name]
         for names in (known.parameters, known.buffers) if known.is_module else ():
-            for name, value in vars(shell).items():
+            for name, value in vars(module).items():
                 if name in names and isinstance(value, TensorRecord):
                     yield f"{prefix}{name}", value

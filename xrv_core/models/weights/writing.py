@@ -1,4 +1,4 @@
-"""Write tensors as safetensors: whole or not at all, and the same bytes each time."""
+"""Write tensors as safetensors: completely or not at all, and always the same bytes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["write_safetensors"]
 
 
 def write_safetensors(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write ``state`` to ``path``, which is replaced at once when all is on disk.
+    """Write ``state`` to ``path``, which is replaced when all is on disk.
 
-    Tensors that share memory are written once each: the format knows no sharing. The same tensors
+    Tensors that share memory are written separately: the format has no sharing. The same tensors
     and texts give the same file, so that its hash can be published.
 
     Args:
         path: The file, in a folder that exists.
         state: Tensors by name, of any strides, on any device.
-        metadata: Texts for the header; ``format`` is added, which other libraries look for.
+        metadata: Texts for the header; ``format`` is added, which other libraries need.
 
     Raises:
         ArgumentError: It cannot be written.
@@ -52,7 +52,7 @@ def write_safetensors(path: Path, state: Mapping[str, torch.Tensor], metadata: M
 
 
 def _sort_metadata(stream: IO[bytes]) -> None:
-    """Put the free texts of the header in order: the library writes them in that of a randomly seeded hash table."""
+    """Sort the texts of the header: the library writes them in random order."""
     (length,) = struct.unpack("<Q", stream.read(8))
     header = json.loads(stream.read(length))
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import numbers_in, read_table
+from xrv_core.datasets import grouped, numbers_in, read_table
 from xrv_core.errors import TableError
 
 _PLACE = ("x", "y", "width", "height")
@@ -35,8 +35,6 @@ def read_boxes(path: Path | None, spec: DatasetSpec) -> pd.DataFrame:
 
 def by_image(table: pd.DataFrame) -> dict[str, dict[str, list[tuple[float, ...]]]]:
     """Boxes ``(x, y, width, height)`` by image name, then by label."""
-    boxes: dict[str, dict[str, list[tuple[float, ...]]]] = {}
-    numbers = table[[*_PLACE]].to_numpy().tolist()
-    for image, label, box in zip(table["image"], table["label"], numbers, strict=True):
-        boxes.setdefault(image, {}).setdefault(label, []).append(tuple(box))
-    return boxes
+    boxes = map(tuple, table[[*_PLACE]].to_numpy().tolist())
+    labelled = grouped(table["image"], zip(table["label"], boxes, strict=True))
+    return {image: grouped(*zip(*pairs, strict=True)) for image, pairs in labelled.items()}

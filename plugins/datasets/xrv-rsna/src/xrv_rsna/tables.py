@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import numbers_in, read_table
+from xrv_core.datasets import grouped, numbers_in, read_table
 from xrv_core.errors import PathMissing, TableError
 
 _BOX = ["x", "y", "width", "height"]
@@ -37,10 +37,7 @@ def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def boxes_by_image(boxes: pd.DataFrame) -> dict[str, list[list[float]]]:
     """Boxes ``[x, y, width, height]`` by image."""
-    found: dict[str, list[list[float]]] = {}
-    for image, box in zip(boxes["patientId"].tolist(), boxes[_BOX].to_numpy().tolist(), strict=True):
-        found.setdefault(image, []).append(box)
-    return found
+    return grouped(boxes["patientId"].tolist(), boxes[_BOX].to_numpy().tolist())
 
 
 def read_headers(path: Path, owner: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xrv_core.datasets import require_columns
+from xrv_core.datasets import grouped, require_columns
 from xrv_core.errors import TableError
 
 _NONE = "-1"
@@ -30,8 +30,5 @@ def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> tuple[pd.DataF
 
 
 def outlines_by_image(table: pd.DataFrame) -> dict[str, list[str]]:
-    """The run-length encodings by image."""
-    outlines: dict[str, list[str]] = {}
-    for image, rle in zip(table["ImageId"].tolist(), table["rle"].tolist(), strict=True):
-        outlines.setdefault(image, []).append(rle)
-    return outlines
+    """The run-length encodings of each image that has one, by image."""
+    return grouped(table["ImageId"].tolist(), table["rle"].tolist())

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from xrv_attributes.model import IMAGENET
 from xrv_core import ClassifierSpec
 from xrv_core.errors import CheckpointError
-from xrv_core.models import BackboneClassifier, InputAdapter, load_into, load_state_dict, timm_feature_maps
+from xrv_core.models import IMAGENET, BackboneClassifier, InputAdapter, load_into, load_state_dict, timm_feature_maps
 from xrv_core.torchvision_guard import import_timm
 
 #: Length of the feature vector.

@@ -9,6 +9,7 @@ import torch
 
 from xrv_core import ClassifierSpec
 from xrv_core.models import (
+    IMAGENET,
     BackboneClassifier,
     InputAdapter,
     load_into,
@@ -18,8 +19,6 @@ from xrv_core.models import (
 )
 from xrv_core.torchvision_guard import import_timm
 
-#: Mean and standard deviation of ImageNet's channels, on the 0..1 scale.
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 #: Grey levels 0..255 as they are.
 GREY_LEVELS = ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 

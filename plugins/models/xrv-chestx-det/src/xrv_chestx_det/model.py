@@ -9,12 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from xrv_core import SegmenterSpec
-from xrv_core.models import InputAdapter, NetworkSegmenter, load_into, load_state_dict, renamed_keys
+from xrv_core.models import IMAGENET, InputAdapter, NetworkSegmenter, load_into, load_state_dict, renamed_keys
 from xrv_core.torchvision_guard import import_timm, import_torchvision
 
 __all__ = ["PSPNet", "pspnet"]
-
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 #: Rows and columns of the grids that the last maps are averaged over, in the order of the file.
 _GRIDS = (6, 3, 2, 1)
@@ -98,7 +96,7 @@ def pspnet(spec: SegmenterSpec, weights: Path | None = None) -> NetworkSegmenter
         PSPNet(len(spec.structures)),
         spec.structures,
         input_resolution=spec.input_resolution,
-        adapt=InputAdapter(_IMAGENET_MEAN, _IMAGENET_STD),
+        adapt=InputAdapter(*IMAGENET),
         spec=spec,
     )
     if weights is not None:

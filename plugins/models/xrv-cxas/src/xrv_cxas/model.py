@@ -9,12 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from xrv_core import SegmenterSpec
-from xrv_core.models import InputAdapter, NetworkSegmenter, load_into, load_state_dict, renamed_keys
+from xrv_core.models import IMAGENET, InputAdapter, NetworkSegmenter, load_into, load_state_dict, renamed_keys
 from xrv_core.torchvision_guard import import_timm, import_torchvision
 
 __all__ = ["AnatomyUNet", "anatomy_unet"]
-
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 #: Channels into, between and out of the two convolutions of each step up, from the deepest.
 _STEPS = ((2048, 1024, 512), (1024, 512, 256), (512, 256, 64), (128, 64, 128))
@@ -91,7 +89,7 @@ def anatomy_unet(spec: SegmenterSpec, weights: Path | None = None) -> NetworkSeg
         AnatomyUNet(len(spec.structures)),
         spec.structures,
         input_resolution=spec.input_resolution,
-        adapt=InputAdapter(_IMAGENET_MEAN, _IMAGENET_STD),
+        adapt=InputAdapter(*IMAGENET),
         spec=spec,
     )
     if weights is not None:

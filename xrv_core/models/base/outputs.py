@@ -1,4 +1,4 @@
-"""Operating points: what makes the outputs of different heads comparable."""
+"""From logits to values: activations, and the calibration by operating points."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import torch
 
 from xrv_core.errors import ArgumentError
 
-__all__ = ["apply_operating_points"]
+__all__ = ["activated", "apply_operating_points"]
+
+
+def activated(logits: torch.Tensor, activation: str) -> torch.Tensor:
+    """Values of ``logits`` ``[B, C, ...]``; "softmax" runs over C.
+
+    Args:
+        logits: The output of the network.
+        activation: One of ``xrv_core.specs.models.ACTIVATIONS``.
+    """
+    if activation == "identity":
+        return logits
+    return logits.sigmoid() if activation == "sigmoid" else logits.softmax(1)
 
 
 def apply_operating_points(probabilities: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
-    """Stretch each column so that its operating point lies at 0.5.
+    """Stretch each column so that its operating point becomes 0.5.
 
     With probability ``p`` and operating point ``t``: ``p / 2t`` if ``p <= t``, else
     ``1 - (1 - p) / 2(1 - t)``. Piecewise linear and continuous; 0, ``t`` and 1 go to 0, 0.5 and 1.
@@ -22,10 +34,10 @@ def apply_operating_points(probabilities: torch.Tensor, op_threshs: torch.Tensor
 
     Returns:
         ``[..., P]`` in 0..1, differentiable in ``probabilities``. A column without operating point
-        is NaN, and its gradient is 0 (not NaN), so that it spoils no sum over the other columns.
+        is NaN; its gradient is 0 and not NaN, so that the other columns can still be trained.
 
     Raises:
-        ArgumentError: The shapes do not fit.
+        ArgumentError: The shapes do not fit together.
     """
     if op_threshs.ndim != 1 or not probabilities.ndim or probabilities.shape[-1] != op_threshs.shape[0]:
         raise ArgumentError(
@@ -33,7 +45,7 @@ def apply_operating_points(probabilities: torch.Tensor, op_threshs: torch.Tensor
             f"{list(probabilities.shape)}: give one operating point for each column."
         )
     known = ~torch.isnan(op_threshs)
-    # Unknown thresholds must not enter the arithmetic: 0 * NaN is NaN in the backward pass too.
+    # A NaN in the arithmetic would make the gradient NaN too, because 0 * NaN is NaN
     t = torch.where(known, op_threshs, 0.5)
     below = probabilities / (2 * t)
     above = 1 - (1 - probabilities) / (2 * (1 - t))
