@@ -129,7 +129,7 @@ def scripts() -> Iterable[Hostile]:
         (
             "no code",
             without,
-            "is a TorchScript archive without the code of __torch__.Net, so it is not known which of its tensors are "
+            "is a TorchScript archive without the code of __torch__.Net, so it is unknown which of its tensors are "
             "weights. Get the archive that torch.jit.save wrote, or a state dict.",
         ),
     ):

@@ -81,7 +81,7 @@ TRICKS = {
     "a persistent id in text": (b"Pstorage\n.", "UnpicklingError: unknown kind of storage"),
     "a tensor rebuilt by a layer": (
         program(Call("torch._tensor", "_rebuild_from_type_v2", (Raw(SHELL), None, (), None))),
-        "UnpicklingError: a tensor is rebuilt by something that is no tensor function",
+        "UnpicklingError: a tensor is rebuilt by something that is not a tensor function",
     ),
 }
 

@@ -162,24 +162,12 @@ def test_finding_out_leaves_no_trace():
 
 
 def test_where_it_cannot_be_found_out():
-    with pytest.raises(ArgumentError) as error:
+    pattern = r"num_features .*\[1, 1, 224, 224\] .*RuntimeError: this network takes 100 pixels.* input_resolution"
+    with pytest.raises(ArgumentError, match=pattern):
         BackboneClassifier(Convolutions(side=100), NAMES)
-    assert str(error.value) == (
-        "num_features is not given, and the backbone does not take the blank image [1, 1, 224, 224] that would tell "
-        "it: RuntimeError: this network takes 100 pixels. Give num_features, the input_resolution that it wants, or "
-        "adapt, such as InputAdapter(mean, std) for a network of colour images."
-    )
     with pytest.raises(ArgumentError, match=r"expected input\[1, 1, 224, 224\] to have 3 channels"):
         BackboneClassifier(Convolutions(3), NAMES)
-    with pytest.raises(ArgumentError) as shape:
+    with pytest.raises(ArgumentError, match=r"num_features .* shape \[16\].* features="):
         BackboneClassifier(nn.Flatten(0), NAMES, input_resolution=4)
-    assert str(shape.value) == (
-        "num_features is not given, and for one blank image the backbone gives a tensor of shape [16], which are no "
-        "features. Give features=(backbone, x) -> [B, D]."
-    )
-    with pytest.raises(ArgumentError) as options:
+    with pytest.raises(ArgumentError, match="takes no 'pretrained' with a backbone that is built already"):
         BackboneClassifier(Convolutions(), NAMES, pretrained=True)
-    assert str(options.value) == (
-        "BackboneClassifier takes no 'pretrained' beside a backbone that is built already; such options build a "
-        "network of timm, given by name."
-    )

@@ -263,18 +263,10 @@ def test_features_and_maps_by_functions():
 
 def test_a_backbone_that_does_not_fit():
     model = BackboneClassifier(Tokens(), NAMES, num_features=5)
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=r"\[2, 8\].* \[B, 5\].* num_features, or features="):
         model(xrays(2, 1, 16, 16))
-    assert str(error.value) == (
-        "The backbone gives features of shape [2, 8], the classifier takes [B, 5]. "
-        "Give the right num_features, or features=(backbone, x) -> [B, D]."
-    )
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=r"\[2, 8\], .*feature_maps=\(backbone, x\)"):
         model.feature_maps(xrays(2, 1, 16, 16))
-    assert str(error.value) == (
-        "The backbone gives a tensor of shape [2, 8], which is no map. "
-        "Give feature_maps=(backbone, x) -> [B, C, h, w] to BackboneClassifier."
-    )
 
 
 def test_repr_is_one_line():

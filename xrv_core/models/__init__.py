@@ -13,11 +13,9 @@ if TYPE_CHECKING:
         ImageAutoencoder,
         InputAdapter,
         NetworkSegmenter,
-        OperatingPoint,
         apply_operating_points,
         check_input,
         choose_structures,
-        fit_operating_points,
         resize_input,
         timm_feature_maps,
         timm_heads,
@@ -26,10 +24,12 @@ if TYPE_CHECKING:
     from xrv_core.models.running import (
         Batch,
         Loading,
+        OperatingPoint,
         about_dataset,
         about_model,
         as_json,
         check_device,
+        fit_operating_points,
         render_page,
         run_over,
         versions,
@@ -60,12 +60,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "base": (
-        "IMAGENET BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter OperatingPoint "
-        "apply_operating_points check_input choose_structures fit_operating_points resize_input "
+        "IMAGENET BackboneClassifier ImageAutoencoder InputAdapter NetworkSegmenter "
+        "apply_operating_points check_input choose_structures resize_input "
         "timm_feature_maps timm_heads timm_keys"
     ),
     "running": (
-        "Batch Loading about_dataset about_model as_json check_device render_page run_over versions write_record"
+        "Batch Loading OperatingPoint about_dataset about_model as_json check_device fit_operating_points render_page "
+        "run_over versions write_record"
     ),
     "saved": (
         "FACTS SAVED_FACTORY SavedClassifierSpec NOT_STATED check_options checked "

@@ -6,7 +6,6 @@ from xrv_core.models.base.autoencoder import ImageAutoencoder
 from xrv_core.models.base.classifier import BackboneClassifier
 from xrv_core.models.base.eval_mode import in_eval_mode
 from xrv_core.models.base.inputs import IMAGENET, InputAdapter, check_input, resize_input
-from xrv_core.models.base.operating_points import OperatingPoint, fit_operating_points
 from xrv_core.models.base.outputs import activated, apply_operating_points
 from xrv_core.models.base.segmenter import NetworkSegmenter, choose_structures
 from xrv_core.models.base.timm_networks import timm_feature_maps, timm_heads, timm_keys
@@ -17,13 +16,11 @@ __all__ = [
     "ImageAutoencoder",
     "InputAdapter",
     "NetworkSegmenter",
-    "OperatingPoint",
     "activated",
     "apply_operating_points",
     "check_input",
     "choose_structures",
     "in_eval_mode",
-    "fit_operating_points",
     "resize_input",
     "timm_feature_maps",
     "timm_heads",

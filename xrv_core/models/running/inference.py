@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from xrv_core.datasets import whole_number
 from xrv_core.errors import ArgumentError, InputError, XrvError
-from xrv_core.models.base import in_eval_mode
+from xrv_core.models.base import check_input, in_eval_mode, resize_input
 
 __all__ = ["Batch", "Loading", "check_device", "run_over"]
 
@@ -41,6 +40,8 @@ class Loading:
     progress: bool | None = None
 
     def __post_init__(self) -> None:
+        from xrv_core.datasets import whole_number  # models alone need no pandas
+
         object.__setattr__(self, "batch_size", whole_number("batch_size", self.batch_size, 1))
         object.__setattr__(self, "num_workers", whole_number("num_workers", self.num_workers, 0))
         object.__setattr__(self, "device", check_device(self.device))
@@ -92,16 +93,18 @@ def run_over(
     loading: Loading,
     *,
     call: Callable[[torch.Tensor], Any] | None = None,
+    resize: bool = False,
     verb: str = "predict",
 ) -> tuple[int, int]:
     """Run ``model`` on every item of ``dataset``, in order, and pass each batch with its output to ``take``.
 
     Args:
         model: Runs in evaluation mode and without gradients; afterwards its modes are as before.
-        dataset: Follows the ``Dataset`` protocol, with at least one item and square images of one size.
+        dataset: Follows the ``Dataset`` protocol, with at least one item and square images.
         take: Called once for each batch.
         loading: How to read and compute.
         call: Computes the output of images ``[B, 1, H, W]``; default: ``model`` itself.
+        resize: Whether to resize each image to ``model.input_resolution``; else they must be of one size.
         verb: Label of the progress bar.
 
     Returns:
@@ -112,7 +115,7 @@ def run_over(
             ``dataset.labels``; the message names the item.
         XrvError: The dataset cannot read an item.
     """
-    items = _Items(dataset, getattr(model, "input_resolution", None) or _USUAL_SIDE)
+    items = _Items(dataset, getattr(model, "input_resolution", None), resize)
     shape: tuple[int, ...] = ()
     # no_grad, not inference_mode: a model may cache tensors and need them for training later
     with _at_work(model, loading.device) as device, torch.no_grad():
@@ -131,8 +134,8 @@ class _Items:
     A typed error is returned as a value: a worker process that raises it would wrap it in a traceback.
     """
 
-    def __init__(self, dataset: Any, side: int) -> None:
-        self.dataset, self.side = dataset, side
+    def __init__(self, dataset: Any, resolution: int | None, resize: bool) -> None:
+        self.dataset, self.resolution, self.resize = dataset, resolution, resize
         self.labels = np.asarray(dataset.labels)
         self.uids = [str(uid) for uid in dataset.csv["source_uid"]]
 
@@ -164,7 +167,14 @@ class _Items:
                 f"{self.name(number)}: its 'lab' is not row {number} of dataset.labels, so the results would compare "
                 "its output with the wrong labels. Correct the dataset."
             )
-        return image.as_subclass(torch.Tensor).to(torch.float32)
+        image = image.as_subclass(torch.Tensor).to(torch.float32)
+        if not self.resize:
+            return image
+        try:
+            # checked first: a resized image hides a wrong range
+            return resize_input(check_input(image[None]), self.resolution)[0]
+        except InputError as error:
+            raise InputError(f"{self.name(number)}: {error}") from error
 
     def loader(self, loading: Loading) -> Any:
         """Batches in the order of the items."""
@@ -197,7 +207,7 @@ class _Items:
         )
 
     def _remedy(self) -> str:
-        return f"Open the dataset with transform=Compose([XRayCenterCrop(), XRayResizer({self.side})])."
+        return f"Open the dataset with transform=Compose([XRayCenterCrop(), XRayResizer({self.resolution or _USUAL_SIDE})])."
 
 
 def _output(call: Callable[[torch.Tensor], Any], images: torch.Tensor, names: list[str]) -> Any:
