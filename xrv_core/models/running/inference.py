@@ -207,7 +207,8 @@ class _Items:
         )
 
     def _remedy(self) -> str:
-        return f"Open the dataset with transform=Compose([XRayCenterCrop(), XRayResizer({self.resolution or _USUAL_SIDE})])."
+        side = self.resolution or _USUAL_SIDE
+        return f"Open the dataset with transform=Compose([XRayCenterCrop(), XRayResizer({side})])."
 
 
 def _output(call: Callable[[torch.Tensor], Any], images: torch.Tensor, names: list[str]) -> Any:

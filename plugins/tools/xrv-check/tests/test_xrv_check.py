@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -112,11 +113,8 @@ def test_an_image_that_changed_meanwhile_is_read_again(mini: dict[str, Any], tmp
 def test_a_journal_of_another_check_is_refused(mini: dict[str, Any], tmp_path: Path) -> None:
     partial = tmp_path / "f.csv.partial"
     partial.write_text('{"dataset": "siim", "imgpath": "/x"}\n')
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ArgumentError, match=rf"^{re.escape(str(partial))} .*another check .*siim.*--out"):
         check("nih", **mini, out=tmp_path / "f.csv")
-    assert str(caught.value) == (
-        f'{partial}: is of another check ({{"dataset": "siim", "imgpath": "/x"}}). Delete it, or choose another --out.'
-    )
 
 
 def test_label_totals_are_compared_with_the_published_ones(mini: dict[str, Any]) -> None:
@@ -135,7 +133,7 @@ def test_label_totals_are_compared_with_the_published_ones(mini: dict[str, Any])
 
 
 def test_what_cannot_be_checked(mini: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"^'phantom' makes its images by code: there are no files to check\.$"):
+    with pytest.raises(ArgumentError, match=r"^'phantom' .*no files to check"):
         check("phantom", tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageMissing):

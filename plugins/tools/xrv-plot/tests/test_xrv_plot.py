@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from messages import whole
 from view_toys import Stranger, toy
 
 import xrv_plot
@@ -138,33 +138,28 @@ def test_images_that_the_table_says_have_masks_are_tried_and_opened_once() -> No
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "pattern"),
     [
-        ({"pathologies": "Masss"}, "'Masss' is no label of this dataset. Its labels are: Mass, Nodule."),
-        ({"pathologies": []}, "There is no label to draw."),
-        ({"per_pathology": 0}, "per_pathology=0 must be 1 or more."),
-        ({"search": 0}, "search=0 must be 1 or more."),
-        (
-            {"pathologies": ["Mass", "Nodule"]},
-            "No mask of 'Nodule' was found; at most 200 images a label were opened (search=200).",
-        ),
+        ({"pathologies": "Masss"}, "'Masss'.* mean 'Mass'.* Mass, Nodule"),
+        ({"pathologies": []}, "no label"),
+        ({"per_pathology": 0}, "^per_pathology=0 "),
+        ({"search": 0}, "^search=0 "),
+        ({"pathologies": ["Mass", "Nodule"]}, "'Nodule'.*search=200"),
     ],
 )
-def test_grids_that_cannot_be_drawn(options: dict[str, Any], text: str) -> None:
-    with pytest.raises(ArgumentError, match=whole(text)):
+def test_grids_that_cannot_be_drawn(options: dict[str, Any], pattern: str) -> None:
+    with pytest.raises(ArgumentError, match=pattern):
         plot_masks_grid(Stranger(), **options)
 
 
 def test_a_dataset_without_masks() -> None:
     d = toy()
     d.pathology_masks = False
-    text = "The samples have no pathology_masks: open the dataset with pathology_masks=True."
     d.csv["has_masks"] = True
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match="pathology_masks=True"):
         plot_masks_grid(d)
     d.csv["has_masks"] = False
-    text = "No mask of any of its labels was found; at most 200 images a label were opened (search=200)."
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=r"No mask .*search=200"):
         plot_masks_grid(d)
 
 
@@ -181,11 +176,9 @@ def test_the_same_picture_is_the_same_file(kind: str, tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     for name in ("picture", "picture.jpg"):
-        text = f"{tmp_path / name}: a picture's name ends in .png, .pdf or .svg."
-        with pytest.raises(ArgumentError, match=whole(text)):
+        with pytest.raises(ArgumentError, match=rf"{name}: .*\.png, \.pdf or \.svg"):
             save(Figure(), tmp_path / name)
-    text = f"{tmp_path / 'no'}: no such folder, so a.png cannot be written there. Make it first."
-    with pytest.raises(PathMissing, match=whole(text)):
+    with pytest.raises(PathMissing, match=f"^{re.escape(str(tmp_path / 'no'))}: no such folder"):
         save(Figure(), tmp_path / "no" / "a.png")
 
 
@@ -195,7 +188,7 @@ def test_numbers_are_black_on_light_and_white_on_dark() -> None:
 
 @pytest.mark.parametrize("idx", [-1, 4, 1.0, True, None])
 def test_items_that_are_none(idx: Any) -> None:
-    with pytest.raises(ArgumentError, match=whole(f"idx={idx!r} is no item: give a whole number from 0 to 3.")):
+    with pytest.raises(ArgumentError, match=f"^idx={idx!r} .* 0 to 3"):
         plot_sample(toy(), idx)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -78,6 +77,5 @@ def test_big_numbers_fit_into_their_square(number: int, text: str) -> None:
 
 @pytest.mark.parametrize("plot", [plot_totals, plot_label_cooccurrence])
 def test_labels_that_are_none(plot: Any) -> None:
-    text = "'Hernia' is no label of this dataset. Its labels are: Mass, Nodule."
-    with pytest.raises(ArgumentError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ArgumentError, match=r"'Hernia'.* Mass, Nodule"):
         plot(toy(), ["Mass", "Hernia"])

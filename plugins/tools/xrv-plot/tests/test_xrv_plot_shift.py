@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from messages import whole
 from view_toys import toy
 
 from xrv_core.datasets import CovariateDataset
@@ -99,24 +98,20 @@ def test_every_image_is_opened_once_and_the_mode_and_number_are_passed_on() -> N
 def test_images_of_several_sizes_have_no_mean() -> None:
     data = two_sites()
     data[2].pixels = lambda row: np.zeros((1, 4, 5), np.float32)
-    text = (
-        "The images have several sizes (4x4, 4x5), so they have no mean. Open the datasets with "
-        "transform=Compose([XRayCenterCrop(), XRayResizer(128)])."
-    )
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=r"4x4, 4x5.*XRayResizer"):
         plot_mean_class_difference(*data)
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "pattern"),
     [
-        ({"ratio": 2}, "ratios=2: give different numbers from 0 to 1, such as [0, 0.5, 1]."),
-        ({"ratio": [0, 0]}, "ratios=[0, 0]: give different numbers from 0 to 1, such as [0, 0.5, 1]."),
-        ({"ratio": "half"}, "ratios='half': give different numbers from 0 to 1, such as [0, 0.5, 1]."),
-        ({"names": ("a", "a")}, "names=('a', 'a') must be two different names, one for each site."),
-        ({"nsamples": 4}, "nsamples=... is no option here. Choose from: seed, splits, by."),
+        ({"ratio": 2}, "^ratios=2: .* 0 to 1"),
+        ({"ratio": [0, 0]}, r"^ratios=\[0, 0\]: give different numbers"),
+        ({"ratio": "half"}, "^ratios='half': .*numbers"),
+        ({"names": ("a", "a")}, r"^names=\('a', 'a'\) .*different"),
+        ({"nsamples": 4}, "'nsamples'.* seed, splits, by"),
     ],
 )
-def test_shifts_that_cannot_be_drawn(options: dict[str, Any], text: str) -> None:
-    with pytest.raises(ArgumentError, match=whole(text)):
+def test_shifts_that_cannot_be_drawn(options: dict[str, Any], pattern: str) -> None:
+    with pytest.raises(ArgumentError, match=pattern):
         plot_covariate_split(*two_sites(), **options)

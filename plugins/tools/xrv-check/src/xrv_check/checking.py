@@ -25,7 +25,7 @@ _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", "
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be: what kind, which image or label, and more words."""
+    """A problem: its kind, the image or label, and details."""
 
     problem: str
     what: str
@@ -34,12 +34,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """The findings, and how much was looked at.
+    """The findings, and the number of images.
 
     Attributes:
-        findings: Everything found, by kind of problem.
-        rows: Images that the table names.
-        read: Images that were there and were read.
+        findings: All findings, by kind of problem.
+        rows: Number of images in the table.
+        read: Number of images that were found and read.
     """
 
     findings: tuple[Finding, ...]
@@ -68,15 +68,15 @@ def check(
         name: A dataset of image files.
         imgpath: Folder, .zip or .tar of the images.
         csvpath: The metadata table; None fetches the public one.
-        out: CSV file for the findings. While the check runs, ``OUT.partial`` remembers what was read, and
-            a check that was interrupted goes on from it.
+        out: CSV file for the findings. While the check runs, ``OUT.partial`` records the images read so far, so
+            that an interrupted check can continue.
         options: More arguments of the dataset.
-        workers: Threads that decode.
-        progress: Draw a progress bar on stderr; None: only on a terminal.
+        workers: Threads that decode images.
+        progress: Whether to show a progress bar on stderr; None: only on a terminal.
 
     Raises:
-        ArgumentError: The dataset has no image files, or ``OUT.partial`` is of another check.
-        XrvError: What the dataset says about its table and paths.
+        ArgumentError: The dataset has no image files, or ``OUT.partial`` belongs to another check.
+        XrvError: The table or a path of the dataset is not valid.
     """
     dataset = _opened(name, imgpath, csvpath, options or {})
     assert dataset.source is not None, "imgpath was given"
@@ -91,7 +91,7 @@ def check(
 
 
 def _look(dataset: FileDataset, source: ImageSource, journal: Journal | _Memory, workers: int, hidden: bool) -> Report:
-    """Everything that can be found."""
+    """Run all checks."""
     present = [source.resolve(dataset.image_name(row)) for row in range(len(dataset))]
     reading = _read(dataset, source, present, journal, workers)
     seen = list(tqdm(reading, total=len(present), unit="image", file=sys.stderr, disable=hidden))
@@ -101,7 +101,7 @@ def _look(dataset: FileDataset, source: ImageSource, journal: Journal | _Memory,
 
 
 class _Memory:
-    """A journal that forgets."""
+    """A journal that keeps nothing."""
 
     def __enter__(self) -> _Memory:
         return self
@@ -123,17 +123,17 @@ def _partial(out: Path) -> Path:
 def _opened(name: str, imgpath: str | Path, csvpath: str | Path | None, options: Mapping[str, Any]) -> FileDataset:
     spec = xrv_core.describe_dataset(name)
     if spec.synthetic:
-        raise ArgumentError(f"{name!r} makes its images by code: there are no files to check.")
+        raise ArgumentError(f"{name!r} draws its images by code, so there are no files to check.")
     dataset = xrv_core.get_dataset(name, imgpath, csvpath, on_error="skip", **options)
     if not isinstance(dataset, FileDataset):
-        raise ArgumentError(f"{name!r} is no xrv_core.datasets.FileDataset: it cannot say which file a row means.")
+        raise ArgumentError(f"{name!r} is not an xrv_core.datasets.FileDataset, so the file of a row is unknown.")
     return dataset
 
 
 def _read(
     dataset: FileDataset, source: ImageSource, paths: Sequence[str], journal: Journal | _Memory, workers: int
 ) -> Iterator[Seen]:
-    """Every image, decoded once or remembered; a window of work at a time, so that memory stays small."""
+    """Every image, decoded or taken from the journal; 64 at a time, so that memory stays small."""
 
     def look(path: str) -> tuple[Seen, bool]:
         file = source.root / path if source.root.is_dir() else source.root
@@ -176,7 +176,7 @@ def _unexpected(source: ImageSource, expected: Sequence[str]) -> list[Finding]:
 
 
 def _label_totals(dataset: FileDataset) -> list[Finding]:
-    """Only for a whole release: part of it has other totals."""
+    """Only for a complete release: a part of it has other totals."""
     spec = dataset.spec
     if dataset.skipped or len(dataset) != spec.images:
         return []

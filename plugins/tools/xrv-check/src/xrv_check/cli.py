@@ -13,12 +13,12 @@ from xrv_core import CommandSpec
 def command(spec: CommandSpec) -> click.Command:
     """The click command; the work is imported when it runs."""
 
-    @click.command(spec.name, help=f"{spec.title} NAME is a dataset of image files. Exit code 1 if anything is found.")
+    @click.command(spec.name, help=f"{spec.title} NAME is a dataset of image files. Exit code 1: there are findings.")
     @click.argument("name")
     @click.option("--imgpath", required=True, help="Folder, .zip or .tar of the images.")
-    @click.option("--csvpath", help="The metadata table; the public one is fetched by default.")
-    @click.option("--out", help="CSV file for the findings [NAME-check.csv].")
-    @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode.")
+    @click.option("--csvpath", help="Metadata table; default: the public one.")
+    @click.option("--out", help="CSV file for the findings; default: NAME-check.csv.")
+    @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode images.")
     def check(name: str, imgpath: str, csvpath: str | None, out: str | None, workers: int) -> None:
         from xrv_check.checking import check as run
 

@@ -1,4 +1,4 @@
-"""What is known of each image so far, on disk, so that an interrupted check goes on where it stopped."""
+"""Images checked so far, on disk, so that an interrupted check can continue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xrv_core.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Seen:
-    """One image as it was read; ``error`` says why it cannot be decoded, and is empty where it can."""
+    """One image that was read; ``error`` says why it cannot be decoded, or is empty."""
 
     path: str
     size: int
@@ -27,20 +27,20 @@ class Journal:
     """Images already read. One line of JSON for each; the first line says what is being checked.
 
     Args:
-        path: The file, made if it is not there.
+        path: The file; it is created if it does not exist.
         about: What is being checked.
 
     Raises:
-        ArgumentError: ``path`` is about something else.
+        ArgumentError: ``path`` belongs to another check.
     """
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path = path
         self.seen: dict[str, Seen] = {}
         lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-        complete = lines[:-1]  # what follows the last newline was cut off
+        complete = lines[:-1]  # a line without a newline is incomplete
         if complete and json.loads(complete[0]) != dict(about):
-            raise ArgumentError(f"{path}: is of another check ({complete[0]}). Delete it, or choose another --out.")
+            raise ArgumentError(f"{path} belongs to another check ({complete[0]}). Delete it, or choose another --out.")
         for line in complete[1:]:
             one = Seen(**json.loads(line))
             self.seen[one.path] = one
@@ -50,13 +50,13 @@ class Journal:
             self._line(asdict(one))
 
     def add(self, one: Seen) -> None:
-        """Remember an image, on disk at once."""
+        """Add an image and write it to disk."""
         self.seen[one.path] = one
         self._line(asdict(one))
         self._file.flush()
 
     def known(self, path: str, size: int, mtime_ns: int) -> Seen | None:
-        """What is known of an image, if it has not changed since."""
+        """The entry of an image, if the file has not changed since."""
         one = self.seen.get(path)
         return one if one and (one.size, one.mtime_ns) == (size, mtime_ns) else None
 
@@ -64,7 +64,7 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Closed; the file goes when the check is complete."""
+        """Close the file, and remove it if the check is complete."""
         self._file.close()
         if kind is None:
             self.path.unlink()

@@ -3,8 +3,8 @@
 >>> from xrv_plot import plot_sample
 >>> plot_sample(dataset, 0).savefig("sample.png")  # doctest: +SKIP
 
-No function shows a window, and none changes rcParams, the backend or pyplot's figures. Colours of text and background
-are those of the user's style; colours of data can be told apart by people who are colour-blind.
+No function opens a window or changes rcParams, the backend or pyplot's figures. Text and background have the colours
+of the user's style. The colours of data are distinct for colour-blind people.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ _MEAN_SIZE = 128
 
 
 def command(spec: CommandSpec) -> click.Command:
-    """Build the command and those below it."""
+    """Build the command and its subcommands."""
     return click.Group(
         spec.name,
         short_help=spec.title,
-        help=f"{spec.title}. DATASET is a name as `xrv list` shows it. Pictures show images of the dataset: treat them "
-        "as you must treat the data.",
+        help=f"{spec.title}. DATASET is a name as `xrv list` shows it. Pictures show images of the dataset: handle "
+        "them under the same rules as the data.",
         commands=[
             _picture("sample", "One image, with its masks (-o pathology_masks=true) and its labels.", _sample, [
                 click.Option(["--item"], type=click.IntRange(0), default=0, show_default=True, help="Which item."),
@@ -48,7 +48,11 @@ def command(spec: CommandSpec) -> click.Command:
 
 
 def _picture(
-    name: str, title: str, draw: Callable[..., Figure], options: list[click.Parameter], size: str = "as they are"
+    name: str,
+    title: str,
+    draw: Callable[..., Figure],
+    options: list[click.Parameter],
+    size: str = "its own size",
 ) -> click.Command:
     def run(dataset: str, out: str, **given: Any) -> None:
         from xrv_plot.canvas import check_path, save
@@ -56,7 +60,7 @@ def _picture(
         path = check_path(out)  # before anything is opened
         click.echo(save(draw(dataset, given), path))
 
-    out = click.Option(["--out"], required=True, metavar="FILE", help=".png, .pdf or .svg; replaced if it is there.")
+    out = click.Option(["--out"], required=True, metavar="FILE", help=".png, .pdf or .svg; replaced if it exists.")
     arguments: list[click.Parameter] = [click.Argument(["dataset"]), out, *options, *dataset_options(size)]
     return click.Command(name, params=arguments, callback=run, short_help=title, help=title)
 
@@ -94,7 +98,7 @@ def _ratios(text: str) -> list[float]:
     try:
         return [float(word) for word in text.split(",")]
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no list of numbers from 0 to 1, such as 0,0.5,1.") from None
+        raise click.BadParameter(f"{text!r} is not a list of numbers from 0 to 1, such as 0,0.5,1.") from None
 
 
 def _sites(text: str) -> tuple[str, list[str]]:

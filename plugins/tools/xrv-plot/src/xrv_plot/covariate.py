@@ -1,4 +1,4 @@
-"""How the items of two sites are drawn for a covariate shift: Figure 3 of arXiv:2111.00595."""
+"""The items of two sites in a covariate shift: Figure 3 of arXiv:2111.00595."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_covariate_split"]
 
-_SITES = ("#0072B2", "#E69F00")  # as dark and as light on a print in grey
+_SITES = ("#0072B2", "#E69F00")  # a dark and a light one, also in a grey print
 _MODES = ("train", "valid", "test")
 
 
@@ -34,23 +34,23 @@ def plot_covariate_split(
     target: str = "",
     **options: Any,
 ) -> Figure:
-    """Draw how many negatives and positives of two sites serve train, valid and test.
+    """Draw how many negatives and positives of two sites are in train, valid and test.
 
     Args:
         d1: Site 0.
         d1_target: One value for each item of ``d1``: 1, 0, or NaN, which leaves the item out.
         d2: Site 1.
         d2_target: The same for ``d2``.
-        ratio: Of the covariate shift, or several: one row for each.
-        names: How the two sites are called.
-        target: What the target is called.
+        ratio: Ratio of the covariate shift, or several, with one row for each.
+        names: Names of the two sites.
+        target: Name of the target.
         **options: ``seed``, ``splits`` and ``by``, as for ``CovariateDataset``.
 
     Returns:
-        A figure with four axes for each ratio: what there is, and what train, valid and test get of it.
+        A figure with four axes for each ratio: all items, and those in train, valid and test.
 
     Raises:
-        ArgumentError: Arguments that cannot be used, or too few items to fill every mode.
+        ArgumentError: An argument is not valid, or there are too few items for every mode.
     """
     sites = Sites.of((d1, d1_target, d2, d2_target), names, target, options, allowed=("seed", "splits", "by"))
     ratios = ratios_of(ratio)
@@ -65,7 +65,7 @@ def plot_covariate_split(
 
 
 def _draw_row(places: Any, sites: Sites, ratio: float) -> None:
-    """All items on a scale of their own, then the three modes on one."""
+    """All items on one scale, then the three modes on another."""
     there, counts = _available(sites), sites.mixed(ratio).counts
     _draw_bars(places[0], there, sites.classes, 1.12 * _highest(there))
     top = 1.12 * max(_highest(counts[mode]) for mode in _MODES)
@@ -75,7 +75,7 @@ def _draw_row(places: Any, sites: Sites, ratio: float) -> None:
 
 
 def _available(sites: Sites) -> dict[tuple[int, int], int]:
-    """Items by site and target, whether they are used or not."""
+    """Numbers of items by site and target, used or not."""
     targets = [np.asarray(t, dtype=np.float32) for t in (sites.d1_target, sites.d2_target)]
     return {(site, value): int((targets[site] == value).sum()) for site in (0, 1) for value in (0, 1)}
 
@@ -107,12 +107,12 @@ def _draw_bars(axes: Axes, cells: Mapping[tuple[int, int], int], classes: tuple[
 
 
 def _write(axes: Axes, value: int, piece: tuple[float, int], top: float, colour: str) -> None:
-    """The number in its piece of the bar, or beside it where there is no room."""
+    """The number inside its piece of the bar, or beside it if the piece is too small."""
     bottom, number = piece
     middle = bottom + number / 2
     if number > 0.09 * top:
         axes.text(value, middle, f"{number:,}", ha="center", va="center", fontsize=8, color=text_on(colour))
-    else:  # a thin piece on the ground: its number stands on the ground too
+    else:  # the number of a thin piece at the bottom is at the bottom too
         where = (middle, "center") if bottom else (0, "bottom")
         axes.text(value + 0.35, where[0], f"{number:,}", ha="left", va=where[1], fontsize=7)
 
@@ -124,6 +124,6 @@ def _draw_legend(figure: Figure, sites: Sites) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     figure.suptitle(
         f"Covariate shift. In train the share “ratio” of the positives is from {sites.names[1]}, in valid and test\n"
-        "1 - ratio; of the negatives it is the other way round",
+        "1 - ratio; for the negatives it is the other way round",
         fontsize=9,
     )

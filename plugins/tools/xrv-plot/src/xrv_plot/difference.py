@@ -1,4 +1,4 @@
-"""What a network could learn from a covariate shift, seen in mean images: Figure 4 of arXiv:2111.00595."""
+"""Mean images show what a network could learn from a covariate shift: Figure 4 of arXiv:2111.00595."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["class_means", "plot_mean_class_difference"]
 
-_BASE = 0.5  # the ratio at which the site tells nothing
+_BASE = 0.5  # the ratio at which the site has no information about the target
 _INCHES = 1.65
 _OPTIONS = ("seed", "nsamples", "splits", "by")
 
@@ -48,7 +48,7 @@ def plot_mean_class_difference(
     target: str = "",
     **options: Any,
 ) -> Figure:
-    """Draw mean images of negatives and positives under a covariate shift, and how they differ, by ratio.
+    """Draw mean images of negatives and positives under a covariate shift, and their difference, by ratio.
 
     Every image of ``mode`` at any of the ratios is opened once.
 
@@ -59,8 +59,8 @@ def plot_mean_class_difference(
         d2_target: The same for ``d2``.
         ratios: One column for each.
         mode: "train", "valid" or "test".
-        names: How the two sites are called.
-        target: What the target is called.
+        names: Names of the two sites.
+        target: Name of the target.
         **options: ``seed``, ``nsamples``, ``splits`` and ``by``, as for ``CovariateDataset``.
 
     Returns:
@@ -68,7 +68,7 @@ def plot_mean_class_difference(
         minus negatives, and this minus the same at ratio 0.5. The upper rows share one scale, the lower rows another.
 
     Raises:
-        ArgumentError: Arguments that cannot be used, too few items, or images of several sizes.
+        ArgumentError: An argument is not valid, there are too few items, or images have several sizes.
     """
     sites = Sites.of((d1, d1_target, d2, d2_target), names, target, options, allowed=_OPTIONS)
     wanted = ratios_of(ratios)
@@ -90,7 +90,7 @@ def _draw_means(means: dict[float, list[NDArray[np.float64]]], classes: tuple[st
 
 
 def _write_words(grid: Any, ratios: list[float], classes: tuple[str, str]) -> None:
-    """What the columns and the rows are."""
+    """Titles of the columns and rows."""
     titles = [*(f"mean image:\n{name}" for name in classes), "positive\nminus negative", "minus that at\nratio 0.5"]
     for axes, title in zip(grid[:, 0], titles, strict=True):
         axes.set_ylabel(title, fontsize=8)
@@ -138,7 +138,7 @@ def _grey(columns: list[list[NDArray[np.float64]]]) -> dict[str, Any]:
 
 
 def _diverging(columns: list[list[NDArray[np.float64]]]) -> dict[str, Any]:
-    """A scale with 0 in the middle; borders and burnt-in markers may lie beyond it, so that the chest is seen."""
+    """A scale with 0 in the middle; borders and burnt-in markers may exceed it, so that the chest is visible."""
     limit = float(np.quantile(np.abs(np.stack([column[2:] for column in columns])), 0.98)) or 1.0
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
@@ -156,12 +156,12 @@ def _draw_rows(figure: Figure, grid: Any, columns: list[Any], scale: dict[str, A
 
 
 def _title(sites: Sites, mode: str) -> str:
-    """How many images the means are of, and where they come from."""
+    """The number of images behind the means, and their sites."""
     first, second = sites.names if mode == "train" else sites.names[::-1]
     number = len(sites.mixed(_BASE, mode)) // 2
     return (
         f"Mean images of {mode}, {number:,} of each class. The share “ratio” of the positives is from {second}\n"
-        f"and the rest from {first}; the negatives the other way round"
+        f"and the rest from {first}; for the negatives it is the other way round"
     )
 
 

@@ -1,4 +1,4 @@
-"""The labels of a dataset: how many there are of each, and which occur together."""
+"""The labels of a dataset: their numbers, and which occur together."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def plot_totals(dataset: Dataset, labels: str | Iterable[str] | None = None, *, 
     """Draw how many images are positive, negative and unknown, by label.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract. No image is opened.
-        labels: Which labels; None means all.
-        axes: Where to draw; None makes a figure.
+        dataset: Any object that follows the ``Dataset`` protocol. No image is opened.
+        labels: The labels to draw; None: all.
+        axes: Where to draw; None: on a new figure.
 
     Returns:
-        The figure: a bar for each label, and beside it the number of positives and their share of what is known.
+        The figure: a bar for each label, with the number of positives and their share of the known values.
 
     Raises:
-        ArgumentError: A label that the dataset does not have, or no label.
+        ArgumentError: An unknown label, or no label.
     """
     names = check_labels(dataset, labels)
     found = {label.name: label for label in describe(dataset).labels}
@@ -72,7 +72,7 @@ def _finish_totals(axes: Axes, names: list[str], n: int) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_xlabel("images", fontsize=8)
-    axes.set_title(f"Labels of {n:,} images; at the right positives and their share of what is known", fontsize=9)
+    axes.set_title(f"Labels of {n:,} images; right: positives and their share of the known values", fontsize=9)
     handles, titles = axes.get_legend_handles_labels()
     if handles:
         axes.legend(handles, titles, loc="upper center", bbox_to_anchor=(0.5, -0.55 / _inches(axes)), ncols=4,

@@ -39,21 +39,21 @@ def plot_masks_grid(
 ) -> Figure:
     """Draw images with the mask of a pathology over them, one row for each pathology.
 
-    The images are the first ones that have such a mask, in the order of the dataset, those first that have the label.
+    The images are the first ones with such a mask in the order of the dataset; images with the label come first.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract, opened with ``pathology_masks=True``.
-        pathologies: Which rows; None takes all labels for which a mask is found.
-        per_pathology: Images in a row, at most.
-        search: Images that are opened for one pathology, at most.
+        dataset: Any object that follows the ``Dataset`` protocol, opened with ``pathology_masks=True``.
+        pathologies: The rows; None: all labels with a mask.
+        per_pathology: Most images in a row.
+        search: Most images that are opened for one pathology.
         window: Pixel values that are black and white.
 
     Returns:
         A figure with a row of axes for each pathology; axes without an image are empty.
 
     Raises:
-        ArgumentError: A label that the dataset does not have, numbers below 1, no masks in its samples, or no image
-            with a mask of a pathology that was asked for.
+        ArgumentError: An unknown label, a number below 1, samples without masks, or a requested pathology without any
+            mask.
     """
     for name, value in (("per_pathology", per_pathology), ("search", search)):
         if value < 1:
@@ -66,7 +66,7 @@ def plot_masks_grid(
     if not rows or (pathologies is not None and without):
         whose = f"of {without[0]!r}" if pathologies is not None else "of any of its labels"
         raise ArgumentError(
-            f"No mask {whose} was found; at most {search} images a label were opened (search={search})."
+            f"No mask {whose} was found; at most {search} images per label were opened (search={search})."
         )
     return _draw_grid(dataset, rows, window)
 
@@ -104,7 +104,7 @@ def _short(dataset: Dataset, idx: int) -> str:
 def _examples(
     dataset: Dataset, name: str, wanted: int, search: int, masks_in: dict[int, frozenset[int]]
 ) -> list[_Example]:
-    """The first images with a mask of ``name`` that covers something; ``masks_in`` keeps what was seen in others."""
+    """The first images with a mask of ``name`` that is not empty; ``masks_in`` keeps the masks seen so far."""
     column = list(dataset.pathologies).index(name)
     found: list[_Example] = []
     opened = 0
@@ -125,9 +125,9 @@ def _examples(
 
 
 def _candidates(dataset: Dataset, column: int) -> Iterator[int]:
-    """Items that may have a mask of a label: those that have the label come first.
+    """Items that may have a mask of a label; items with the label come first.
 
-    Where the table does not tell which images have masks, items without the label are not tried.
+    If the table does not say which images have masks, items without the label are skipped.
     """
     positive = dataset.labels[:, column] == 1
     masked = dataset.csv.get("has_masks")

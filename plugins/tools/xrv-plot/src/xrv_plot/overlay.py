@@ -1,4 +1,4 @@
-"""Masks over an X-ray: a tint that lets the image through, and an outline."""
+"""Masks over an X-ray: a transparent tint and an outline."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def draw_mask(axes: Axes, mask: Any, number: int, name: str, *, tinted: bool = T
     """Outline and tint where ``mask`` ``[1, H, W]`` is above 0.5, over the image that ``axes`` show.
 
     Args:
-        axes: With an image of the mask's size.
+        axes: Axes with an image of the mask's size.
         mask: float ``[1, H, W]`` in 0..1.
-        number: Of the style.
-        name: For messages.
-        tinted: False draws the outline alone.
-        dashed: An outline below it is seen through the gaps.
+        number: Number of the style.
+        name: Name in messages.
+        tinted: False draws only the outline.
+        dashed: Whether the outline has gaps, so that one below it is visible.
 
     Returns:
-        Whether it covers any pixel.
+        Whether the mask covers any pixel.
 
     Raises:
-        ArgumentError: It has another shape than the image.
+        ArgumentError: The mask and the image have different shapes.
     """
     from matplotlib.colors import to_rgba
 

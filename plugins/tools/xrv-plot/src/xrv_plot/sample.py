@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_sample"]
 
-_FEW = 10  # absent or unknown labels that are named; more are counted
-_WIDTH = 64  # characters that stand under an image
+_FEW = 10  # so many absent or unknown labels are named; more are counted
+_WIDTH = 64  # characters in a line under an image
 
 
 def plot_sample(
@@ -31,21 +31,21 @@ def plot_sample(
     window: tuple[float, float] = (-1024, 1024),
     axes: Axes | None = None,
 ) -> Figure:
-    """Draw one item: the image, the masks it was opened with, and below what its labels say.
+    """Draw one item: the image, its masks, and its labels below.
 
     Args:
-        dataset: Anything that keeps the ``Dataset`` contract. Masks are shown if its samples have them: open it with
+        dataset: Any object that follows the ``Dataset`` protocol. For masks, open it with
             ``pathology_masks=True`` or ``semantic_masks=True``.
-        idx: Which item.
-        masks: False leaves the masks away.
-        window: Pixel values that are black and white; the default is the whole range that is possible.
-        axes: Where to draw; None makes a figure.
+        idx: Index of the item.
+        masks: Whether to draw the masks.
+        window: Pixel values that are black and white; by default the whole possible range.
+        axes: Where to draw; None: on a new figure.
 
     Returns:
         The figure.
 
     Raises:
-        ArgumentError: No such item, or an image or mask of a shape that cannot be drawn.
+        ArgumentError: No such item, or the shape of the image or of a mask is not valid.
     """
     check_item(dataset, idx)
     if axes is None:
@@ -60,14 +60,14 @@ def plot_sample(
 
 
 def _draw_masks(axes: Axes, sample: Sample, pathologies: list[str]) -> None:
-    """Outlines of structures and, over them, tinted pathologies, which come first in the legend."""
+    """Outlines of structures and, above them, tinted pathologies, which come first in the legend."""
     from matplotlib.patches import Patch
 
     found = [(pathologies[i], mask, True) for i, mask in sorted(sample.get("pathology_masks", {}).items())]
     found += [(name, mask, False) for name, mask in sample.get("semantic_masks", {}).items()]
     entries = {}
     for number, (name, mask, tinted) in sorted(enumerate(found), key=lambda pair: pair[1][2]):
-        # structures may share outlines (a lung, both lungs): those that come later let the first one through
+        # structures may share outlines (a lung, both lungs): later ones are dashed, so that the first is visible
         dashed = not tinted and number > sum(pathology for *_, pathology in found)
         if draw_mask(axes, mask, number, name, tinted=tinted, dashed=dashed):
             colour, line = style_of(number, dashed=dashed)
@@ -81,7 +81,7 @@ def _draw_masks(axes: Axes, sample: Sample, pathologies: list[str]) -> None:
 
 
 def _labels_text(names: list[str], values: NDArray[np.float32]) -> str:
-    """The labels in words, at most a few lines."""
+    """The labels in words, in a few lines."""
     pairs = list(zip(names, values.tolist(), strict=True))
     scores = [f"{name} {value:g}" for name, value in pairs if value not in (0, 1) and not np.isnan(value)]
     present = [name for name, value in pairs if value == 1]

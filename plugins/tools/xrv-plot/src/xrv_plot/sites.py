@@ -1,4 +1,4 @@
-"""What the two pictures of a covariate shift share: its two sites, by name and by ratio."""
+"""Shared by the two pictures of a covariate shift: its two sites, by name and by ratio."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Sites", "parts_of", "ratios_of"]
 
 
 class Sites(NamedTuple):
-    """Two sites with their targets, and how they are mixed.
+    """Two sites with their targets, and the options of their mixture.
 
     Attributes:
-        names: How the sites are called.
-        target: What the target is called; blank for no name.
-        options: Arguments for ``CovariateDataset``.
+        names: Names of the sites.
+        target: Name of the target, or "".
+        options: Arguments of ``CovariateDataset``.
     """
 
     d1: Dataset
@@ -41,10 +41,10 @@ class Sites(NamedTuple):
         *,
         allowed: tuple[str, ...],
     ) -> Sites:
-        """Check names and options; the datasets and targets are checked by ``CovariateDataset``."""
-        strangers = [key for key in options if key not in allowed]
-        if strangers:
-            raise ArgumentError(f"{strangers[0]}=... is no option here. Choose from: {', '.join(allowed)}.")
+        """Check names and options; ``CovariateDataset`` checks datasets and targets."""
+        unknown = [key for key in options if key not in allowed]
+        if unknown:
+            raise ArgumentError(f"Unknown option {unknown[0]!r}; allowed: {', '.join(allowed)}.")
         found = _names(data[0], data[2]) if names is None else tuple(map(str, names))
         if len(found) != 2 or found[0] == found[1]:
             raise ArgumentError(f"names={names!r} must be two different names, one for each site.")
@@ -57,12 +57,12 @@ class Sites(NamedTuple):
 
     @property
     def classes(self) -> tuple[str, str]:
-        """What negatives and positives are called."""
+        """Names of negatives and positives."""
         return (f"no {self.target}", self.target) if self.target else ("negative", "positive")
 
 
 def ratios_of(ratios: float | Iterable[float]) -> list[float]:
-    """``ratios`` as a list of different numbers from 0 to 1, as given; ArgumentError if they are none."""
+    """``ratios`` as a list of different numbers from 0 to 1; an ArgumentError if they are not."""
     try:
         found = [float(r) for r in (ratios if isinstance(ratios, Iterable) else [ratios])]
     except (TypeError, ValueError):
@@ -76,13 +76,13 @@ def parts_of(dataset: Dataset, column: str, values: Sequence[str]) -> list[Subse
     """The items of ``dataset`` with each of ``values`` in a column of its table.
 
     Raises:
-        ArgumentError: No such column, or a value that no row has.
+        ArgumentError: No such column, or no row with a value.
     """
     import numpy as np
 
     if column not in dataset.csv.columns:
         raise ArgumentError(
-            f"{column!r} is no column of the table. Its columns are: {', '.join(map(str, dataset.csv.columns))}."
+            f"The table has no column {column!r}. Its columns are: {', '.join(map(str, dataset.csv.columns))}."
         )
     texts = dataset.csv[column].astype("str")
     parts = [SubsetDataset(dataset, np.flatnonzero((texts == value).to_numpy(dtype=bool))) for value in values]
