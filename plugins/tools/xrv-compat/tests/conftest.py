@@ -95,5 +95,5 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 @pytest.fixture(autouse=True)
-def _notes_are_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xrv_compat.notes._told", set())
+def _notes_are_noted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xrv_compat.notes._noted", set())

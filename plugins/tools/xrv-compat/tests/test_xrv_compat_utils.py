@@ -156,17 +156,10 @@ def test_image_and_masks_get_the_same_random_numbers() -> None:
 
 @quiet
 def test_what_is_not_offered_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=r"^engine='cv2' is not supported.* 'skimage'"):
         xrv.datasets.XRayResizer(224, engine="cv2")
-    assert str(error.value) == (
-        "engine='cv2' is not offered: the published models were trained with the pixels of 'skimage'. "
-        "Leave it out, or call another resizer in torchvision.transforms.Lambda(...)."
-    )
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=r"^nrows=5 is not supported.* SubsetDataset\(dataset, range\(n\)\)"):
         xrv.datasets.RSNA_Pneumonia_Dataset(str(tmp_path), nrows=5)
-    assert str(error.value) == (
-        "nrows=5 is not offered: open the whole table, and take the first items with SubsetDataset(dataset, range(n))."
-    )
     with pytest.raises(FileNotFoundError, match=r"none: no such folder or archive\. Check imgpath\.$"):
         xrv.datasets.NLMTB_Dataset(str(tmp_path / "none"))
     with pytest.raises(TypeError, match="missing a required argument: 'csvpath'"):
@@ -176,7 +169,7 @@ def test_what_is_not_offered_says_so(tmp_path: Path) -> None:
 # -- notes, command, card
 
 
-def test_a_name_is_told_once_at_the_line_that_uses_it() -> None:
+def test_a_name_is_noted_once_at_the_line_that_uses_it() -> None:
     with pytest.warns(xrv.CompatNote) as told:
         assert xrv.models.get_densenet_params("a") == xrv.models.get_densenet_params("b")
     (one,) = told
@@ -190,10 +183,7 @@ def test_a_name_is_told_once_at_the_line_that_uses_it() -> None:
     with pytest.warns(xrv.CompatNote, match=text) as told, pytest.raises(FileNotFoundError):
         xrv.datasets.NLMTB_Dataset("/none")
     assert told[0].filename == __file__
-    assert note("utils.load_image").endswith(
-        " Differs from torchxrayvision: 16 bits and signed DICOM are read right; colour is luminance "
-        "(torchxrayvision takes red)."
-    )
+    assert "Differs from torchxrayvision: 16-bit files and signed DICOM" in note("utils.load_image")
 
 
 def test_every_name_exists() -> None:
@@ -215,7 +205,7 @@ def test_the_command() -> None:
     assert CliRunner().invoke(main, ["compat"]).output.count("  -> ") == len(NAMES)
     none = CliRunner().invoke(main, ["compat", "Kaggle"])
     assert none.exit_code == 1
-    assert none.output == "Error: No name of torchxrayvision that is offered here contains 'Kaggle'.\n"
+    assert re.search("^Error: .*'Kaggle'", none.output)
 
 
 def test_the_card_has_every_name() -> None:

@@ -77,7 +77,7 @@ def test_subsets_and_filters_are_theirs(peer: Any, opened: Callable[..., Any]) -
     assert b.which_dataset.tolist() == a.which_dataset.tolist() == [1, 0, 0]
     np.testing.assert_array_equal(b.labels, a.labels)
     np.testing.assert_array_equal(b[0]["img"], a[0]["img"])
-    with pytest.raises(AttributeError, match=r"^SubsetDataset is of no merged dataset: it has no which_dataset\.$"):
+    with pytest.raises(AttributeError, match=r"^SubsetDataset has no which_dataset"):
         _ = xrv.datasets.SubsetDataset(ours[0], [0]).which_dataset
     p, q = (library.datasets.FilterDataset(d[0], ["Mass"]) for library, d in ((peer, theirs), (xrv, ours)))
     assert q.string() == p.string()
@@ -95,19 +95,15 @@ def test_a_filter_has_each_item_once(opened: Callable[..., Any]) -> None:
 def test_what_belongs_to_the_datasets_below_cannot_be_set(opened: Callable[..., Any], name: str) -> None:
     _, ours = opened("NIH_Dataset")
     for view in (xrv.datasets.MergeDataset([ours]), xrv.datasets.SubsetDataset(ours, [0])):
-        with pytest.raises(NotImplementedError) as error:
+        with pytest.raises(NotImplementedError, match=f"^Cannot set {name} on a {type(view).__name__}: "):
             setattr(view, name, None)
-        assert str(error.value) == (
-            f"Cannot set {name} on a {type(view).__name__}: set it on the datasets below. The views of "
-            "xrv_core.datasets take transform=..., and RelabelledDataset gives any of them other labels."
-        )
 
 
 def test_labels_that_do_not_agree(opened: Callable[..., Any]) -> None:
     nih, rsna = opened("NIH_Dataset").ours, opened("RSNA_Pneumonia_Dataset").ours
     with pytest.raises(ArgumentError, match="incorrect pathology alignment: dataset 1 lacks"):
         xrv.datasets.MergeDataset([nih, rsna])
-    with pytest.raises(ArgumentError, match=r"^label_concat=True is not offered: its labels have no names\."):
+    with pytest.raises(ArgumentError, match=r"^label_concat=True is not supported"):
         xrv.datasets.MergeDataset([nih], label_concat=True)
 
 
@@ -190,10 +186,10 @@ def test_classes_of_ones_own(opened: Callable[..., Any]) -> None:
 def test_paths_are_checked_for_classes_of_ones_own(tmp_path: Any) -> None:
     mine = Mine()
     mine.imgpath, mine.csvpath = tmp_path, tmp_path / "none.csv"
-    with pytest.raises(FileNotFoundError, match=r"^csvpath must be a file; '.*none\.csv' is none\.$"):
+    with pytest.raises(FileNotFoundError, match=r"^csvpath must be a file, but '.*none\.csv'"):
         mine.check_paths_exist()
     mine.imgpath = tmp_path / "none"
-    with pytest.raises(FileNotFoundError, match=r"^imgpath must be a directory; '.*none' is none\.$"):
+    with pytest.raises(FileNotFoundError, match=r"^imgpath must be a directory, but '.*none'"):
         mine.check_paths_exist()
 
 

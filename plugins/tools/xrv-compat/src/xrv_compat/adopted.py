@@ -1,4 +1,4 @@
-"""Models of the registry under torchxrayvision's classes: a real class takes over what the registry has built."""
+"""Models of the registry as instances of torchxrayvision's classes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import torch
 from torch.nn import functional as F
 
 import xrv_core
-from xrv_compat.notes import tell
-from xrv_compat.old import OldModel
+from xrv_compat.notes import warn_once
+from xrv_compat.old import OldModel, signature_of
 from xrv_compat.old_models import OLD_MODELS
-from xrv_compat.signatures import signature_of
 from xrv_core.errors import ArgumentError
 from xrv_core.models import BackboneClassifier, NetworkSegmenter, apply_operating_points
 
@@ -21,13 +20,13 @@ __all__ = ["AdoptedClassifier", "AdoptedSegmenter", "baseline", "batch", "op_nor
 
 
 def op_norm(outputs: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
-    """Calibrated probabilities, 0.5 where there is no operating point; see ``apply_operating_points``.
+    """Calibrated probabilities, 0.5 without an operating point; see ``apply_operating_points``.
 
     Args:
         outputs: Probabilities ``[B, P]``.
         op_threshs: ``[P]``, NaN where a column has no operating point.
     """
-    tell("models.op_norm")
+    warn_once("models.op_norm")
     return _op_norm(outputs, op_threshs)
 
 
@@ -40,7 +39,7 @@ class AdoptedClassifier(BackboneClassifier):
 
     Attributes:
         targets: Names of the outputs.
-        apply_sigmoid: Whether logits become probabilities where there are no operating points.
+        apply_sigmoid: Whether logits become probabilities if there are no operating points.
     """
 
     targets: list[str]
@@ -49,12 +48,12 @@ class AdoptedClassifier(BackboneClassifier):
     prints = ""
 
     def adopt(self, model: Any) -> None:
-        """Become ``model``, which must not be used any more."""
+        """Take over the contents of ``model``, which must not be used afterwards."""
         vars(self).update(vars(model))
 
     @property
     def pathologies(self) -> list[str]:  # type: ignore[override]
-        """Names of the outputs; "" for one that was never trained."""
+        """Names of the outputs; "" for an untrained one."""
         names = vars(self)["pathologies"]
         return [name if trained else "" for name, trained in zip(names, self.trained, strict=True)]
 
@@ -72,7 +71,7 @@ class AdoptedClassifier(BackboneClassifier):
         return super().features(batch(x))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``[B, P]``: with ``op_threshs`` calibrated probabilities, else logits or what is made of them."""
+        """``[B, P]``: with ``op_threshs`` calibrated probabilities, else logits, probabilities or log-softmax."""
         out: torch.Tensor = self.classifier(BackboneClassifier.features(self, batch(x)))
         if self.op_threshs is not None:
             return _op_norm(out.float().sigmoid(), self.op_threshs)
@@ -88,13 +87,13 @@ class AdoptedClassifier(BackboneClassifier):
 
 
 class AdoptedSegmenter(NetworkSegmenter):
-    """A segmenter whose structures are called targets."""
+    """A segmenter with its structures as ``targets``."""
 
     targets: list[str]
     prints = ""
 
     def adopt(self, model: Any) -> None:
-        """Become ``model``, which must not be used any more."""
+        """Take over the contents of ``model``, which must not be used afterwards."""
         vars(self).update(vars(model))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -111,7 +110,7 @@ def batch(x: torch.Tensor) -> torch.Tensor:
 
 
 def weights_of(spec: Any, cache_dir: str | None) -> str | Path:
-    """The published file in ``cache_dir`` if it is there, else what the registry fetches."""
+    """The published file in ``cache_dir`` if it exists, else "default", which the registry fetches."""
     if cache_dir is not None and spec.weights is not None:
         file = Path(cache_dir).expanduser() / Path(spec.weights.name).name
         if file.is_file():
@@ -128,7 +127,7 @@ def baseline(name: str) -> Any:
     signature = signature_of(old.arguments)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        tell(f"baseline_models.{name}")
+        warn_once(f"baseline_models.{name}")
         given = signature.bind(self, *args, **kwargs)
         given.apply_defaults()
         get: Any = xrv_core.get_segmenter if segments else xrv_core.get_classifier
@@ -149,7 +148,7 @@ def baseline(name: str) -> Any:
 
 
 def _weights(old: OldModel, spec: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of the registry's model: where its weights are, and how many members."""
+    """Arguments of the registry's model: its weights, and the number of members."""
     if given.get("weights") is False:
         return {"weights": None}
     if "weights_zip" not in given:

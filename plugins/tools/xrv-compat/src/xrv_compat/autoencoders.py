@@ -11,13 +11,13 @@ from torch import nn
 
 import xrv_core
 from xrv_compat.adopted import batch, weights_of
-from xrv_compat.notes import tell
+from xrv_compat.notes import warn_once
 from xrv_compat.urls import urls_of
 from xrv_core.errors import ArgumentError, UnknownName
 
 __all__ = ["AdoptedAutoencoder", "ResNetAE", "model_urls"]
 
-#: What is known of the weights, by name.
+#: Facts about the weights, by name.
 model_urls = urls_of(xrv_core.describe_autoencoder, ("101-elastic",))
 
 
@@ -25,9 +25,9 @@ class AdoptedAutoencoder(nn.Module):
     """An autoencoder of the registry, which is ``model``.
 
     Attributes:
-        weights: Name of the weights; None where they are random or a file of yours.
-        description: What is known of them.
-        resolution: Height and width that images are resized to.
+        weights: Name of the weights; None if they are random or from a file of the caller.
+        description: Facts about them.
+        resolution: Height and width of resized images.
     """
 
     prints = ""
@@ -58,11 +58,11 @@ class ResNetAE(AdoptedAutoencoder):
 
     Args:
         weights: "101-elastic", or None for random ones.
-        cache_dir: Where a file of the published name is used if it is there.
+        cache_dir: Folder where a file of the published name is used if it exists.
     """
 
     def __init__(self, weights: str | None = None, cache_dir: str | None = None) -> None:
-        tell("autoencoders.ResNetAE")
+        warn_once("autoencoders.ResNetAE")
         if weights is not None and weights not in model_urls:
             raise UnknownName(f"weights={weights!r}: must be one of {', '.join(model_urls)}.")
         spec = xrv_core.describe_autoencoder("101-elastic")

@@ -1,4 +1,4 @@
-"""``Dataset``: what all datasets here have, and what people's own classes inherit."""
+"""``Dataset``: the base of all datasets here, and of classes of the caller."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["Dataset"]
 
 
 class Dataset(Labelled):
-    """Base of datasets, with torchxrayvision's helpers for classes of your own.
+    """Base of datasets, with torchxrayvision's helpers for own classes.
 
     A subclass sets ``pathologies``, ``labels`` and ``csv``, and defines ``__getitem__``.
 
     Attributes:
-        views: The views that were asked for.
+        views: The requested views.
     """
 
     views: Any = None
-    #: What is printed beside the number of items.
+    #: Attributes that are printed beside the number of items.
     shows: ClassVar[tuple[str, ...]] = ()
-    _repr_html_: Any = None  # a notebook shows what torchxrayvision shows
+    _repr_html_: Any = None  # notebooks show the same as for torchxrayvision
 
     def string(self) -> str:
         """One line, or a tree of lines: class, number of items, options."""
@@ -33,7 +33,7 @@ class Dataset(Labelled):
         return f"{type(self).__name__} num_samples={len(self)}{shown}"
 
     def summary(self) -> str:
-        """What views of the core print of it."""
+        """The text that wrappers of the core print for it."""
         return self.string().rstrip("\n")
 
     def __repr__(self) -> str:
@@ -46,9 +46,9 @@ class Dataset(Labelled):
     def check_paths_exist(self) -> None:
         """Raise PathMissing unless ``imgpath`` is a folder and ``csvpath`` a file."""
         if not Path(self.imgpath).is_dir():
-            raise PathMissing(f"imgpath must be a directory; {str(self.imgpath)!r} is none.")
+            raise PathMissing(f"imgpath must be a directory, but {str(self.imgpath)!r} is not.")
         if not Path(self.csvpath).is_file():
-            raise PathMissing(f"csvpath must be a file; {str(self.csvpath)!r} is none.")
+            raise PathMissing(f"csvpath must be a file, but {str(self.csvpath)!r} is not.")
 
     def limit_to_selected_views(self, views: Any) -> None:
         """Keep the rows of ``csv`` whose ``view`` is in ``views``; ``"*"`` keeps all."""
@@ -59,6 +59,6 @@ class Dataset(Labelled):
 
 
 def listed(views: Any) -> list[Any]:
-    """``views`` as a list; with ``"*"`` in it, that alone."""
+    """``views`` as a list; ``["*"]`` if it contains ``"*"``."""
     found = list(views) if isinstance(views, list | tuple) else [views]
     return ["*"] if "*" in found else found

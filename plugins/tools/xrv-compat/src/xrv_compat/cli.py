@@ -10,14 +10,14 @@ from xrv_core import CommandSpec
 def command(spec: CommandSpec) -> click.Command:
     """The click command."""
 
-    @click.command(spec.name, help=f"{spec.title} PATTERN is a part of a name, such as NIH or models.")
+    @click.command(spec.name, help=f"{spec.title} PATTERN is part of a name, such as NIH or models.")
     @click.argument("pattern", default="")
     def compat(pattern: str) -> None:
         from xrv_compat.names import NAMES
 
         found = {name: old for name, old in NAMES.items() if pattern.lower() in name.lower()}
         if not found:
-            raise click.ClickException(f"No name of torchxrayvision that is offered here contains {pattern!r}.")
+            raise click.ClickException(f"No supported name of torchxrayvision contains {pattern!r}.")
         for name, old in found.items():
             click.echo(f"xrv.{name}\n  -> {old.new}")
             if old.differs:

@@ -9,7 +9,7 @@ import torch
 
 import xrv_core
 from xrv_compat.adopted import AdoptedClassifier, batch, op_norm, weights_of
-from xrv_compat.notes import tell
+from xrv_compat.notes import warn_once
 from xrv_compat.urls import urls_of
 from xrv_compat.utils import fix_resolution, warn_normalization
 from xrv_core.datasets import default_pathologies
@@ -99,7 +99,7 @@ class DenseNet(_Core):
         op_threshs: torch.Tensor | None = None,
         apply_sigmoid: bool = False,
     ) -> None:
-        tell("models.DenseNet")
+        warn_once("models.DenseNet")
         if weights is not None:
             if num_classes != len(default_pathologies):
                 raise ArgumentError("num_classes and weights cannot both be given: the weights have their own outputs.")
@@ -138,7 +138,7 @@ class ResNet(_Core):
     head = "fc"
 
     def __init__(self, weights: str | None = None, apply_sigmoid: bool = False, cache_dir: str | None = None) -> None:
-        tell("models.ResNet")
+        warn_once("models.ResNet")
         self._load(str(weights), _RESNETS, cache_dir, apply_sigmoid)
 
 
@@ -148,7 +148,7 @@ def get_model(weights: str, **kwargs: Any) -> AdoptedClassifier:
     Raises:
         UnknownName: ``weights`` begins neither with "densenet" nor with "resnet".
     """
-    tell("models.get_model")
+    warn_once("models.get_model")
     for beginning, cls in (("densenet", DenseNet), ("resnet", ResNet)):
         if weights.startswith(beginning):
             return cls(weights=weights, **kwargs)
@@ -157,7 +157,7 @@ def get_model(weights: str, **kwargs: Any) -> AdoptedClassifier:
 
 def get_weights(weights: str, cache_dir: str | None = None) -> str:
     """The path of the weights file of that name, fetched if need be."""
-    tell("models.get_weights")
+    warn_once("models.get_weights")
     if weights not in model_urls:
         raise UnknownName(f"weights={weights!r}: must be one of {', '.join(model_urls)}.")
     spec = xrv_core.describe_classifier(weights)
@@ -167,6 +167,6 @@ def get_weights(weights: str, cache_dir: str | None = None) -> str:
 
 def get_densenet_params(arch: str) -> dict[str, Any]:
     """Arguments of ``DenseNet`` for "densenet161", "densenet169" or "densenet201"; else those of DenseNet-121."""
-    tell("models.get_densenet_params")
+    warn_once("models.get_densenet_params")
     growth, blocks = _ARCHITECTURES.get(arch, (32, (6, 12, 24, 16)))
     return {"growth_rate": growth, "block_config": blocks, "num_init_features": 2 * growth}

@@ -1,4 +1,4 @@
-"""Every name of torchxrayvision that is offered here, and what to write instead."""
+"""Every supported name of torchxrayvision, and its replacement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _D, _M = "xrv_core.datasets", "xrv_core.models"
 _TOOLS = {
     "datasets.MergeDataset": Old(
         new=f"{_D}.MergeDataset(datasets)",
-        differs="the labels may be in another order; label_concat is refused; csv has source and source_name besides",
+        differs="the labels may be in another order; label_concat is refused; csv also has source and source_name",
     ),
     "datasets.SubsetDataset": Old(
         new=f"{_D}.SubsetDataset(dataset, idxs) or dataset.subset(idxs)",
@@ -23,39 +23,41 @@ _TOOLS = {
     ),
     "datasets.FilterDataset": Old(
         new=f"{_D}.FilterDataset(dataset, labels) or dataset.filter(labels)",
-        differs="an item with two of the labels is there once, and items keep their order; labels=None keeps all",
+        differs="an item with two of the labels occurs once, and items keep their order; labels=None keeps all",
     ),
     "datasets.CovariateDataset": Old(
         new=f"{_D}.CovariateDataset(...)",
-        differs="no patient is in two modes; another selection of the same sizes where everybody has one image; splits "
+        differs="no patient is in two modes; other items, in the same numbers, if every patient has one image; splits "
         "need not sum to 1 exactly; labels are float32; csv has the common columns only",
     ),
     "datasets.relabel_dataset": Old(
-        new=f"{_D}.relabel_dataset(pathologies, dataset)", differs="labels that are dropped come back when asked for"
+        new=f"{_D}.relabel_dataset(pathologies, dataset)",
+        differs="dropped labels come back if requested later",
     ),
     "datasets.ToPILImage": Old(
-        new="torchvision.transforms.v2, which takes xrv_core's tensors and moves masks along, without it"
+        new="torchvision.transforms.v2, which takes xrv_core's tensors and transforms masks too"
     ),
     "models.get_model": Old(new="xrv_core.get_classifier(weights)"),
     "models.get_weights": Old(
         new="xrv_core.fetch(xrv_core.describe_classifier(weights).weights)",
-        differs="a file in the cache is hashed; cache_dir is looked into, and not written to",
+        differs="the hash of a file in the cache is checked; cache_dir is read, never written",
     ),
     "models.get_densenet_params": Old(new="xrv_core.get_classifier('timm/densenet169', pathologies=[...])"),
     "models.op_norm": Old(
-        new=f"{_M}.apply_operating_points(probabilities, op_threshs)", differs="there untrained columns are NaN"
+        new=f"{_M}.apply_operating_points(probabilities, op_threshs)",
+        differs="the replacement gives NaN if untrained",
     ),
     "utils.load_image": Old(
         new=f"{_D}.load_image(path)",
-        differs="16 bits and signed DICOM are read right; colour is luminance (torchxrayvision takes red)",
+        differs="16-bit files and signed DICOM are read correctly; colour becomes luminance (torchxrayvision: red)",
     ),
     "utils.read_xray_dcm": Old(
         new=f"{_D}.load_image(path, recipe=PixelRecipe(voi_lut=..., fix_monochrome=...))[0]",
-        differs="signed pixels are read right; voi_lut applies the modality LUT first and scales from the window; "
-        "colour is luminance; MONOCHROME1 is inverted without a warning",
+        differs="signed pixels are read correctly; voi_lut applies the modality LUT first and scales from the window; "
+        "colour becomes luminance; MONOCHROME1 is inverted without a warning",
     ),
     "utils.normalize": Old(
-        new=f"{_D}.load_image(path), which knows what a file can hold",
+        new=f"{_D}.load_image(path), which knows the range of each file",
         differs="with reshape, colour becomes luminance (torchxrayvision takes red)",
     ),
     "utils.infer": Old(new="xrv_eval.evaluate(classifier, dataset), or a DataLoader"),
@@ -65,5 +67,5 @@ _TOOLS = {
     ),
 }
 
-#: By what stands behind ``xrv.``: ``"datasets.NIH_Dataset"``.
+#: By the name after ``xrv.``: ``"datasets.NIH_Dataset"``.
 NAMES: Mapping[str, Old] = {**{f"datasets.{name}": old for name, old in OLD_DATASETS.items()}, **_TOOLS, **OLD_MODELS}

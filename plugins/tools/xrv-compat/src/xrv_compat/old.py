@@ -1,4 +1,4 @@
-"""What is told of a name of torchxrayvision: plain data, and nothing is imported for it."""
+"""Facts about the names of torchxrayvision, as plain data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["INCLUDED", "REQUIRED", "Old", "OldDataset", "OldModel"]
+__all__ = ["INCLUDED", "REQUIRED", "Old", "OldDataset", "OldModel", "signature_of"]
 
 #: An argument without a default.
 REQUIRED = inspect.Parameter.empty
-#: torchxrayvision's word for a table that comes in its package; here such a table is fetched once, and hashed.
+#: torchxrayvision's value for a table in its package; here such a table is fetched once and its hash is checked.
 INCLUDED = "USE_INCLUDED_FILE"
 
 
@@ -20,8 +20,8 @@ class Old:
     """A name of torchxrayvision.
 
     Attributes:
-        new: What to write instead.
-        differs: What is not as in torchxrayvision 1.5.7.
+        new: The replacement in new code.
+        differs: Differences from torchxrayvision 1.5.7.
     """
 
     new: str
@@ -35,18 +35,18 @@ class OldDataset(Old):
     Attributes:
         name: Name in the registry.
         arguments: Arguments and defaults, in torchxrayvision's order.
-        renamed: Arguments that are called otherwise in the registry's dataset.
-        unused: Arguments that torchxrayvision takes and does not use.
+        renamed: Arguments with another name in the registry's dataset, and that name.
+        unused: Arguments that torchxrayvision accepts but does not use.
         tables: Arguments whose default is the table of that number in the spec.
-        options: What the registry's dataset is given besides.
-        views: torchxrayvision's words for views that are called otherwise here.
+        options: Further arguments of the registry's dataset.
+        views: torchxrayvision's views with another name here, and that name.
         patient: Column of the patient, for ``unique_patients``.
-        by_patient: With ``unique_patients``, rows are in the order of ``patient``.
-        order: Columns that rows are in the order of.
-        shows: What is printed beside the number of items.
-        keys: Columns that items carry, too.
-        label_columns: Labels are columns of ``csv``, too.
-        every_mask: Items have a mask for every label, empty where nothing was drawn.
+        by_patient: Whether ``unique_patients`` sorts the rows by ``patient``.
+        order: Columns by which the rows are sorted.
+        shows: Attributes that are printed beside the number of items.
+        keys: Columns that are also keys of the items.
+        label_columns: Whether labels are also columns of ``csv``.
+        every_mask: Whether items have a mask for every label, empty if nothing was drawn.
     """
 
     name: str
@@ -70,13 +70,20 @@ class OldModel(Old):
     """A model class.
 
     Attributes:
-        name: Name in the registry; empty where the argument ``weights`` is the name.
+        name: Name in the registry; "" if the argument ``weights`` is the name.
         arguments: Arguments and defaults, in torchxrayvision's order.
-        prints: What ``repr`` gives.
-        outputs: What is made of logits: "logits", "sigmoid" or "log_softmax".
+        prints: The result of ``repr``.
+        outputs: Values of ``forward``: "logits", "sigmoid" or "log_softmax".
     """
 
     name: str = ""
     arguments: Mapping[str, Any]
     prints: str = ""
     outputs: str = "logits"
+
+
+def signature_of(arguments: Mapping[str, Any]) -> inspect.Signature:
+    """The signature ``(self, name=default, ...)`` of a constructor."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [inspect.Parameter(name, kind, default=default) for name, default in arguments.items()]
+    return inspect.Signature([inspect.Parameter("self", kind), *given])

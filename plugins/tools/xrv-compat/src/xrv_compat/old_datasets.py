@@ -9,11 +9,11 @@ from xrv_compat.old import INCLUDED, REQUIRED, OldDataset
 __all__ = ["OLD_DATASETS"]
 
 _REAL_ROW = "unique_patients keeps one real row (torchxrayvision mixes the cells of several images)"
-_BOXES = "where images are not 1024 x 1024, a box covers the pixels whose centres it holds (torchxrayvision: one less)"
+_BOXES = "if images are not 1024 x 1024, a box covers the pixels whose centres are in it (torchxrayvision: one less)"
 
 
 def _row(name: str, more: str = "", *, arguments: dict[str, Any], **facts: Any) -> OldDataset:
-    """A row whose ``new`` has torchxrayvision's defaults in it."""
+    """A dataset whose ``new`` has torchxrayvision's defaults."""
     known = facts.get("views", {})
     views = arguments.get("views")
     asked = f", views={[known.get(view, view) for view in views]}" if views else ""
@@ -46,7 +46,7 @@ OLD_DATASETS = {
     "RSNA_Pneumonia_Dataset": _row(
         "rsna",
         ", csvpath, dicomcsvpath",
-        differs="patientid is NA (Kaggle's patientId, which stays, names an image); csv has no x, y, width, height; "
+        differs="patientid is NA (Kaggle's patientId stays, but it names an image); csv has no x, y, width, height; "
         f"{_BOXES}",
         arguments=_OPEN | {"dicomcsvpath": INCLUDED} | _PA | _ROWS | {"pathology_masks": False, "extension": ".jpg"},
         order=("patientId",),
@@ -55,15 +55,15 @@ OLD_DATASETS = {
     "NIH_Google_Dataset": _row(
         "nih-google",
         ", csvpath",
-        differs="has patientid, age_years and sex besides",
+        differs="also has patientid, age_years and sex",
         arguments=_OPEN | _PA | _ROWS | {"unique_patients": True},
         patient="Patient ID",
     ),
     "PC_Dataset": _row(
         "padchest",
         ", csvpath",
-        differs=f"{_REAL_ROW}; age_years is that at the study, not of 2017; offset_day_int counts from a patient's "
-        "first study, not from 1970; two patients whose years of birth contradict each other stay",
+        differs=f"{_REAL_ROW}; age_years is the age at the study, not in 2017; offset_day_int counts from a patient's "
+        "first study, not from 1970; two patients with contradictory years of birth stay",
         arguments=_OPEN | _PA | _FLAT,
         patient="PatientID",
         by_patient=False,
@@ -110,7 +110,7 @@ OLD_DATASETS = {
         "openi",
         ", csvpath, dicomcsv=...",
         differs="csv has mesh_major and mesh_automatic for labels_major and labels_automatic; lateral views are "
-        '"L" in csv; an age is known',
+        '"L" in csv; age_years is known',
         arguments={"imgpath": REQUIRED, "xmlpath": INCLUDED, "dicomcsv_path": INCLUDED, "tsnepacsv_path": INCLUDED}
         | {"use_tsne_derived_view": False}
         | _PA
@@ -126,7 +126,7 @@ OLD_DATASETS = {
     "COVID19_Dataset": _row(
         "covid19",
         ", csvpath",
-        differs="CT images are left out; has_masks is known where semantic_masks=True",
+        differs="CT images are left out; has_masks is known if semantic_masks=True",
         arguments=_OWN | {"views": ["PA", "AP"]} | _TAIL | {"semantic_masks": False},
     ),
     "NLMTB_Dataset": _row(
@@ -145,8 +145,8 @@ OLD_DATASETS = {
     "SIIM_Pneumothorax_Dataset": _row(
         "siim",
         ", csvpath",
-        differs="one item an image, 12,047, with the union of its outlines (torchxrayvision: one an outline, 12,954, "
-        "with the last outline alone); csv has outlines, their number, for EncodedPixels",
+        differs="one item per image, 12,047, with the union of its outlines (torchxrayvision: one per outline, 12,954, "
+        "with only the last outline); csv has outlines, their number, instead of EncodedPixels",
         arguments=_OPEN | _TAIL | {"unique_patients": True, "pathology_masks": False},
         unused=("unique_patients",),
         options={"extension": ".dcm"},

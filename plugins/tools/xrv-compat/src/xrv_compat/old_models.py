@@ -8,7 +8,7 @@ from xrv_compat.old import OldModel
 
 __all__ = ["OLD_MODELS"]
 
-_KEYS = "load_state_dict takes torchxrayvision's keys, state_dict gives the core's; classifier must be an nn.Linear"
+_KEYS = "load_state_dict takes torchxrayvision's keys, but state_dict has the core's; classifier must be an nn.Linear"
 _RANGE = "pixels that cannot be in [-1024, 1024] are an error"
 
 
@@ -28,7 +28,7 @@ def _segmenter(name: str, prints: str, **arguments: Any) -> OldModel:
 OLD_MODELS = {
     "models.DenseNet": OldModel(
         new="xrv_core.get_classifier(weights)",
-        differs=f"features ends behind the last ReLU; {_RANGE}; {_KEYS}",
+        differs=f"features includes the last ReLU; {_RANGE}; {_KEYS}",
         arguments={
             "growth_rate": 32,
             "block_config": (6, 12, 24, 16),
@@ -46,7 +46,7 @@ OLD_MODELS = {
     ),
     "models.ResNet": OldModel(
         new="xrv_core.get_classifier(weights)",
-        differs="0.5 is the operating point (torchxrayvision applies points of a double sigmoid; its numbers: "
+        differs="0.5 is the operating point (torchxrayvision uses points of a double sigmoid; its numbers: "
         f'xrv_core.get_classifier(weights, op_threshs="as-published")); {_RANGE}; {_KEYS}',
         arguments={"weights": None, "apply_sigmoid": False, "cache_dir": None},
         prints="XRV-ResNet",
@@ -61,7 +61,7 @@ OLD_MODELS = {
     "baseline_models.ieee8023.VQGAN": OldModel(
         name="vqgan-768-sd",
         new="xrv_core.get_autoencoder('vqgan-768-sd')",
-        differs="images larger than 768 x 768 are resized with anti-aliasing; yaml_path is not read",
+        differs="images larger than 768 x 768 are resized with anti-aliasing; yaml_path is ignored",
         arguments={"weights": "cxr2-vqgan-768-sd", "ckpt_path": None, "yaml_path": None, "cache_dir": None},
         prints="VQGAN",
     ),
@@ -71,7 +71,7 @@ OLD_MODELS = {
     "baseline_models.chexpert.DenseNet": _classifier(
         "chexpert-ensemble",
         "CheXpert-DenseNet121-ensemble",
-        f"stays on the device that you choose, and reads its members from the archive, one at a time; {_RANGE}",
+        f"stays on the chosen device, and reads its members from the archive one at a time; {_RANGE}",
         weights_zip="",
         num_models=30,
         outputs="sigmoid",

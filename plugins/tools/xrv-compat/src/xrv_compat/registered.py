@@ -1,4 +1,4 @@
-"""Dataset classes out of ``OLD_DATASETS``: torchxrayvision's arguments, order of rows, columns and samples."""
+"""Dataset classes made from ``OLD_DATASETS``: torchxrayvision's arguments, order of rows, columns and samples."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from numpy.typing import NDArray
 
 import xrv_core
 from xrv_compat.base import Dataset, listed
-from xrv_compat.notes import tell
-from xrv_compat.old import INCLUDED, OldDataset
+from xrv_compat.notes import warn_once
+from xrv_compat.old import INCLUDED, OldDataset, signature_of
 from xrv_compat.old_datasets import OLD_DATASETS
-from xrv_compat.signatures import signature_of
 from xrv_compat.transforms import apply_transforms
 from xrv_core.errors import ArgumentError
 
 __all__ = ["Registered", "dataset_class"]
 
-#: Arguments that are used here, and not handed on.
+#: Arguments that are used here and not passed to the registry's dataset.
 _HERE = {"transform", "data_aug", "seed", "flat_dir", "nrows", "unique_patients"}
 
 
 class Registered(Dataset):
-    """A dataset of the registry, as torchxrayvision shows it. ``registered`` is the dataset itself.
+    """A dataset of the registry with torchxrayvision's interface. ``registered`` is the dataset itself.
 
-    Rows are in torchxrayvision's order. Items hold numpy arrays, or what ``transform`` and ``data_aug`` make of them.
+    Rows are in torchxrayvision's order. Items hold numpy arrays, or the results of ``transform`` and ``data_aug``.
     """
 
     def _open(self, old: OldDataset, given: Mapping[str, Any]) -> None:
         if given.get("nrows") is not None and "nrows" not in old.unused:
             raise ArgumentError(
-                f"nrows={given['nrows']!r} is not offered: open the whole table, and take the first items with "
+                f"nrows={given['nrows']!r} is not supported: open the whole table, and take the first items with "
                 "SubsetDataset(dataset, range(n))."
             )
         self._old = old
@@ -52,7 +51,7 @@ class Registered(Dataset):
         csv = self.registered.csv.iloc[self._rows].reset_index(drop=True)
         sex = csv["sex"].fillna("")
         more = pd.DataFrame({"sex_male": sex == "M", "sex_female": sex == "F"})
-        self.csv = pd.concat([csv, more], axis=1)  # assign would complain about the many columns of OpenI
+        self.csv = pd.concat([csv, more], axis=1)  # assign warns about the many columns of OpenI
         self.labels = self.registered.labels[self._rows]
         self.pathologies = list(self.registered.pathologies)
         if old.label_columns:
@@ -71,7 +70,7 @@ class Registered(Dataset):
         return apply_transforms(apply_transforms(sample, self.transform), self.data_aug)
 
     def _masks(self, masks: Mapping[int, Any], image: NDArray[np.float32]) -> dict[int, Any]:
-        """Masks by the present columns: ``relabel_dataset`` may have changed them."""
+        """Masks by the current columns, which ``relabel_dataset`` may have changed."""
         names = self.registered.pathologies
         column = {name: i for i, name in enumerate(self.pathologies)}
         empty = dict.fromkeys(names if self._old.every_mask else (), np.zeros_like(image))
@@ -79,7 +78,7 @@ class Registered(Dataset):
         return {column[name]: mask for name, mask in named.items() if name in column}
 
     def why(self, idx: int, label: str) -> dict[str, Any]:
-        """What the source says about one label of one item; see ``xrv_core``'s datasets."""
+        """The source's data about one label of one item, as in ``xrv_core``'s datasets."""
         found: dict[str, Any] = self.registered.why(int(self._rows[self._position(idx)]), label)
         return found
 
@@ -108,7 +107,7 @@ def dataset_class(name: str) -> type[Registered]:
     signature = signature_of(old.arguments)
 
     def __init__(self: Registered, *args: Any, **kwargs: Any) -> None:
-        tell(f"datasets.{name}")
+        warn_once(f"datasets.{name}")
         given = signature.bind(self, *args, **kwargs)
         given.apply_defaults()
         self._open(old, given.arguments)

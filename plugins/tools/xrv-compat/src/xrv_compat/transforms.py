@@ -1,11 +1,11 @@
-"""Transforms, and how a sample goes through one."""
+"""Transforms, and how they are applied to a sample."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from xrv_compat.notes import tell
+from xrv_compat.notes import warn_once
 from xrv_core import datasets
 from xrv_core.datasets import apply_in_step
 from xrv_core.errors import ArgumentError
@@ -23,8 +23,8 @@ def apply_transforms(
 
     Args:
         sample: With ``img``, and perhaps ``pathology_masks`` and ``semantic_masks``.
-        transform: Gets what is there, and returns what then is there. None changes nothing.
-        seed: Where the random numbers come from; None: from the generators as they are.
+        transform: Takes an image or a mask and returns the new one; None changes nothing.
+        seed: Seed of the random numbers; None: the current state of the generators.
     """
     if transform is not None:
         masks = {kind: sample[kind] for kind in _MASKS if kind in sample}
@@ -34,12 +34,12 @@ def apply_transforms(
 
 
 class XRayResizer(datasets.XRayResizer):
-    """Resize to a square of ``size`` pixels, as the core's transform of that name; ``engine`` is "skimage"."""
+    """Resize to a square of ``size`` pixels, as the core's transform of that name; ``engine`` must be "skimage"."""
 
     def __init__(self, size: int, engine: str = "skimage") -> None:
         if engine != "skimage":
             raise ArgumentError(
-                f"engine={engine!r} is not offered: the published models were trained with the pixels of 'skimage'. "
+                f"engine={engine!r} is not supported: the published models were trained with the pixels of 'skimage'. "
                 "Leave it out, or call another resizer in torchvision.transforms.Lambda(...)."
             )
         super().__init__(size)
@@ -50,7 +50,7 @@ class ToPILImage:
     """From an array ``[1, H, W]`` to a PIL image of floats, for transforms of torchvision v1."""
 
     def __init__(self) -> None:
-        tell("datasets.ToPILImage")
+        warn_once("datasets.ToPILImage")
         self.to_pil = import_torchvision().transforms.ToPILImage(mode="F")
 
     def __call__(self, x: Any) -> Any:

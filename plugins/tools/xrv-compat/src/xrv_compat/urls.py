@@ -1,4 +1,4 @@
-"""``model_urls``: what specs know, in torchxrayvision's layout."""
+"""``model_urls``: facts of the specs in torchxrayvision's layout."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_compat.notes import tell
+from xrv_compat.notes import warn_once
 from xrv_core.assets import cache_dir
 from xrv_core.datasets import PixelRecipe, luminance, scale_pixels
 from xrv_core.datasets import load_image as _load_image
@@ -36,13 +36,13 @@ def in_notebook() -> bool:
 
 def load_image(fname: str | Path) -> NDArray[np.float32]:
     """``xrv_core.datasets.load_image``: float32 ``[1, H, W]`` in [-1024, 1024]."""
-    tell("utils.load_image")
+    warn_once("utils.load_image")
     return _load_image(fname)
 
 
 def read_xray_dcm(path: str | Path, voi_lut: bool = False, fix_monochrome: bool = True) -> NDArray[np.float32]:
     """A DICOM file as float32 ``[H, W]`` in [-1024, 1024]; see ``PixelRecipe`` for the options."""
-    tell("utils.read_xray_dcm")
+    warn_once("utils.read_xray_dcm")
     return _load_image(path, recipe=PixelRecipe(voi_lut=voi_lut, fix_monochrome=fix_monochrome))[0]
 
 
@@ -51,13 +51,13 @@ def normalize(img: NDArray[Any], maxval: float, reshape: bool = False) -> NDArra
 
     Args:
         img: ``[H, W]``, or ``[H, W, C]`` with grey, red, green and blue, and perhaps alpha.
-        maxval: What the encoding can hold at most, such as 255.
-        reshape: Give ``[1, H, W]``, of colour its luminance.
+        maxval: Largest value of the encoding, such as 255.
+        reshape: Whether to return ``[1, H, W]``, with the luminance of colour images.
 
     Raises:
         ArgumentError: Values above ``maxval``, or an image of another shape.
     """
-    tell("utils.normalize")
+    warn_once("utils.normalize")
     if img.max() > maxval:
         raise ArgumentError(f"max image value ({img.max()}) higher than expected bound ({maxval}).")
     if reshape and img.ndim == 3:
@@ -69,34 +69,34 @@ def normalize(img: NDArray[Any], maxval: float, reshape: bool = False) -> NDArra
 
 
 def infer(model: Any, dataset: Any, threads: int = 4, device: Any = "cpu") -> NDArray[Any]:
-    """What ``model`` gives for every item of ``dataset``, ``threads`` at a time, as one array."""
+    """The output of ``model`` for every item of ``dataset``, ``threads`` at a time, as one array."""
     import torch
     from tqdm.auto import tqdm
 
-    tell("utils.infer")
+    warn_once("utils.infer")
     loader: Any = torch.utils.data.DataLoader(
         dataset,
         batch_size=threads,
         num_workers=threads,
-        generator=torch.Generator().manual_seed(0),  # else it draws from the global generator
+        generator=torch.Generator().manual_seed(0),  # without one it draws from the global generator
     )
     with torch.inference_mode():
         return np.concatenate([model(batch["img"].to(device)).cpu().numpy() for batch in tqdm(loader)])
 
 
 def fix_resolution(x: Any, resolution: int, model: Any = None) -> Any:
-    """``[B, C, H, W]`` or ``[C, H, W]`` resized to a square of ``resolution`` pixels, as models do it themselves."""
+    """``[B, C, H, W]`` or ``[C, H, W]`` resized to a square of ``resolution`` pixels, as models do."""
     from xrv_core.models import resize_input
 
-    tell("utils.fix_resolution")
+    warn_once("utils.fix_resolution")
     return resize_input(x[None] if x.ndim == 3 else x, resolution)
 
 
 def warn_normalization(x: Any) -> None:
-    """Warn where ``x`` cannot be on the scale [-1024, 1024]; models here raise an error for it."""
+    """Warn if ``x`` cannot be on the scale [-1024, 1024]; models here raise an error."""
     from xrv_core.models import check_input
 
-    tell("utils.warn_normalization")
+    warn_once("utils.warn_normalization")
     try:
         check_input(x)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Datasets made of datasets: the core's views, with torchxrayvision's arguments, attributes and printed trees."""
+"""The core's wrappers of datasets, with torchxrayvision's arguments, attributes and printed trees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrv_compat.base import Dataset
-from xrv_compat.notes import tell
+from xrv_compat.notes import warn_once
 from xrv_core import datasets
 from xrv_core.datasets import Labelled
 from xrv_core.errors import ArgumentError, XrvError
@@ -18,11 +18,11 @@ __all__ = ["CovariateDataset", "FilterDataset", "MergeDataset", "NotAssignable",
 
 
 class NotAssignable(XrvError, AttributeError, NotImplementedError):
-    """An attribute that belongs to the datasets below."""
+    """An attribute that can only be set on the wrapped datasets."""
 
 
 class _View(Dataset):
-    """What all views have."""
+    """Shared by all wrappers."""
 
     views = Labelled.views
 
@@ -30,18 +30,18 @@ class _View(Dataset):
     def which_dataset(self) -> NDArray[Any]:
         """The number of each item's dataset in a merge."""
         if "source" not in self.csv:
-            raise AttributeError(f"{type(self).__name__} is of no merged dataset: it has no which_dataset.")
+            raise AttributeError(f"{type(self).__name__} has no which_dataset: only merged datasets have it.")
         return self.csv["source"].to_numpy()
 
 
 class _Fixed(_View):
-    """A view whose labels and transforms are those of the datasets below."""
+    """A wrapper with the labels and transforms of the wrapped datasets."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         fixed = name in ("transform", "data_aug", "labels", "pathologies", "targets")
-        if fixed and "csv" in vars(self):  # all is there: this is no longer the constructor
+        if fixed and "csv" in vars(self):  # set last: the constructor is done
             raise NotAssignable(
-                f"Cannot set {name} on a {type(self).__name__}: set it on the datasets below. The views of "
+                f"Cannot set {name} on a {type(self).__name__}: set it on the wrapped datasets. The wrappers of "
                 "xrv_core.datasets take transform=..., and RelabelledDataset gives any of them other labels."
             )
         super().__setattr__(name, value)
@@ -52,18 +52,18 @@ class MergeDataset(_Fixed, datasets.MergeDataset):
 
     Args:
         datasets: Datasets with the same labels.
-        seed: Not used: nothing here is random.
+        seed: Ignored: nothing here is random.
         label_concat: False.
 
     Raises:
-        ArgumentError: The labels are not the same, or ``label_concat``.
+        ArgumentError: The labels differ, or ``label_concat`` is true.
     """
 
     def __init__(self, datasets: Iterable[Any], seed: int = 0, label_concat: bool = False) -> None:
-        tell("datasets.MergeDataset")
+        warn_once("datasets.MergeDataset")
         if label_concat:
             raise ArgumentError(
-                "label_concat=True is not offered: its labels have no names. Give each dataset labels of its own with "
+                "label_concat=True is not supported: its labels have no names. Give each dataset its own labels with "
                 'RelabelledDataset, and merge them with xrv_core.datasets.MergeDataset(..., pathologies="union").'
             )
         super().__init__(datasets, columns="all")
@@ -94,7 +94,7 @@ class _Part(_View):
     dataset: Any
 
     def string(self) -> str:
-        """The selection and, below it, what it is a selection of."""
+        """The selection and, below it, its dataset."""
         return f"{type(self).__name__} num_samples={len(self)}\n└ of " + _string(self.dataset).replace("\n", "\n  ")
 
 
@@ -102,7 +102,7 @@ class SubsetDataset(_Part, _Fixed, datasets.SubsetDataset):
     """The items of ``dataset`` at positions ``idxs``; see ``xrv_core.datasets.SubsetDataset``."""
 
     def __init__(self, dataset: Any, idxs: Any = None) -> None:
-        tell("datasets.SubsetDataset")
+        warn_once("datasets.SubsetDataset")
         super().__init__(dataset, range(len(dataset)) if idxs is None else idxs)
 
 
@@ -110,12 +110,12 @@ class FilterDataset(_Part, datasets.FilterDataset):
     """The items of ``dataset`` with one of ``labels``; see ``xrv_core.datasets.FilterDataset``."""
 
     def __init__(self, dataset: Any, labels: Sequence[str] | None = None) -> None:
-        tell("datasets.FilterDataset")
+        warn_once("datasets.FilterDataset")
         super().__init__(dataset, labels)
 
 
 class CovariateDataset(_View, datasets.CovariateDataset):
-    """Two datasets, mixed so that the dataset tells about the label; see ``xrv_core.datasets.CovariateDataset``."""
+    """Two datasets, mixed so that dataset and label are correlated; see ``xrv_core.datasets.CovariateDataset``."""
 
     def __init__(  # noqa: PLR0917  # the order is torchxrayvision's
         self,
@@ -130,7 +130,7 @@ class CovariateDataset(_View, datasets.CovariateDataset):
         splits: Sequence[float] = (0.5, 0.25, 0.25),
         verbose: bool = False,
     ) -> None:
-        tell("datasets.CovariateDataset")
+        warn_once("datasets.CovariateDataset")
         super().__init__(d1, d1_target, d2, d2_target, ratio, mode, seed, nsamples, splits)
         if verbose:
             print(self.counts)  # noqa: T201
@@ -143,7 +143,7 @@ class CovariateDataset(_View, datasets.CovariateDataset):
 
 def relabel_dataset(pathologies: Sequence[str], dataset: Any, silent: bool = False) -> None:
     """Give ``dataset`` the labels ``pathologies``, in place; see ``xrv_core.datasets.relabel_dataset``."""
-    tell("datasets.relabel_dataset")
+    warn_once("datasets.relabel_dataset")
     done = datasets.relabel_dataset(pathologies, dataset)
     if not silent:
         if done.dropped:
@@ -153,5 +153,5 @@ def relabel_dataset(pathologies: Sequence[str], dataset: Any, silent: bool = Fal
 
 
 def _string(dataset: Any) -> str:
-    told: str = dataset.string() if hasattr(dataset, "string") else repr(dataset)
-    return told
+    text: str = dataset.string() if hasattr(dataset, "string") else repr(dataset)
+    return text

@@ -1,4 +1,4 @@
-"""``xrv.baseline_models``: models of others, each in a module of its own."""
+"""``xrv.baseline_models``: models by others, each in its own module."""
 
 from __future__ import annotations
 

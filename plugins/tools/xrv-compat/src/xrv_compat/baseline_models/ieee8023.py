@@ -7,13 +7,13 @@ import torch
 import xrv_core
 from xrv_compat.adopted import weights_of
 from xrv_compat.autoencoders import AdoptedAutoencoder
-from xrv_compat.notes import tell
+from xrv_compat.notes import warn_once
 from xrv_compat.urls import urls_of
 from xrv_core.errors import UnknownName
 
 __all__ = ["VQGAN", "model_urls"]
 
-#: What is known of the weights, by name.
+#: Facts about the weights, by name.
 model_urls = urls_of(xrv_core.describe_autoencoder, ("cxr2-vqgan-768-sd", "cxr2-vqgan-768-msdd"))
 
 
@@ -21,10 +21,10 @@ class VQGAN(AdoptedAutoencoder):
     """torchxrayvision's ``VQGAN``; new code: ``xrv_core.get_autoencoder("vqgan-768-sd")``.
 
     Args:
-        weights: A key of ``model_urls``; it also tells the kind of ``ckpt_path``.
-        ckpt_path: A checkpoint of yours.
-        yaml_path: Not read: the layers are read off the checkpoint.
-        cache_dir: Where a file of the published name is used if it is there.
+        weights: A key of ``model_urls``; it is also the kind of ``ckpt_path``.
+        ckpt_path: A checkpoint of the caller.
+        yaml_path: Ignored: the checkpoint shows the layers.
+        cache_dir: Folder where a file of the published name is used if it exists.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class VQGAN(AdoptedAutoencoder):
         yaml_path: str | None = None,
         cache_dir: str | None = None,
     ) -> None:
-        tell("baseline_models.ieee8023.VQGAN")
+        warn_once("baseline_models.ieee8023.VQGAN")
         if weights not in model_urls:
             raise UnknownName(f"weights={weights!r}: must be one of {', '.join(model_urls)}.")
         own = ckpt_path is not None
@@ -44,5 +44,5 @@ class VQGAN(AdoptedAutoencoder):
         self.prints = "VQGAN" if own else weights
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Images as they come back, ``[B, 1, 768, 768]``."""
+        """Reconstructed images ``[B, 1, 768, 768]``."""
         return self.decode(self.encode(x))
