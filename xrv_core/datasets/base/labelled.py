@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import pprint
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xrv_core.datasets.description import Description
     from xrv_core.datasets.wrappers import FilterDataset, MergeDataset, RelabelledDataset, SubsetDataset
-    from xrv_core.protocols import Dataset
+    from xrv_core.protocols import Dataset, Sample
 
 __all__ = ["Labelled", "tree"]
 
@@ -35,6 +35,23 @@ class Labelled:
     pathologies: list[str]
     labels: NDArray[np.float32]
     csv: pd.DataFrame
+    _transform: Callable[..., Any] | None = None
+    _transformed: Callable[[Mapping[str, Any]], Sample] | None = None
+
+    @property
+    def transform(self) -> Callable[..., Any] | None:
+        """What is applied to each sample: see ``apply_transform``. Whether it is a v2 transform is decided when set."""
+        return self._transform
+
+    @transform.setter
+    def transform(self, transform: Callable[..., Any] | None) -> None:
+        self._transform = transform
+        if transform is None:
+            self._transformed = None
+        else:
+            from xrv_core.datasets.pixels import SampleTransform
+
+            self._transformed = SampleTransform(transform)
 
     def __len__(self) -> int:
         return len(self.labels)

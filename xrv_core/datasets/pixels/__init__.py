@@ -17,11 +17,12 @@ from xrv_core.datasets.pixels.images import (
 from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
-    from xrv_core.datasets.pixels.augment import apply_in_step, apply_transform
+    from xrv_core.datasets.pixels.augment import SampleTransform, apply_in_step, apply_transform
     from xrv_core.datasets.pixels.transforms import XRayCenterCrop, XRayResizer
 
 __all__ = [
     "PixelRecipe",
+    "SampleTransform",
     "XRayCenterCrop",
     "XRayResizer",
     "age_in_years",
@@ -39,6 +40,7 @@ __all__ = [
 
 #: These load torch, so they are imported at first use.
 _WHERE = {
+    "SampleTransform": "augment",
     "apply_in_step": "augment",
     "apply_transform": "augment",
     "XRayCenterCrop": "transforms",

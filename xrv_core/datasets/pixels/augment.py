@@ -16,7 +16,7 @@ from xrv_core.torchvision_guard import import_torchvision
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["apply_in_step", "apply_transform"]
+__all__ = ["SampleTransform", "apply_in_step", "apply_transform"]
 
 _MASKS = ("pathology_masks", "semantic_masks")
 
@@ -43,22 +43,34 @@ def apply_transform(transform: Callable[..., Any], sample: Mapping[str, Any]) ->
             returns masks of another size than the image.
         Exception: An error of the transform, unchanged.
     """
-    masks = {kind: sample[kind] for kind in _MASKS if kind in sample}
-    if _is_v2(transform):
-        image, masks = _together(transform, sample["img"], masks)
-    else:
-        image, masks = apply_in_step(transform, sample["img"], masks)
-    result: dict[str, Any] = {**sample, "img": _tensor(image, transform, "image")}
-    size = result["img"].shape[-2:]
-    for kind, group in masks.items():
-        result[kind] = {key: _tensor(mask, transform, "mask") for key, mask in group.items()}
-        for mask in result[kind].values():
-            if mask.shape[-2:] != size:
-                raise ArgumentError(
-                    f"The transform {transform} made the image {_by(size)}, but a mask {_by(mask.shape[-2:])}. "
-                    "Image and masks must have the same size."
-                )
-    return cast(Sample, result)
+    return SampleTransform(transform)(sample)
+
+
+class SampleTransform:
+    """``apply_transform`` for many samples: whether ``transform`` is a v2 transform is decided once.
+
+    Args:
+        transform: See ``apply_transform``.
+    """
+
+    def __init__(self, transform: Callable[..., Any]) -> None:
+        self._transform = transform
+        self._is_v2 = _is_v2(transform)
+
+    def __call__(self, sample: Mapping[str, Any]) -> Sample:
+        transform, masks = self._transform, {kind: sample[kind] for kind in _MASKS if kind in sample}
+        image, masks = (_together if self._is_v2 else apply_in_step)(transform, sample["img"], masks)
+        result: dict[str, Any] = {**sample, "img": _tensor(image, transform, "image")}
+        size = result["img"].shape[-2:]
+        for kind, group in masks.items():
+            result[kind] = {key: _tensor(mask, transform, "mask") for key, mask in group.items()}
+            for mask in result[kind].values():
+                if mask.shape[-2:] != size:
+                    raise ArgumentError(
+                        f"The transform {transform} made the image {_by(size)} and a mask {_by(mask.shape[-2:])}. "
+                        "It must treat both alike."
+                    )
+        return cast(Sample, result)
 
 
 def _is_v2(transform: Any) -> bool:

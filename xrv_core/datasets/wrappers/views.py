@@ -26,7 +26,6 @@ class View(Labelled):
     """
 
     dataset: Dataset
-    transform: Callable[..., Any] | None = None
 
     def _origin(self, position: int) -> tuple[Dataset, int]:
         """The dataset of an item, and the item's index there."""
@@ -50,11 +49,7 @@ class View(Labelled):
         sample: dict[str, Any] = {**dataset[inner], "idx": position, "lab": self.labels[position].copy()}
         if "pathology_masks" in sample:
             sample["pathology_masks"] = self._masks_here(sample["pathology_masks"], dataset.pathologies)
-        if self.transform is None:
-            return cast("Sample", sample)
-        from xrv_core.datasets.pixels import apply_transform
-
-        return apply_transform(self.transform, sample)
+        return cast("Sample", sample) if self._transformed is None else self._transformed(sample)
 
     def _masks_here(self, masks: Mapping[int, Any], names: list[str]) -> dict[int, Any]:
         """Masks by the columns of this view; masks of the same column are united."""
