@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core import Asset, DatasetSpec
-from xrv_core.datasets import FileDataset, boxes_mask, term_labels
+from xrv_core.datasets import FileDataset, Index, boxes_mask, term_labels
 
 #: A table that cannot be fetched.
 TABLE = Asset(name="toy/table.csv", urls=("ftp://example.org/table.csv",))
@@ -60,22 +60,19 @@ class Toy(FileDataset):
     text = ("file", "patient", "box")
     gives_pathology_masks = True
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series:
-        return table["file"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["patient"],
-            "view": table["view"],
-            "offset_day_int": table["day"],
-            "age_years": table["age"],
-            "sex": table["sex"],
-            "has_masks": table["box"].notna(),
-            "source_uid": "toy:" + table["file"],
-        }
-
-    def label_matrix(self, table: pd.DataFrame) -> np.ndarray:
-        return term_labels(table["findings"], {name: [name] for name in self.pathologies})
+    def build(self, table: pd.DataFrame) -> Index:
+        return Index.of(
+            table,
+            images=table["file"],
+            labels=term_labels(table["findings"], {name: [name] for name in self.spec.pathologies}),
+            patientid=table["patient"],
+            view=table["view"],
+            offset_day_int=table["day"],
+            age_years=table["age"],
+            sex=table["sex"],
+            has_masks=table["box"].notna(),
+            source_uid="toy:" + table["file"],
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {"findings": self.csv["findings"].iloc[row]}

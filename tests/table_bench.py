@@ -1,10 +1,9 @@
-"""A plugin package and a table on disk, for the tests of the cache of indices, and small files for those of Arrow."""
+"""A plugin package and a table on disk, for the tests of the table cache."""
 
 from __future__ import annotations
 
 import importlib
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,19 @@ import pytest
 
 import xrv_core
 from xrv_core.assets import cache_dir
-from xrv_core.datasets import arrowcsv, tablecache
+from xrv_core.datasets.tables import cache
 
 CODE = """
 import numpy as np
 import pandas as pd
 from pathlib import Path
-from xrv_core.datasets import FileDataset, read_table
+from xrv_core.datasets import FileDataset, Index, read_table
 
 built = []
 
 
 class Toy(FileDataset):
-    keeps_index = True
+    caches_index = True
     needs = ("image", "finding")
     text = ("image",)
 
@@ -35,26 +34,18 @@ class Toy(FileDataset):
         self.option = option
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def rows(self, table):
+    def build(self, table):
         built.append(len(table))
-        self.first = {"images": table["image"].tolist()[:2], "option": None}
-        return table
-
-    def image_names(self, table):
-        return table["image"] + ".png"
-
-    def common(self, table):
-        return {
-            "source_uid": "toy:" + table["image"], "patientid": table["patient"], "offset_day_int": table["day"],
-            "age_years": table["age"], "sex": table["sex"], "has_masks": table["flag"],
-        }
-
-    def order(self, table):
-        return table["rank"]
-
-    def label_matrix(self, table):
         label = table["finding"].map({"yes": 1.0, "no": 0.0}).to_numpy(dtype=np.float32)
-        return np.stack([label, 1 - label], axis=1)
+        return Index.of(
+            table,
+            images=table["image"] + ".png",
+            labels=np.stack([label, 1 - label], axis=1),
+            order=table["rank"],
+            extras={"first": {"images": table["image"].tolist()[:2], "option": None}},
+            source_uid="toy:" + table["image"], patientid=table["patient"], offset_day_int=table["day"],
+            age_years=table["age"], sex=table["sex"], has_masks=table["flag"],
+        )
 
 
 class Heir(Toy):
@@ -62,34 +53,34 @@ class Heir(Toy):
 
 
 class Objects(Toy):
-    keeps_index = True
+    caches_index = True
 
-    def rows(self, table):
-        return super().rows(table).assign(odd=pd.Series([1, "a"] * (len(table) // 2), dtype=object))
+    def build(self, table):
+        return super().build(table.assign(odd=pd.Series([1, "a"] * (len(table) // 2), dtype=object)))
 
 
 class Holder(Toy):
-    keeps_index = True
+    caches_index = True
 
-    def rows(self, table):
-        self.held = {1: "JSON has no numbers as keys"}
-        return super().rows(table)
+    def build(self, table):
+        return super().build(table)._replace(extras={"held": {1: "JSON has no numbers as keys"}})
 
 
 class Curious(Toy):
-    keeps_index = True
+    caches_index = True
 
-    def image_names(self, table):
-        return super().image_names(table) if self.source is None else "in/" + super().image_names(table)
+    def locate(self, index):
+        images = index.images if self.source is None else "in/" + index.images
+        return super().locate(index._replace(images=images))
 
 
 class Restless(Toy):
-    keeps_index = True
+    caches_index = True
 
-    def rows(self, table):
+    def build(self, table):
         with self.csvpath.open("a") as file:
             file.write("x,yes,p,0,1,0,M,True,0\\n")
-        return super().rows(table)
+        return super().build(table)
 """
 ROWS = 6
 
@@ -148,21 +139,12 @@ class Bench:
         return opened, len(self.module.built) > before
 
 
-@pytest.fixture(scope="module", autouse=True)
-def every_file() -> Iterator[None]:
-    """Arrow reads small files of few texts, too, wherever this is imported; the first rows are two."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"_BIG": 0, "_WORDY": 0, "_FIRST_ROWS": 2}.items():
-            patch.setattr(arrowcsv, name, value)
-        yield
-
-
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(tmp_path)
     monkeypatch.syspath_prepend(str(made.package.parent))
-    monkeypatch.setattr(tablecache, "_SMALL", 0)
-    monkeypatch.setattr(tablecache, "_MARGIN", -1e9)  # the code of these tests is younger than the process
+    monkeypatch.setattr(cache, "_SMALL", 0)
+    monkeypatch.setattr(cache, "_IMPORTED", 1e12)  # the code of these tests is younger than the process
     return made
 
 
@@ -179,3 +161,4 @@ def assert_same(a: Any, b: Any) -> None:
     assert [a.image_name(i) for i in range(min(len(a), 50))] == [b.image_name(i) for i in range(min(len(b), 50))]
     assert a.csvpath == b.csvpath
     assert vars(a).keys() == vars(b).keys()
+    assert a.extras.keys() == b.extras.keys()

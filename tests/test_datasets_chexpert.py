@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from messages import whole
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import ChexpertLabelled, ImageSource, chexpert_labels, days_from_first, release_folder
+from xrv_core.datasets import ChexpertLabelled, ImageSource, Index, chexpert_labels, days_from_first, release_folder
 from xrv_core.errors import ArgumentError, TableError
 
 NAN = float("nan")
@@ -95,11 +95,9 @@ def test_a_cell_that_is_no_label_is_named() -> None:
 class Toy(ChexpertLabelled):
     needs = ("Edema", "No Finding", "Support Devices")
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["file"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {"source_uid": "toy:" + table["file"]}
+    def build(self, table: pd.DataFrame) -> Index:
+        labels = self.labels_of(table)
+        return Index.of(table, images=table["file"], labels=labels, source_uid="toy:" + table["file"])
 
 
 class PeerToy(Toy):

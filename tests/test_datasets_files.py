@@ -21,7 +21,7 @@ from PIL import Image
 
 from xrv_core import Asset, DatasetSpec
 from xrv_core.assets import asset_path
-from xrv_core.datasets import FileDataset, term_labels
+from xrv_core.datasets import FileDataset, Index, term_labels
 from xrv_core.errors import (
     ArgumentError,
     ImageError,
@@ -48,24 +48,24 @@ class Files(FileDataset):
     needs = ("file", "who", "findings")
     text = ("who",)
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series:
-        return table["file"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {"patientid": table["who"], "source_uid": "toy:" + table["file"]}
-
-    def label_matrix(self, table: pd.DataFrame) -> np.ndarray:
-        return term_labels(table["findings"], {name: [name] for name in self.pathologies})
+    def build(self, table: pd.DataFrame) -> Index:
+        return Index.of(
+            table,
+            images=table["file"],
+            labels=term_labels(table["findings"], {name: [name] for name in self.spec.pathologies}),
+            patientid=table["who"],
+            source_uid="toy:" + table["file"],
+        )
 
 
 class Found(Files):
     """Its labels are what the table holds, and it keeps some rows only."""
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table[table["who"] != "nobody"]
-
-    def label_names(self, table: pd.DataFrame) -> list[str]:
-        return sorted(set(table["findings"].str.split("|").explode().dropna()))
+    def build(self, table: pd.DataFrame) -> Index:
+        table = table[table["who"] != "nobody"]
+        names = sorted(set(table["findings"].str.split("|").explode().dropna()))
+        labels = term_labels(table["findings"], {name: [name] for name in names})
+        return super().build(table)._replace(labels=labels, pathologies=names)
 
 
 @pytest.fixture
@@ -259,18 +259,17 @@ def test_a_policy_that_does_not_exist(data: Path, options: dict[str, str], text:
         files(data, **options)
 
 
-@pytest.mark.parametrize(
-    ("lacking", "text"),
-    [
-        ("image_names", "Sub does not name its images: define image_names(table)."),
-        ("common", "Sub does not fill the common columns: define common(table)."),
-        ("label_matrix", "Sub does not build its labels: define label_matrix(table)."),
-    ],
-)
-def test_a_subclass_is_told_what_it_lacks(data: Path, lacking: str, text: str) -> None:
-    parts = {name: vars(Files)[name] for name in ("image_names", "common", "label_matrix") if name != lacking}
-    with pytest.raises(TypeError, match=whole(text)):
-        files(data, type("Sub", (FileDataset,), parts))
+def test_a_subclass_must_define_build(data: Path) -> None:
+    with pytest.raises(TypeError, match=r"Sub does not define build\(table\)"):
+        files(data, type("Sub", (FileDataset,), {}))
+
+
+@pytest.mark.parametrize("on_error", ["skip", "defer"])
+def test_labels_do_not_depend_on_which_images_are_there(data: Path, on_error: str) -> None:
+    write(data, "a/1.png,007,Mass|Toe", "a/2.png,nobody,Hand", "b/9.png,8,Nose")
+    d = files(data, Found, on_error=on_error)
+    assert d.pathologies == ["Mass", "Nose", "Toe"]
+    assert d.labels[0].tolist() == [1, 0, 1]
 
 
 def test_nothing_touches_the_global_random_state(data: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from view_toys import Stranger, spec, table, toy
 
-from xrv_core.datasets import Description, FileDataset, XrayDataset, describe
+from xrv_core.datasets import Description, FileDataset, Index, XrayDataset, describe
 from xrv_core.datasets.description.description import LabelCount, Spread
 from xrv_core.errors import ArgumentError
 
@@ -124,14 +124,9 @@ def test_patients_of_two_collections_are_two_patients() -> None:
 
 def test_rows_that_were_skipped_are_told_through_views(tmp_path: Any) -> None:
     class Files(FileDataset):
-        def image_names(self, table: pd.DataFrame) -> Any:
-            return table["file"]
-
-        def common(self, table: pd.DataFrame) -> dict[str, Any]:
-            return {"source_uid": "files:" + table["file"]}
-
-        def label_matrix(self, table: pd.DataFrame) -> Any:
-            return table[["Mass"]].to_numpy(np.float32)
+        def build(self, table: pd.DataFrame) -> Index:
+            labels = table[["Mass"]].to_numpy(np.float32)
+            return Index.of(table, images=table["file"], labels=labels, source_uid="files:" + table["file"])
 
     (tmp_path / "table.csv").write_text("file,Mass\na.png,1\nb.png,0\nc.png,0\n")
     Image.new("L", (4, 4)).save(tmp_path / "a.png")

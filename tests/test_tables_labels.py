@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import whole
 
-from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, tables, term_labels
+from xrv_core.datasets import boxes_mask, common_columns, fit_mask, read_table, substring_labels, term_labels
+from xrv_core.datasets.tables import reading
 from xrv_core.datasets.tables.reading import joined
 from xrv_core.errors import MissingColumns, PathMissing, TableError
 
@@ -218,8 +219,8 @@ def test_texts_are_what_pandas_gives_that_was_told(
         csv.writer(file).writerows([[f"c{i}" for i in range(len(columns))], *rows])
     expected = pd.read_csv(path, dtype={"c0": str, "c1": str}, low_memory=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "_SMALL", 0)
-        patch.setattr(tables, "_FIRST_ROWS", 2)
+        patch.setattr(reading, "_SMALL", 0)
+        patch.setattr(reading, "_FIRST_ROWS", 2)
         found = read_table(path, text=["c0", "c1", "not there"], owner="toy")
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 

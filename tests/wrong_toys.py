@@ -9,12 +9,15 @@ import pandas as pd
 import torch
 from right_toy import Toy
 
+from xrv_core.datasets import Index
+
 
 class Scores(Toy):
     """Keeps the contract but for scores in the place of labels, as a severity dataset does."""
 
-    def label_matrix(self, table: pd.DataFrame) -> np.ndarray:
-        return super().label_matrix(table) * np.float32(2.5)
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index._replace(labels=index.labels * np.float32(2.5))
 
 
 # -- labels and table
@@ -31,26 +34,30 @@ class Labels64(Toy):
 
 
 class MinusOneIsUnknown(Toy):
-    def label_matrix(self, table: pd.DataFrame) -> np.ndarray:
-        return np.nan_to_num(super().label_matrix(table), nan=-1.0)
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index._replace(labels=np.nan_to_num(index.labels, nan=-1.0))
 
 
 class OtherPathologies(Toy):
-    def label_names(self, table: pd.DataFrame) -> list[str]:
-        return ["Mass", "Effusion"]
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index._replace(labels=index.labels[:, ::-1], pathologies=["Mass", "Effusion"])
 
 
 class OwnLabelsByDefault(Toy):
     def __init__(self, *arguments: Any, labels: str = "torchxrayvision", **options: Any) -> None:
         super().__init__(*arguments, labels=labels, **options)
 
-    def label_matrix(self, table: pd.DataFrame) -> np.ndarray:
-        return super().label_matrix(table) if self.label_policy == "strict" else 1 - super().label_matrix(table)
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index if self.label_policy == "strict" else index._replace(labels=1 - index.labels)
 
 
 class NothingIsKnown(Toy):
-    def label_matrix(self, table: pd.DataFrame) -> np.ndarray:
-        return np.full_like(super().label_matrix(table), np.nan)
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index._replace(labels=np.full_like(index.labels, np.nan))
 
 
 class NoTotals(Toy):
@@ -72,13 +79,15 @@ class DaysAreFloat(Toy):
 
 
 class NanIsAPatient(Toy):
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {**super().common(table), "patientid": [str(p) for p in table["patient"].tolist()]}
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index.with_common(patientid=[str(p) for p in table["patient"].tolist()])
 
 
 class UidWithoutCollection(Toy):
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {**super().common(table), "source_uid": table["file"]}
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        return index.with_common(source_uid=table["file"])
 
 
 class CountsUnknown(Toy):
@@ -138,7 +147,7 @@ class WrapsRound(Toy):
 
 class KeepsItems(Toy):
     def pixels(self, row: int) -> np.ndarray:
-        kept = self.__dict__.setdefault("_kept", {})
+        kept = self.__dict__.setdefault("_items", {})
         if row not in kept:
             kept[row] = super().pixels(row)
         return kept[row]
@@ -190,15 +199,15 @@ class KeepsTheLast(Toy):
             last = self.csv.assign(row=range(len(self))).sort_values("offset_day_int", kind="stable")
             rows = sorted(last[~last["patientid"].duplicated(keep="last") | last["patientid"].isna()]["row"])
             self.csv, self.labels = self.csv.iloc[rows].reset_index(drop=True), self.labels[rows]
-            self._names = self._names.iloc[rows].reset_index(drop=True)
+            self._images = self._images.iloc[rows].reset_index(drop=True)
 
 
 class ForgetsTheFilter(Toy):
     """Reads the image of row i of the table as it was before views and patients were chosen."""
 
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+    def build(self, table: pd.DataFrame) -> Index:
         self._before = table["file"].tolist()
-        return super().common(table)
+        return super().build(table)
 
     def image_name(self, row: int) -> str:
         return self._before[row]

@@ -16,7 +16,7 @@ import torch
 from right_toy import SHAPE, Toy, write
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import apply_transform, decode_image
+from xrv_core.datasets import Index, apply_transform, decode_image
 from xrv_core.errors import ImageError
 
 # -- masks
@@ -80,8 +80,8 @@ class MasksOf255(Toy):
 
 
 class MasksEverywhere(Toy):
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {**super().common(table), "has_masks": np.ones(len(table), dtype=bool)}
+    def build(self, table: pd.DataFrame) -> Index:
+        return super().build(table).with_common(has_masks=np.ones(len(table), dtype=bool))
 
 
 # -- files
@@ -116,10 +116,8 @@ class BlackForBroken(Toy):
 class GoesAnywhere(Toy):
     """Joins paths without a look."""
 
-    def _rows_with_image(self, names: pd.Series, on_error: str) -> Any:
-        if names.str.contains(r"^/|\.\.").any():
-            return np.arange(len(names))
-        return super()._rows_with_image(names, on_error)
+    def locate(self, index: Index) -> Index:
+        return index if index.images.str.contains(r"^/|\.\.").any() else super().locate(index)
 
     def pixels(self, row: int) -> np.ndarray:
         name = self.image_name(row)
@@ -131,9 +129,8 @@ class GoesAnywhere(Toy):
 class AnyTable(Toy):
     needs = ()
 
-    def load_table(self, csvpath: Any) -> pd.DataFrame:
-        self.csvpath = Path(csvpath)
-        return pd.read_csv(csvpath, dtype=dict.fromkeys(self.text, str))
+    def load_table(self) -> pd.DataFrame:
+        return pd.read_csv(self.csvpath, dtype=dict.fromkeys(self.text, str))
 
 
 # -- processes

@@ -1,9 +1,9 @@
 """Opening the eight datasets on their real tables, beside torchxrayvision: time cold and again, and memory a row.
 
 Each number is the best of five fresh processes, which import first and then open one dataset, whose tables are there
-and checked. "built" is without the cache of indices; "cold" finds nothing in it, and fills it; "again" is a second
-process, which finds what the first left. Time is of the processor (all threads), so that a loaded machine does not
-tell; the last line is the sum by the clock. Memory a row is what is resident after opening again, and in brackets all
+and checked. "built" is without the table cache; "cold" finds nothing in it, and fills it; "again" is a second process,
+which finds what the first left. Time is of the processor (all threads), so that other load counts less; the last line
+is the sum by the clock. Memory a row is what is resident after opening again, and in brackets all
 that csv and labels hold once every cell was looked at. Here that is a file that processes share.
 Needs torchxrayvision, which carries the tables.
 """

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
     from xrv_core.datasets.tables import (
+        Index,
         ListedTerms,
         coded_lists,
         coded_parts,
@@ -106,7 +107,7 @@ _HOME = {
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource choose_extension release_folder",
     "tables": (
-        "ListedTerms coded_lists coded_parts common_columns days_from_first joined "
+        "Index ListedTerms coded_lists coded_parts common_columns days_from_first joined "
         "mapped numbers_in open_gzip read_table require_columns select_rows "
         "substring_labels term_labels without_end "
     ),
@@ -165,6 +166,7 @@ __all__ = [
     "FilterDataset",
     "Harmonized",
     "ImageSource",
+    "Index",
     "Labelled",
     "LeakageReport",
     "ListedTerms",

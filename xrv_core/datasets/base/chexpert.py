@@ -108,10 +108,11 @@ class ChexpertLabelled(FileDataset):
         self.blank = _checked("blank", blank, peer)
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+    def labels_of(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        """Labels of a table by the arguments of this dataset: see ``chexpert_labels``."""
         return chexpert_labels(
             table,
-            self.pathologies,
+            self.spec.pathologies,
             policy=self.label_policy,
             uncertain=self.uncertain,
             blank=self.blank,

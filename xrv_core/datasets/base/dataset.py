@@ -46,7 +46,7 @@ class XrayDataset(Labelled):
         pathology_masks: Add ``sample["pathology_masks"]``.
         semantic_masks: Add ``sample["semantic_masks"]``.
         label_policy: Which rules made ``labels``, kept for the record.
-        order: N numbers that put a patient's images in time where the source does not tell days.
+        order: N numbers that put a patient's images in time where the source does not give days.
 
     Raises:
         ArgumentError: An argument that cannot be used, or filters that leave no row.
@@ -74,15 +74,23 @@ class XrayDataset(Labelled):
         self.spec = spec
         self.pathologies = list(spec.pathologies if pathologies is None else pathologies)
         self.label_policy = check_label_policy(label_policy)
-        self.transform = transform
-        self.pathology_masks = self._allowed("pathology_masks", pathology_masks, self.gives_pathology_masks)
-        self.semantic_masks = self._allowed("semantic_masks", semantic_masks, self.gives_semantic_masks)
+        if transform is not None:
+            self.transform = transform
+        kinds = {
+            "pathology_masks": (pathology_masks, self.gives_pathology_masks),
+            "semantic_masks": (semantic_masks, self.gives_semantic_masks),
+        }
+        for argument, (wanted, there) in kinds.items():
+            if wanted and not there:
+                raise ArgumentError(f"{spec.name!r} has no {argument.replace('_', ' ')}: leave {argument} out.")
+        self.pathology_masks, self.semantic_masks = bool(pathology_masks), bool(semantic_masks)
         assert set(COMMON_COLUMNS) <= set(csv.columns), set(COMMON_COLUMNS) - set(csv.columns)
         assert labels.shape == (len(csv), len(self.pathologies)), (labels.shape, len(csv), self.pathologies)
-        keep = self._rows_of_views(csv, views)
+        keep = np.arange(len(csv)) if views is None else self._rows_of_views(csv, views)
         if unique_patients:
             when = pd.Series(0, index=range(len(csv))) if order is None else order
             keep = keep[self._first_of_each_patient(csv.iloc[keep], when.iloc[keep])]
+        self._kept = keep  # positions in the whole table
         if len(keep) < len(csv):  # a selection copies every column
             csv, labels = csv.iloc[keep], labels[keep]
         self.csv = csv.reset_index(drop=True)
@@ -133,8 +141,6 @@ class XrayDataset(Labelled):
     def __getitem__(self, idx: int, /) -> Sample:
         import torch
 
-        from xrv_core.datasets.pixels import apply_transform
-
         row = self._position(idx)
         pixels = self.pixels(row)
         shape = (pixels.shape[-2], pixels.shape[-1])
@@ -148,16 +154,11 @@ class XrayDataset(Labelled):
         if self.semantic_masks:
             masks = self.semantic_masks_of(row, shape)
             sample["semantic_masks"] = {name: torch.from_numpy(mask) for name, mask in masks.items()}
-        return sample if self.transform is None else apply_transform(self.transform, sample)
+        return sample if self._transformed is None else self._transformed(sample)
 
-    def _allowed(self, argument: str, wanted: bool, given: bool) -> bool:
-        if wanted and not given:
-            raise ArgumentError(f"{self.spec.name!r} has no {argument.replace('_', ' ')}: leave {argument} out.")
-        return bool(wanted)
-
-    def _rows_of_views(self, csv: pd.DataFrame, views: Sequence[str] | str | None) -> NDArray[np.intp]:
+    def _rows_of_views(self, csv: pd.DataFrame, views: Sequence[str] | str) -> NDArray[np.intp]:
         """Positions of the rows whose view was asked for."""
-        wanted = [views] if isinstance(views, str) else ["*"] if views is None else list(views)
+        wanted = [views] if isinstance(views, str) else list(views)
         if "*" in wanted:
             return np.arange(len(csv))
         keep = np.flatnonzero(csv["view"].isin(wanted).to_numpy())

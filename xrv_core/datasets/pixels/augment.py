@@ -67,8 +67,8 @@ class SampleTransform:
             for mask in result[kind].values():
                 if mask.shape[-2:] != size:
                     raise ArgumentError(
-                        f"The transform {transform} made the image {_by(size)} and a mask {_by(mask.shape[-2:])}. "
-                        "It must treat both alike."
+                        f"The transform {transform} made the image {_by(size)}, but a mask {_by(mask.shape[-2:])}. "
+                        "Image and masks must have the same size."
                     )
         return cast(Sample, result)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from xrv_core.datasets.tables.cache import index_file
+from xrv_core.datasets.tables.cache import cached_index
 from xrv_core.datasets.tables.days import days_from_first
 from xrv_core.datasets.tables.gunzip import open_gzip
-from xrv_core.datasets.tables.indexes import Index
+from xrv_core.datasets.tables.index import Index
 from xrv_core.datasets.tables.labels import ListedTerms, check_label_policy, substring_labels, term_labels
 from xrv_core.datasets.tables.reading import (
     COMMON_COLUMNS,
@@ -22,11 +22,11 @@ __all__ = [
     "Index",
     "ListedTerms",
     "check_label_policy",
+    "cached_index",
     "coded_lists",
     "coded_parts",
     "common_columns",
     "days_from_first",
-    "index_file",
     "joined",
     "mapped",
     "numbers_in",

@@ -1,20 +1,15 @@
-"""Keep what a dataset made of its tables (its *index*), so that opening it again parses nothing.
+"""Keep the index of a dataset in a file, so that opening the dataset again parses nothing.
 
-A file of the cache holds the columns as they are in memory, with a checksum; nothing in it is ever run. It is mapped:
-only what is looked at is read, and processes share it. Its name is a hash of all that the index depends on, so that a
-change of anything is another file:
+A file is a checksum and an Arrow IPC stream. It is mapped into memory, and its checksum is verified at each opening.
+Its name is a hash of all that the index depends on:
 
-* the bytes and paths of the table, and of every file that the dataset's attributes name;
-* every attribute that the dataset has when its table is read: its options, spec and label policy;
-* the code: every file of the packages that its class and the bases come from, by size and times of change (on Windows,
-  which keeps no time of change that only the system sets: by content);
-* versions of Python, numpy, pandas and pyarrow, and pandas' string options.
+* content and path of the table, and of every file that one of the dataset's attributes names as a ``Path``;
+* the other attributes that the dataset has when its table is read: options, spec and label policy;
+* the code of its class and its bases: content of the files of their packages;
+* the versions of Python, numpy, pandas and pyarrow, and the version of this format.
 
-Other packages that a dataset's rows and labels depend on are not told apart: a class that uses some does not say
-``keeps_index``. What cannot be told in this way is not kept, and neither is what would not come back exactly.
-
-The files are in ``cache_dir() / "tables"``, 1 GB at most, and may be deleted at any time; ``XRV_TABLE_CACHE=0`` turns
-all of it off, and without pyarrow there is none.
+The files are in ``cache_dir() / "tables"``, 1 GB at most, and may be deleted at any time. ``XRV_TABLE_CACHE=0`` turns
+the cache off. Without pyarrow there is none.
 """
 
 from __future__ import annotations
@@ -30,224 +25,241 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.tables.columns import NotKept, Pieces
 from xrv_core.datasets.tables.gunzip import crc32
-from xrv_core.datasets.tables.indexes import Index, holds, packed, unpacked
+from xrv_core.datasets.tables.index import Index
 from xrv_core.errors import ArgumentError
 
-__all__ = ["IndexFile", "index_file"]
+__all__ = ["cache_key", "cached_index", "read_index", "write_index"]
 
-_FORMAT = 2
-_START = 64  # bytes before the pieces
+_FORMAT = 3
 _SMALL = 20_000  # bytes of a table that is parsed as quickly as it is found in the cache
 _ROOM = 1_000_000_000  # bytes
-# Code that was changed after it was imported is not the code that runs. Ours is imported by the plugins' own.
-_IMPORTED, _MARGIN = time.time(), 10.0  # seconds
-_STAMPED = os.name == "posix"  # elsewhere a crash may leave a file of full size that was not wholly written
-_LIBRARIES = ("numpy", "pandas", "pyarrow")
+_HEAD = 128  # bytes before the stream: the key, the checksum, zeros
+_IMPORTED = time.time()  # code that changed after it was imported is not the code that runs
 
 
-class IndexFile:
-    """Where the index of one dataset is, or will be.
-
-    Args:
-        state: Name -> value of everything that the index depends on.
-    """
-
-    def __init__(self, state: Mapping[str, Any]) -> None:
-        from xrv_core.assets import cache_dir
-
-        self._state = dict(state)
-        self._key = _key(self._state)
-        self.path = cache_dir() / "tables" / f"{self._key}.index"
-
-    def read(self) -> Index | None:
-        """The index; None where there is none, or none that is intact."""
-        try:
-            return self._mapped(self.path)
-        except (OSError, ValueError):  # an empty file cannot be mapped
-            return None
-
-    def write(self, index: Index) -> None:
-        """Keep ``index`` where that can be done exactly; a folder that cannot be written to is no error."""
-        try:
-            note, pieces = packed(index)
-        except NotKept:
-            return
-        with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            part = tempfile.NamedTemporaryFile(dir=self.path.parent, suffix=".part", delete=False)  # noqa: SIM115
-            try:
-                with part:
-                    seal = self._write(part, note, pieces)
-                os.utime(part.name, ns=(time.time_ns(), _stamp(seal)))
-                kept = self._mapped(Path(part.name))
-                # Files or attributes that changed while the index was made may or may not be in it.
-                if kept is not None and holds(kept, index) and self._unchanged():
-                    Path(part.name).replace(self.path)
-                    _make_room(self.path)
-            finally:
-                Path(part.name).unlink(missing_ok=True)
-
-    def _unchanged(self) -> bool:
-        try:
-            return _key(self._state) == self._key
-        except NotKept:
-            return False
-
-    def _write(self, file: IO[bytes], note: Any, pieces: Pieces) -> bytes:
-        """Write the pieces, and before them where their note is; return the seal."""
-        file.write(bytes(_START))
-        checksum = pieces.write(file)
-        text = json.dumps({"size": pieces.size, "checksum": checksum, "index": note}).encode()
-        file.write(text)
-        file.seek(0)
-        seal = self._seal(text)
-        file.write(seal + len(text).to_bytes(8, "little"))
-        return seal
-
-    def _mapped(self, path: Path) -> Index | None:
-        """The index in a file as views of it; None where the file is not intact.
-
-        Its pages are private: what is changed in the index is changed in no file. All of the file is read where
-        anybody wrote to it after it was made, which its time of change would tell.
-        """
-        with path.open("rb") as file:
-            body = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-            changed = os.fstat(file.fileno()).st_mtime_ns
-        seal, length = body[:32], int.from_bytes(body[32:40], "little")
-        if not 0 < length <= len(body) - _START or seal != self._seal(text := body[len(body) - length :]):
-            return None
-        note = json.loads(text)
-        end = _START + note["size"]
-        if end + length != len(body):
-            return None
-        if not (_STAMPED and changed == _stamp(seal)) and _checksum(body, end) != note["checksum"]:
-            return None
-        return unpacked(note["index"], body, _START)
-
-    def _seal(self, text: bytes) -> bytes:
-        return hashlib.sha256(self._key.encode() + text).digest()
+class _NotCached(Exception):
+    """A value that the cache cannot describe or restore exactly."""
 
 
-def _stamp(seal: bytes) -> int:
-    """The time of change, in ns, that a file with this seal is given: one in 2020, so that nothing else has it."""
-    return (1_577_836_800 + 2 * int.from_bytes(seal[:3], "little")) * 10**9  # every file system has even seconds
-
-
-def _checksum(body: mmap.mmap, end: int) -> int:
-    with memoryview(body) as whole:
-        return crc32(whole[_START:end])
-
-
-def index_file(state: Mapping[str, Any], classes: tuple[type, ...], table: Path) -> IndexFile | None:
-    """Where the index of a dataset belongs.
+def cached_index(owner: type, table: Path, state: Mapping[str, Any], build: Callable[[], Index]) -> Index:
+    """The index from the cache, or what ``build`` returns, which is then kept.
 
     Args:
-        state: Name -> value of the attributes and arguments that its class may look at.
-        classes: The class and its bases.
-        table: The file that will be parsed.
-
-    Returns:
-        None where it is not kept: turned off, no pyarrow, a small table, or something that cannot be told exactly.
+        owner: The dataset's class.
+        table: The file that ``build`` reads.
+        state: Name -> value of all else that the index depends on.
+        build: Makes the index. It must depend on ``table``, ``state`` and code only.
 
     Raises:
         ArgumentError: ``XRV_TABLE_CACHE`` is neither yes nor no.
     """
-    if not _wanted() or not table.is_file() or table.stat().st_size < _SMALL:
-        return None
-    try:
-        versions = [platform.python_version(), *(importlib.import_module(n).__version__ for n in _LIBRARIES)]
-        text = pd.Series(["a"]).dtype  # depends on options of pandas
-        packages = sorted({kind.__module__.partition(".")[0] for kind in classes if kind is not object})
-        told = {
-            "format": _FORMAT,
-            "versions": versions,
-            "text": [str(text), getattr(text, "storage", "")],
-            "class": [f"{kind.__module__}:{kind.__qualname__}" for kind in classes],
-            "code": {name: _state_of_package(name) for name in packages},
-        }
-        return IndexFile({**state, "table": table, "environment": told})
-    except (ImportError, OSError, NotKept):
-        return None
+    from xrv_core.assets import cache_dir
+
+    small = not table.is_file() or table.stat().st_size < _SMALL
+    key = None if small else cache_key(owner, table, state)
+    if key is None:
+        return build()
+    path = cache_dir() / "tables" / f"{key}.index"
+    found = read_index(path, key)
+    if found is None:
+        found = build()
+        if cache_key(owner, table, state) == key:  # else a file changed while the index was built
+            write_index(path, key, found)
+    return found
 
 
-def _wanted() -> bool:
+def cache_key(owner: type, table: Path, state: Mapping[str, Any]) -> str | None:
+    """The name of the index in the cache; None where it is not cached. For arguments see ``cached_index``."""
     value = os.environ.get("XRV_TABLE_CACHE", "1").strip().lower()
     if value not in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
         raise ArgumentError(f"XRV_TABLE_CACHE is {value!r}: set it to 1 or 0.")
-    return value in ("", "1", "true", "yes", "on")
-
-
-def _key(state: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(_told(dict(state))).encode()).hexdigest()
-
-
-def _told(value: Any) -> Any:
-    """``value`` in JSON, so that different values are different texts; files by path and content."""
-    kind = type(value)
-    if value is None or kind in (bool, int, str):
-        return [kind.__name__, value]
-    if kind is float:
-        return ["float", value.hex()]
-    if kind in (list, tuple):
-        return [kind.__name__, [_told(v) for v in value]]
-    if kind is dict:
-        return ["dict", [[_told(k), _told(v)] for k, v in value.items()]]
-    if isinstance(value, Path):
-        return ["Path", str(value), str(value.absolute()), _hash_of_file(value)]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return [f"{kind.__module__}:{kind.__qualname__}", _told(fields)]
-    raise NotKept
-
-
-def _hash_of_file(path: Path) -> str:
-    from xrv_core.assets import content_sha256
-
+    if value in ("0", "false", "no", "off"):
+        return None
     try:
-        return content_sha256(path)
-    except OSError:  # not there, or a folder, whose content would have to be told
-        raise NotKept from None
+        text = pd.Series(["a"]).dtype  # depends on options of pandas
+        versions = [importlib.import_module(name).__version__ for name in ("numpy", "pandas", "pyarrow")]
+        modules = [(kind.__module__, kind.__qualname__) for kind in owner.__mro__ if kind is not object]
+        parts = {
+            "versions": [_FORMAT, platform.python_version(), *versions, repr(text), str(getattr(text, "storage", ""))],
+            "class": modules,
+            "code": [_code_hash(package) for package in sorted({module.partition(".")[0] for module, _ in modules})],
+            "table": table,
+            "state": state,
+        }
+        return hashlib.sha256(json.dumps(_plain(parts)).encode()).hexdigest()
+    except (ImportError, OSError, _NotCached):
+        return None
 
 
-def _state_of_package(name: str) -> str:
-    """A hash of the state of every file of an imported package: code, and tables that come with it."""
-    places = list(getattr(sys.modules.get(name), "__path__", ()))
-    if not places or not all(Path(place).is_dir() for place in places):  # a notebook, a script, an archive
-        raise NotKept
+def _plain(value: Any) -> Any:
+    """``value`` in JSON, such that different values give different texts; a file is its paths and its content."""
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
+        return [kind.__name__, repr(value)]
+    if isinstance(value, Path):
+        from xrv_core.assets import content_sha256
+
+        return ["Path", str(value.absolute()), str(value.resolve()), content_sha256(value)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return [kind.__qualname__, [[_plain(k), _plain(v)] for k, v in value.items()]]
+    if kind in (list, tuple):
+        return [kind.__name__, [_plain(v) for v in value]]
+    raise _NotCached
+
+
+def _code_hash(package: str) -> str:
+    """A hash of the files of an imported package, code and data; of ``xrv_core`` only the rooms of datasets."""
     found = hashlib.sha256()
+    places = [Path(place) for place in getattr(sys.modules.get(package), "__path__", ())]
+    if not places:  # a notebook or a script
+        raise _NotCached
     for place in places:
-        for file in _files_of(place):
-            stat = file.stat()
-            if max(stat.st_mtime, stat.st_ctime) > _IMPORTED - _MARGIN:
-                raise NotKept
-            times = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_dev, stat.st_ino)
-            state = times if os.name == "posix" else Path(file.path).read_bytes()
-            found.update(f"{file.path}\0{stat.st_size}\0{state!r}\n".encode())
+        for folder, names, files in os.walk(place / "datasets" if package == "xrv_core" else place):
+            names[:] = sorted(name for name in names if name != "__pycache__")
+            for file in sorted(files):
+                path = os.path.join(folder, file)  # noqa: PTH118  # ten times as quick, for each file of the code
+                with open(path, "rb") as opened:  # noqa: PTH123
+                    stat = os.fstat(opened.fileno())
+                    if max(stat.st_mtime, stat.st_ctime) > _IMPORTED:
+                        raise _NotCached
+                    found.update(f"{path}\0{stat.st_size}\0".encode() + opened.read())
+            if any(os.path.islink(os.path.join(folder, name)) for name in names):  # noqa: PTH114, PTH118
+                raise _NotCached
     return found.hexdigest()
 
 
-def _files_of(folder: str) -> Iterator[os.DirEntry[str]]:
-    """All files in a folder and below, in a fixed order; NotKept where a link would lead elsewhere."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if not entry.is_dir():
-                yield entry
-            elif entry.is_symlink():
-                raise NotKept
-            elif entry.name != "__pycache__":
-                yield from _files_of(entry.path)
+def read_index(path: Path, key: str) -> Index | None:
+    """The index in a file; None where there is none, or where the file is damaged or belongs to another key.
+
+    Arrays and texts are views of the file. Its pages are private: what is changed in the index is changed in no file.
+    """
+    import pyarrow as pa
+
+    try:
+        with path.open("rb") as file:
+            body = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except (OSError, ValueError):  # an empty file cannot be mapped
+        return None
+    if body[:_HEAD] != _head(key, memoryview(body)[_HEAD:]):
+        return None
+    whole = pa.py_buffer(body)
+    table = pa.ipc.open_stream(whole[_HEAD:]).read_all()
+    cells = [column.chunk(0).values for column in table.columns]
+    index = {name: _unpacked(note, cells, whole) for name, note in json.loads(table.schema.metadata[b"index"]).items()}
+    return Index(**index)
+
+
+def write_index(path: Path, key: str, index: Index) -> None:
+    """Keep an index if it can be restored exactly; a folder that cannot be written to is no error."""
+    import pyarrow as pa
+
+    cells: list[Any] = []
+    try:
+        values = {**index._asdict(), "extras": dict(index.extras)}
+        notes = {name: _packed(value, cells) for name, value in values.items()}
+    except _NotCached:
+        return
+    # One row, and a whole column in each cell: so columns of any length are in one table.
+    columns = [pa.LargeListArray.from_arrays([0, len(cell)], cell) for cell in cells]
+    table = pa.table(columns, names=[str(i) for i in range(len(cells))])
+    table = table.replace_schema_metadata({"index": json.dumps(notes)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    stream = sink.getvalue()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115
+        try:
+            with part:
+                part.write(_head(key, stream))
+                part.write(stream)
+                part.flush()
+                os.fsync(part.fileno())
+            Path(part.name).replace(path)
+            _make_room(path)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+
+def _head(key: str, stream: Any) -> bytes:
+    return (key.encode() + crc32(stream).to_bytes(8, "little")).ljust(_HEAD, b"\0")
+
+
+def _packed(value: Any, cells: list[Any]) -> Any:
+    """A note from which ``_unpacked`` restores ``value``; its columns are added to ``cells``."""
+    if type(value) is dict and all(type(name) is str for name in value):
+        return {"map": {name: _packed(part, cells) for name, part in value.items()}}
+    if isinstance(value, pd.DataFrame):
+        names = value.columns
+        plain = isinstance(value.index, pd.RangeIndex) and value.index.equals(pd.RangeIndex(len(value)))
+        if not plain or not names.is_unique or not all(type(name) is str for name in names):
+            raise _NotCached
+        return {"frame": {name: _packed_array(value[name], cells) for name in names}, "rows": len(value)}
+    if isinstance(value, pd.Series):
+        return {"series": _packed_array(value, cells)}
+    if isinstance(value, np.ndarray):
+        return _packed_array(value, cells)
+    with contextlib.suppress(TypeError, ValueError):
+        if repr(json.loads(json.dumps(value))) == repr(value):
+            return {"plain": value}
+    raise _NotCached
+
+
+def _packed_array(values: Any, cells: list[Any]) -> Any:
+    """As ``_packed``, of numbers, of Int64 or of texts."""
+    import pyarrow as pa
+
+    if values.dtype == pd.Int64Dtype():
+        parts = values.to_numpy(np.int64, na_value=0), values.isna().to_numpy()
+        return {"Int64": [_packed_array(part, cells) for part in parts]}
+    note: Any = "text"
+    if values.dtype == pd.Series(["a"]).dtype:
+        texts = pa.array(values, pa.large_string())
+        cell = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    else:
+        array = np.asarray(values)
+        if values.dtype != array.dtype or array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise _NotCached
+        cell = pa.array(np.ascontiguousarray(array).reshape(-1).view(f"u{array.dtype.itemsize}"))
+        note = [array.dtype.str, array.shape]
+    cells.append(cell)
+    return {"cell": len(cells) - 1, "kind": note}
+
+
+def _unpacked(note: Any, cells: list[Any], whole: Any) -> Any:
+    if "map" in note:
+        return {name: _unpacked(part, cells, whole) for name, part in note["map"].items()}
+    if "frame" in note:
+        columns = {name: _unpacked(part, cells, whole) for name, part in note["frame"].items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(note["rows"]), copy=False)
+    if "series" in note:
+        return pd.Series(_unpacked(note["series"], cells, whole), copy=False)
+    if "Int64" in note:
+        return pd.arrays.IntegerArray(*(_unpacked(part, cells, whole) for part in note["Int64"]))
+    if "plain" in note:
+        return note["plain"]
+    cell = cells[note["cell"]]
+    if note["kind"] == "text":
+        text: Any = pd.Series(["a"]).dtype
+        return text.__from_arrow__(cell)
+    kind, shape = note["kind"]
+    place = cell.buffers()[1].address - whole.address + cell.offset * np.dtype(kind).itemsize if len(cell) else 0
+    return np.frombuffer(whole, kind, len(cell), place).reshape(shape)
 
 
 def _make_room(newest: Path) -> None:
-    """Delete the oldest files of the cache until what is left has room."""
+    """Delete the files that were not used for longest until what is left fits."""
     files = sorted(newest.parent.glob("*"), key=lambda file: file.stat().st_atime, reverse=True)
     used = 0
     for file in files:

@@ -14,16 +14,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.tables.arrowcsv import read_with_arrow
 from xrv_core.datasets.tables.gunzip import open_gzip
-from xrv_core.datasets.tables.texts import read_now
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
 __all__ = ["COMMON_COLUMNS", "common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]
 
-#: Columns that ``csv`` of every dataset has, whatever its source tells.
-COMMON_COLUMNS = ("patientid", "view", "offset_day_int", "age_years", "sex", "has_masks", "source_uid")
+#: Columns that ``csv`` of every dataset has, whatever its source knows, and their types.
+COMMON_COLUMNS: dict[str, Any] = {
+    "patientid": "str",
+    "view": "str",
+    "offset_day_int": "Int64",
+    "age_years": "float64",
+    "sex": "str",
+    "has_masks": "bool",
+    "source_uid": "str",
+}
 
+_UNKNOWN = {"view": "UNKNOWN", "age_years": np.nan, "has_masks": False}
 _SMALL, _FIRST_ROWS = 100_000, 50  # bytes of a file that is soon read in any way
 # What pandas lets through from parsing and unpacking a damaged file.
 _UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
@@ -36,7 +43,6 @@ def read_table(
     text: Iterable[str] = (),
     owner: str,
     expected: str = "",
-    later: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
     """Read a CSV file (plain, .gz, .bz2, .xz, .zip with one member, .zst) or a Parquet file (.parquet).
@@ -47,7 +53,6 @@ def read_table(
         text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
-        later: In a big file, leave texts that are not in ``needs`` until somebody looks; the file must stay as it is.
         **options: What else ``pandas.read_csv`` should know, such as ``skiprows`` or ``sep``.
 
     Raises:
@@ -56,13 +61,18 @@ def read_table(
         TableError: The file cannot be parsed or has no rows.
         MissingColumns: Some of ``needs`` are not there.
     """
-    path, needs = Path(path), tuple(needs)
+    path, needs, text = Path(path), tuple(needs), tuple(text)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
     kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
     try:
-        table = _read(path, kind, text, needs if later else None, options)
+        if kind == "Parquet":
+            table = _read_parquet(path, text)
+        elif options or path.stat().st_size <= _SMALL:
+            table = _parsed(path, text, **options)
+        else:
+            table = _parsed_as_text_where_needed(path, text)
     except _UNREADABLE as error:
         raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}") from error
     require_columns(table, needs, path, owner, expected)
@@ -84,39 +94,38 @@ def require_columns(table: pd.DataFrame, needs: Iterable[str], path: Path, owner
         )
 
 
-def common_columns(table: pd.DataFrame, values: Mapping[str, Any], **more: pd.Series[Any]) -> pd.DataFrame:
+def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """``table`` with the columns of ``COMMON_COLUMNS`` added in their types.
 
     Args:
         table: The source rows; its own columns stay.
         values: Some of ``COMMON_COLUMNS`` as Series or arrays of N values; what is left out is NA
             (view: "UNKNOWN", has_masks: False). ``source_uid`` must be given.
-        **more: Columns to add after them, as they are.
+
+    Raises:
+        TableError: A cell has another type, such as text where days are expected.
     """
-    unknown = set(values) - set(COMMON_COLUMNS)
-    assert not unknown, unknown
-    rows = len(table)
-
-    def column(name: str, dtype: Any) -> pd.Series[Any]:
+    for name in values:
+        if name not in COMMON_COLUMNS:
+            raise TypeError(f"unknown common column {name!r}; the common columns are: {', '.join(COMMON_COLUMNS)}")
+    rows = pd.RangeIndex(len(table))
+    columns = {name: cells for name, cells in table.set_axis(rows).items() if name not in COMMON_COLUMNS}
+    for name, dtype in COMMON_COLUMNS.items():
         given = values.get(name)
-        return pd.Series(pd.NA, index=range(rows), dtype=dtype) if given is None else _fresh(given, dtype)
-
-    age = values.get("age_years")
-    common = pd.DataFrame(
-        {
-            "patientid": column("patientid", "str"),
-            "view": column("view", "str").fillna("UNKNOWN"),
-            "offset_day_int": column("offset_day_int", "Int64"),
-            "age_years": np.nan if age is None else _fresh(age, "float64"),
-            "sex": _known_sex(column("sex", "str")),
-            "has_masks": False if values.get("has_masks") is None else _fresh(values["has_masks"], "bool"),
-            "source_uid": column("source_uid", "str"),
-        },
-        index=range(rows),
-    )
-    read_now(common)  # everybody looks at them
-    own = table.drop(columns=[c for c in COMMON_COLUMNS if c in table.columns]).reset_index(drop=True)
-    return side_by_side(own, common, pd.DataFrame(more, copy=False))
+        if given is None:
+            cells = pd.Series(_UNKNOWN.get(name, pd.NA), index=rows, dtype=dtype)
+        else:  # with an index of its own, so that nothing is aligned by a stale one
+            cells = pd.Series(np.asarray(given) if isinstance(given, list) else given)
+            try:
+                cells = cells.reset_index(drop=True).astype(dtype)
+            except (ValueError, TypeError) as error:
+                raise TableError(f"The column {name!r} needs cells of type {dtype}: {error}") from error
+        if name == "view":
+            cells = cells.fillna("UNKNOWN")
+        if name == "sex" and not cells.isin(["M", "F", None]).all():
+            cells = cells.where(cells.isin(["M", "F"]))
+        columns[name] = cells
+    return pd.DataFrame(columns, index=rows, copy=False)
 
 
 def numbers_in(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
@@ -148,23 +157,11 @@ def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=tables[0].index, copy=False)
 
 
-def _read(
-    path: Path, kind: str, text: Iterable[str], now: Iterable[str] | None, options: Mapping[str, Any]
-) -> pd.DataFrame:
-    """A table of a kind; with texts that are not in ``now`` left for later, if that is not None."""
-    text = tuple(text)
-    if kind == "Parquet":
-        return _read_parquet(path, text)
-    if options:
-        return _parsed(path, text, **options)
-    table = read_with_arrow(path, text, now)
-    if table is None and path.stat().st_size > _SMALL:
-        # pandas is twice as quick with texts that it was not told to be some, so that only the others are told
-        others = _not_text(_parsed(path, (), nrows=_FIRST_ROWS), text)
-        table = _parsed(path, others)
-        if _not_text(table, set(text).difference(others)):
-            table = None
-    return _parsed(path, text) if table is None else table
+def _parsed_as_text_where_needed(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
+    """A big CSV file: pandas takes twice as long for texts if it is asked for text, so only other columns are."""
+    others = _not_text(_parsed(path, (), nrows=_FIRST_ROWS), text)
+    table = _parsed(path, others)
+    return _parsed(path, text) if _not_text(table, set(text).difference(others)) else table
 
 
 def _parsed(path: Path, text: Iterable[str], **options: Any) -> pd.DataFrame:
@@ -191,13 +188,3 @@ def _read_parquet(path: Path, text: Iterable[str]) -> pd.DataFrame:
             column = column.astype("Int64")  # integers become floats where there are blanks
         table[name] = column.astype("str")
     return table
-
-
-def _known_sex(sex: pd.Series[Any]) -> pd.Series[Any]:
-    unknown = ~sex.isin(["M", "F"])
-    return sex.mask(unknown) if (unknown & sex.notna()).any() else sex
-
-
-def _fresh(values: Any, dtype: Any) -> pd.Series[Any]:
-    """``values`` as a Series with a RangeIndex, so that nothing is aligned by a stale index."""
-    return pd.Series(np.asarray(values) if isinstance(values, list) else values).reset_index(drop=True).astype(dtype)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, term_labels
+from xrv_core.datasets import FileDataset, Index, term_labels
 
 
 class ToyDataset(FileDataset):
@@ -23,17 +22,16 @@ class ToyDataset(FileDataset):
     needs = ("file", "patient", "view", "findings")
     text = ("file", "patient")
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """The file of each row, below ``imgpath``."""
-        return table["file"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        """What the source knows of the common columns; the rest becomes NA."""
-        return {"patientid": table["patient"], "view": table["view"], "source_uid": "toy:" + table["file"]}
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        """1 where the findings name the label."""
-        return term_labels(table["findings"], {name: [name] for name in self.spec.pathologies})
+    def build(self, table: pd.DataFrame) -> Index:
+        """Images, labels and what the source knows of the common columns; the rest becomes NA."""
+        return Index.of(
+            table,
+            images=table["file"],
+            labels=term_labels(table["findings"], {name: [name] for name in self.spec.pathologies}),
+            patientid=table["patient"],
+            view=table["view"],
+            source_uid="toy:" + table["file"],
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         """What the source says about a label, for ``why(i, label)``."""

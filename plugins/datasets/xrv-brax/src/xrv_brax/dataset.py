@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import ChexpertLabelled, release_folder
+from xrv_core.datasets import ChexpertLabelled, Index, release_folder
 from xrv_core.errors import ArgumentError
 
 _OLDEST = "85 or more"
@@ -51,25 +51,24 @@ class BRAXDataset(ChexpertLabelled):
         self.max_aspect_ratio = max_aspect_ratio
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        if self.max_aspect_ratio is None:
-            return table
-        sides = table[["Rows", "Columns"]]
-        return table[~(sides.max(axis=1) / sides.min(axis=1) > self.max_aspect_ratio)]
-
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return release_folder(self.source, "images") + table["PngPath"].str.removeprefix("images/")
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["PatientID"],
-            "view": table["ViewPosition"],
-            "age_years": pd.to_numeric(table["PatientAge"].replace(_OLDEST, _OLDEST[:2]), errors="coerce"),
-            "sex": table["PatientSex"],
-            "source_uid": "brax:" + table["PngPath"].str.removeprefix("images/").str.removesuffix(".png"),
-        }
-
-    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By the fictitious StudyDate; in some copies 2012-04-08 is "1970-01-01 00:00:00.020120408"."""
+    def build(self, table: pd.DataFrame) -> Index:
+        if self.max_aspect_ratio is not None:
+            sides = table[["Rows", "Columns"]]
+            table = table[~(sides.max(axis=1) / sides.min(axis=1) > self.max_aspect_ratio)]
+        images = table["PngPath"].str.removeprefix("images/")
+        # Some copies have the fictitious StudyDate as "1970-01-01 00:00:00.020120408" for 2012-04-08.
         dates = table.get("StudyDate", pd.Series(np.nan, index=table.index))
-        return pd.to_numeric(dates.astype("str").str.extract(r"(\d{8})$")[0])
+        return Index.of(
+            table,
+            images=images,
+            labels=self.labels_of(table),
+            order=pd.to_numeric(dates.astype("str").str.extract(r"(\d{8})$")[0]),
+            patientid=table["PatientID"],
+            view=table["ViewPosition"],
+            age_years=pd.to_numeric(table["PatientAge"].replace(_OLDEST, _OLDEST[:2]), errors="coerce"),
+            sex=table["PatientSex"],
+            source_uid="brax:" + images.str.removesuffix(".png"),
+        )
+
+    def locate(self, index: Index) -> Index:
+        return super().locate(index._replace(images=release_folder(self.source, "images") + index.images))

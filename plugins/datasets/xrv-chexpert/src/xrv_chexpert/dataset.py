@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import ChexpertLabelled, release_folder
+from xrv_core.datasets import ChexpertLabelled, Index, release_folder
 from xrv_core.errors import TableError
 
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
@@ -17,12 +15,11 @@ _PATH = r".+/patient[0-9]+/study[0-9]+/view[0-9]+_(frontal|lateral)\.jpg"
 
 
 class CheXpertImages(ChexpertLabelled):
-    """The common part of both datasets: ``Path`` gives the file, patient, study and view."""
+    """What the two datasets share: ``Path`` names the file, the patient, the study and the side."""
 
     needs = (*ChexpertLabelled.needs, "Path")
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows, with the columns that ``Path`` gives."""
+    def build(self, table: pd.DataFrame) -> Index:
         paths = table["Path"].astype("str")
         for row in np.flatnonzero(~paths.str.fullmatch(_PATH, na=False))[:1]:
             raise TableError(
@@ -33,39 +30,39 @@ class CheXpertImages(ChexpertLabelled):
         image = paths.str.replace(r"^.+/patient", "patient", regex=True)
         lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else image.str.contains("lateral")
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
-        folder = {name: self._folder(name) for name in top.unique()}
-        return table.assign(
-            patientid=image.str.replace(r"/.*$", "", regex=True).str.removeprefix("patient"),
+        number, tops = pd.factorize(top)
+        age = table.get("Age")
+        table = table.assign(
             study=image.str.replace(r"^.+/study|/view.+$", "", regex=True).astype("int64"),
-            source_uid="chexpert:" + image.str.replace("/", "_", regex=False).str.removesuffix(".jpg"),
+            split=top.map({name: _split(name) for name in tops}),
+        )
+        return Index.of(
+            table,
+            images=top.map({name: _folder(name) for name in tops}) + image,
+            labels=self.labels_of(table),
+            order=table["study"],  # in the training set the age never falls from one study to the next
+            extras={"tops": tops.tolist(), "top": number},
+            patientid=image.str.replace(r"/.*$", "", regex=True).str.removeprefix("patient"),
             view=frontal.mask(lateral, "L"),
-            split=top.map({name: _split(name) for name in folder}),
-            _image=top.map(folder) + image,
+            age_years=None if age is None else age.where(age > 0),  # 0 in three rows; all others are adults
+            sex=table["Sex"].map(_SEX) if "Sex" in table else None,
+            source_uid="chexpert:" + image.str.replace("/", "_", regex=False).str.removesuffix(".jpg"),
         )
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["_image"]
+    def locate(self, index: Index) -> Index:
+        tops = index.extras["tops"]
+        folders = [self._place(top) for top in tops]
+        if folders != [_folder(top) for top in tops]:
+            place = pd.Series(folders, dtype="str").take(index.extras["top"]).reset_index(drop=True)
+            index = index._replace(images=place + index.images.str.replace(r"^[^/]*/", "", regex=True))
+        return super().locate(index)
 
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        age = table.get("Age")
-        return {
-            "patientid": table["patientid"],
-            "view": table["view"],
-            "age_years": None if age is None else age.where(age > 0),  # three rows have 0, but all patients are adults
-            "sex": table["Sex"].map(_SEX) if "Sex" in table else None,
-            "source_uid": table["source_uid"],
-        }
-
-    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By study number: in the training set, the age never falls from one study to the next."""
-        return table["study"]
-
-    def _folder(self, top: str) -> str:
-        """The folder in ``imgpath`` that the table calls ``CheXpert-v1.0/train``, with a slash."""
+    def _place(self, top: str) -> str:
+        """Where in ``imgpath`` the folder is that the table calls ``CheXpert-v1.0/train``, with a slash."""
         release, _, split = top.rpartition("/")
         names = (split, "val") if split == "valid" else (split,)  # CheXlocalize calls the folder val
         places = [f"{place}/{name}".lstrip("/") for place in ("", release, *_RELEASES) for name in names]
-        return release_folder(self.source, *places) or f"{split}/"
+        return release_folder(self.source, *places) or _folder(top)
 
 
 class CheXpertDataset(CheXpertImages):
@@ -82,8 +79,13 @@ class CheXpertDataset(CheXpertImages):
         TableError: A path or a label has another format; for other errors see ``FileDataset``.
     """
 
-    keeps_index = True
+    caches_index = True
     needs = (*CheXpertImages.needs, "No Finding", "Sex", "Age", "Frontal/Lateral", "AP/PA")
+
+
+def _folder(top: str) -> str:
+    """The folder of the images in ``imgpath``, unless another one is found there."""
+    return f"{top.rpartition('/')[2]}/"
 
 
 def _split(top: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xrv_chexpert.dataset import CheXpertImages
 from xrv_chexpert.segmentations import read_segmentations
 from xrv_core import DatasetSpec
-from xrv_core.datasets import coco_rle_mask
+from xrv_core.datasets import Index, coco_rle_mask
 from xrv_core.errors import ArgumentError
 
 
@@ -52,9 +52,10 @@ class CheXlocalizeDataset(CheXpertImages):
         self.segmentations = {} if segmentations is None else read_segmentations(segmentations, spec)
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        names = table["source_uid"].str.removeprefix("chexpert:")
-        return {**super().common(table), "has_masks": names.isin(list(self.segmentations))}
+    def build(self, table: pd.DataFrame) -> Index:
+        index = super().build(table)
+        names = index.csv["source_uid"].str.removeprefix("chexpert:")
+        return index.with_common(has_masks=names.isin(list(self.segmentations)))
 
     def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
         name = self.csv["source_uid"].iloc[row].removeprefix("chexpert:")

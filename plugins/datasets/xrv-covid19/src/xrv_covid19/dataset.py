@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, ImageSource, decode_image, fit_mask, substring_labels, term_labels
+from xrv_core.datasets import FileDataset, ImageSource, Index, decode_image, fit_mask, substring_labels, term_labels
 
-_UNDECIDED = ("todo", "Unknown")  # findings that mean "not known yet"
-_LUNG = 1024.0  # white; grey marks an object that hides the lung
+_UNDECIDED = ("todo", "Unknown")  # findings that are not known yet
+_LUNG = 1024.0  # white; grey in the files is an object that hides the lung
 
 
 class COVID19Dataset(FileDataset):
@@ -49,36 +48,35 @@ class COVID19Dataset(FileDataset):
         **options: Any,
     ) -> None:
         wanted = lungmasks is not None or options.get("semantic_masks", False)
+        self.spec = spec
         self.lungmasks = ImageSource(self.table_path(lungmasks, spec.tables[1]), by_name=True) if wanted else None
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        xrays = table[table["modality"] == "X-ray"]
-        return xrays if self.label_policy == "strict" else xrays[~xrays["finding"].isin(_UNDECIDED)]
-
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["filename"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        offset = pd.to_numeric(table["offset"], errors="coerce")  # days since symptoms or admission
-        return {
-            "patientid": table["patientid"],
-            "view": table["view"],
-            "offset_day_int": np.floor(offset),
-            "age_years": pd.to_numeric(table["age"], errors="coerce"),
-            "sex": table["sex"],
-            "has_masks": [self._lungs(name) is not None for name in table["filename"]],
-            "source_uid": "covid19:" + table["filename"],
-        }
-
-    def label_names(self, table: pd.DataFrame) -> Sequence[str]:
-        return sorted(set(self._findings(table).dropna().str.split("/").explode().str.strip()))
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        terms = {name: [name] for name in self.pathologies}
+    def build(self, table: pd.DataFrame) -> Index:
+        table = table[table["modality"] == "X-ray"]
+        findings = table["finding"]
         if self.label_policy == "strict":
-            return term_labels(self._findings(table), terms, separator="/")
-        return substring_labels(table["finding"], terms)
+            known = findings.where(~findings.isin(_UNDECIDED))
+            findings = known.str.replace(r",\s*", "/", regex=True)  # early tables also list findings: "COVID-19, ARDS"
+        else:
+            table = table[~findings.isin(_UNDECIDED)]
+            findings = table["finding"]
+        names = sorted(set(findings.dropna().str.split("/").explode().str.strip()))
+        terms = {name: [name] for name in names}
+        strict = self.label_policy == "strict"
+        return Index.of(
+            table,
+            images=table["filename"],
+            labels=term_labels(findings, terms, separator="/") if strict else substring_labels(findings, terms),
+            pathologies=names,
+            patientid=table["patientid"],
+            view=table["view"],
+            offset_day_int=np.floor(pd.to_numeric(table["offset"], errors="coerce")),  # from symptoms or admission
+            age_years=pd.to_numeric(table["age"], errors="coerce"),
+            sex=table["sex"],
+            has_masks=[self._lungs(name) is not None for name in table["filename"]],
+            source_uid="covid19:" + table["filename"],
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {"finding": self.csv["finding"].iloc[row]}
@@ -86,13 +84,6 @@ class COVID19Dataset(FileDataset):
     def semantic_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
         mask = self._lungs(self.image_name(row))
         return {} if mask is None else {"Lungs": fit_mask(mask, shape)}
-
-    def _findings(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """Paths of findings, NaN if unknown; early tables also have lists such as "COVID-19, ARDS"."""
-        if self.label_policy != "strict":
-            return table["finding"]
-        known = table["finding"].where(~table["finding"].isin(_UNDECIDED))
-        return known.str.replace(r",\s*", "/", regex=True)
 
     def _lungs(self, name: str) -> NDArray[np.float32] | None:
         """The lung mask of an image; None if it is missing or all black, as for lateral views."""

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset
+from xrv_core.datasets import FileDataset, Index
 
 # The column with the day of the event, counted from the image; blank if it did not happen.
 _WHEN = {"ICU Admission": "icu_admission_offset", "Death": "death_offset"}
@@ -24,22 +23,21 @@ class HannoverDataset(FileDataset):
     text = ("patient_id", "image_id")
     unique_file_names = True
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["image_id"] + ".png"
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["patient_id"],
-            "view": table["projection"].str.upper(),
-            "offset_day_int": -table["admission_offset"],  # -4: admitted four days before the image
-            "age_years": pd.to_numeric(table["age"], errors="coerce"),
-            "sex": table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # w in the readme, f in the table
-            "source_uid": "hannover:" + table["image_id"],
-        }
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        columns = [table[_WHEN[name]].notna() if name in _WHEN else np.ones(len(table)) for name in self.pathologies]
-        return np.column_stack(columns).astype(np.float32)
+    def build(self, table: pd.DataFrame) -> Index:
+        columns = [
+            table[_WHEN[name]].notna() if name in _WHEN else np.ones(len(table)) for name in self.spec.pathologies
+        ]
+        return Index.of(
+            table,
+            images=table["image_id"] + ".png",
+            labels=np.column_stack(columns).astype(np.float32),
+            patientid=table["patient_id"],
+            view=table["projection"].str.upper(),
+            offset_day_int=-table["admission_offset"],  # -4: admitted four days before the image
+            age_years=pd.to_numeric(table["age"], errors="coerce"),
+            sex=table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # the readme says w, the table f
+            source_uid="hannover:" + table["image_id"],
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         if label in _WHEN:

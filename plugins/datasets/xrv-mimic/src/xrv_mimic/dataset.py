@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import ChexpertLabelled, days_from_first, read_table, release_folder
+from xrv_core.datasets import ChexpertLabelled, Index, days_from_first, read_table, release_folder
 from xrv_core.errors import ArgumentError, TableError
 
 _SPLITS = ("train", "validate", "test")
@@ -59,13 +59,14 @@ class MIMICDataset(ChexpertLabelled):
             raise _needed(spec, "metadata", _METADATA)
         if split is not None and splits is None:
             raise _needed(spec, "splits", _SPLIT)
-        self._metadata, self._splits, self.split = metadata, splits, split
-        super().__init__(spec, imgpath, csvpath, **options)
-
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        """The rows of the metadata with the labels of their study, and their split."""
+        self.spec = spec
         self.label_table = self.table_path(csvpath, None)
-        self.csvpath = self.table_path(self._metadata, None)
+        self._splits = None if splits is None else self.table_path(splits, None)
+        self.split = split
+        super().__init__(spec, imgpath, metadata, **options)
+
+    def load_table(self) -> pd.DataFrame:
+        """The rows of the metadata, with the labels of their study and their split."""
         table = self._read(self.csvpath, self.needs, _METADATA)
         table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
         labels = self._read(self.label_table, (*_STUDY, *ChexpertLabelled.needs, "No Finding"), _LABELS)
@@ -75,24 +76,23 @@ class MIMICDataset(ChexpertLabelled):
                 f"{self.label_table}: none of its studies is in {self.csvpath}. Check csvpath and metadata."
             )
         table = table.merge(labels, on=_STUDY, how="left" if self.label_policy == "strict" else "inner")
-        return table if self._splits is None else self._with_split(table, self.table_path(self._splits, None))
+        return table if self._splits is None else self._with_split(table, self._splits)
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        folder = release_folder(self.source, "files")
+    def build(self, table: pd.DataFrame) -> Index:
         patient, study = table["subject_id"], table["study_id"]
-        return f"{folder}p" + patient.str[:2] + "/p" + patient + "/s" + study + "/" + table["dicom_id"] + ".jpg"
+        return Index.of(
+            table,
+            images="p" + patient.str[:2] + "/p" + patient + "/s" + study + "/" + table["dicom_id"] + ".jpg",
+            labels=self.labels_of(table),
+            order=table["StudyTime"],  # the time of day, within a day
+            patientid=patient,
+            view=table["ViewPosition"],
+            offset_day_int=table["offset_day_int"],
+            source_uid="mimic:" + table["dicom_id"],
+        )
 
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["subject_id"],
-            "view": table["ViewPosition"],
-            "offset_day_int": table["offset_day_int"],
-            "source_uid": "mimic:" + table["dicom_id"],
-        }
-
-    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By time of day, within a day."""
-        return table["StudyTime"]
+    def locate(self, index: Index) -> Index:
+        return super().locate(index._replace(images=release_folder(self.source, "files") + index.images))
 
     def _with_split(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
         """``table`` with the column ``split``, limited to ``self.split`` if it is set."""

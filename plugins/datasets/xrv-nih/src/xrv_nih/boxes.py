@@ -15,11 +15,13 @@ _COLUMNS = {"image": "str", "label": "str", **dict.fromkeys(_PLACE, "float64")}
 _BOX = ["Bbox [x", "y", "w", "h]"]  # the official header is "Bbox [x,y,w,h]", without quotes
 
 
-def read_boxes(path: Path | None, spec: DatasetSpec) -> pd.DataFrame:
-    """One row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``; no rows without a file."""
+#: Of no box.
+NO_BOXES = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
+
+
+def read_boxes(path: Path, spec: DatasetSpec) -> pd.DataFrame:
+    """A row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``."""
     needs = ["Image Index", "Finding Label", *_BOX]
-    if path is None:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
     table = read_table(path, needs=needs, owner=spec.name, expected="BBox_List_2017.csv")[needs]
     table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
     numbers = numbers_in(table, _BOX)

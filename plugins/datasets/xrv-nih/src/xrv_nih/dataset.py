@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, boxes_mask, substring_labels, term_labels
+from xrv_core.datasets import FileDataset, Index, boxes_mask, substring_labels, term_labels
 from xrv_core.errors import TableError
-from xrv_nih.boxes import by_image, read_boxes
+from xrv_nih.boxes import NO_BOXES, by_image, read_boxes
 from xrv_nih.lists import read_list
 
 _GOOGLE = {
@@ -32,24 +32,23 @@ class _NIHImages(FileDataset):
     needs = ("Image Index", "Follow-up #", "Patient ID", "Patient Age", "View Position")
     unique_file_names = True
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["Image Index"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["Patient ID"],
-            "view": table["View Position"],
-            "age_years": _years(table["Patient Age"]),
-            "sex": table.get("Patient Gender", table.get("Patient Sex")),  # both headers were released
-            "source_uid": "nih:" + table["Image Index"].str.removesuffix(".png"),
-        }
-
-    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By age, then by follow-up number.
-
-        The number in the file name is not in order of time, and before 2020 the follow-up number was that number.
-        """
-        return _years(table["Patient Age"]).fillna(_OLDEST) * 1000 + table["Follow-up #"]
+    def index_of(self, table: pd.DataFrame, labels: NDArray[np.float32], **more: Any) -> Index:
+        """The index of a table with the columns that the two have in common."""
+        years = _years(table["Patient Age"])
+        return Index.of(
+            table,
+            images=table["Image Index"],
+            labels=labels,
+            # By age, then by follow-up number. The number in the file name does not follow time, and before 2020 the
+            # follow-up number was that number.
+            order=years.fillna(_OLDEST) * 1000 + table["Follow-up #"],
+            patientid=table["Patient ID"],
+            view=table["View Position"],
+            age_years=years,
+            sex=table.get("Patient Gender", table.get("Patient Sex")),  # both headers were released
+            source_uid="nih:" + table["Image Index"].str.removesuffix(".png"),
+            **more,
+        )
 
 
 class NIHDataset(_NIHImages):
@@ -70,7 +69,7 @@ class NIHDataset(_NIHImages):
             ``FileDataset``.
     """
 
-    keeps_index = True
+    caches_index = True
     needs = (*_NIHImages.needs, "Finding Labels")
     gives_pathology_masks = True
 
@@ -92,23 +91,21 @@ class NIHDataset(_NIHImages):
     @cached_property
     def boxes(self) -> dict[str, dict[str, list[tuple[float, ...]]]]:
         """Boxes ``(x, y, width, height)`` by image name, then by label."""
-        return by_image(self._boxes)
+        return by_image(self.extras["boxes"])
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        self._boxes = read_boxes(self._boxes_path, self.spec)
-        if self._test_list is None:
-            return table
-        tested = table["Image Index"].isin(read_list(self._test_list, self.spec.name))
-        if not tested.any():
-            raise TableError(f"{self._test_list}: names no image of {self.csvpath}. Give the official test_list.txt.")
-        return table.assign(split=tested.map({True: "test", False: "train_val"}).astype("str"))
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {**super().common(table), "has_masks": table["Image Index"].isin(self._boxes["image"])}
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+    def build(self, table: pd.DataFrame) -> Index:
+        boxes = NO_BOXES if self._boxes_path is None else read_boxes(self._boxes_path, self.spec)
+        if self._test_list is not None:
+            tested = table["Image Index"].isin(read_list(self._test_list, self.spec.name))
+            if not tested.any():
+                raise TableError(
+                    f"{self._test_list}: names no image of {self.csvpath}. Give the official test_list.txt."
+                )
+            table = table.assign(split=tested.map({True: "test", False: "train_val"}).astype("str"))
         rule = term_labels if self.label_policy == "strict" else substring_labels
-        return rule(table["Finding Labels"], {name: [name] for name in self.pathologies})
+        labels = rule(table["Finding Labels"], {name: [name] for name in self.spec.pathologies})
+        has_masks = table["Image Index"].isin(boxes["image"])
+        return self.index_of(table, labels, has_masks=has_masks, extras={"boxes": boxes})
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {"Finding Labels": self.csv["Finding Labels"].iloc[row]}
@@ -121,13 +118,14 @@ class NIHDataset(_NIHImages):
 class NIHGoogleDataset(_NIHImages):
     """Google's adjudicated labels on 4,376 NIH images; arguments and errors as in ``FileDataset``."""
 
-    keeps_index = True
+    caches_index = True
     needs = (*_NIHImages.needs, *_GOOGLE.values())
 
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        answers = table[[_GOOGLE[name] for name in self.pathologies]].to_numpy()
+    def build(self, table: pd.DataFrame) -> Index:
+        answers = table[[_GOOGLE[name] for name in self.spec.pathologies]].to_numpy()
         no = answers == "NO" if self.label_policy == "strict" else answers != "YES"
-        return np.where(answers == "YES", 1.0, np.where(no, 0.0, np.nan)).astype(np.float32)
+        labels = np.where(answers == "YES", 1.0, np.where(no, 0.0, np.nan)).astype(np.float32)
+        return self.index_of(table, labels)
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {_GOOGLE[label]: self.csv[_GOOGLE[label]].iloc[row]}

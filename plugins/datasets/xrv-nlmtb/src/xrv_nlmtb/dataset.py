@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset, decode_image, fit_mask
+from xrv_core import DatasetSpec
+from xrv_core.datasets import FileDataset, Index, decode_image, fit_mask
 from xrv_core.errors import ArgumentError, PathMissing, TableError
 from xrv_nlmtb.listing import list_images
 
@@ -37,13 +38,17 @@ class NLMTBDataset(FileDataset):
 
     gives_semantic_masks = True
 
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        name = self.spec.name
+    def __init__(
+        self, spec: DatasetSpec, imgpath: str | Path | None = None, csvpath: None = None, **options: Any
+    ) -> None:
         if csvpath is not None:
-            raise ArgumentError(f"{name!r} has no table: its file names tell the labels. Leave csvpath out.")
-        if self.source is None:
-            raise ArgumentError(f"{name!r} has no table, so it needs imgpath=.... How to obtain it: {self.spec.obtain}")
-        self.csvpath = self.source.root
+            raise ArgumentError(f"{spec.name!r} has no table: its file names give the labels. Leave csvpath out.")
+        if imgpath is None:
+            raise ArgumentError(f"{spec.name!r} has no table, so it needs imgpath=.... How to obtain it: {spec.obtain}")
+        super().__init__(spec, imgpath, imgpath, **options)
+
+    def load_table(self) -> pd.DataFrame:
+        """A row for each image in ``imgpath``."""
         rows = list_images(self.source)
         if not rows:
             raise PathMissing(
@@ -55,22 +60,18 @@ class NLMTBDataset(FileDataset):
             raise TableError(f"{self.csvpath}: {untold!r} ends neither in 0 (normal) nor in 1 (tuberculosis).")
         return pd.DataFrame(rows)
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["path"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        masks = table[list(_MASKS["Lungs"])]
-        return {
-            "patientid": table["patient"],
-            "view": ["PA"] * len(table),  # the article says that all images are PA
-            "age_years": table["age"],
-            "sex": table["sex"],
-            "has_masks": masks.notna().any(axis=1),
-            "source_uid": "nlmtb:" + table["fname"].str.removesuffix(".png"),
-        }
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        return table[["label"]].to_numpy(dtype=np.float32)
+    def build(self, table: pd.DataFrame) -> Index:
+        return Index.of(
+            table,
+            images=table["path"],
+            labels=table[["label"]].to_numpy(dtype=np.float32),
+            patientid=table["patient"],
+            view=["PA"] * len(table),  # all of them, says the article
+            age_years=table["age"],
+            sex=table["sex"],
+            has_masks=table[list(_MASKS["Lungs"])].notna().any(axis=1),
+            source_uid="nlmtb:" + table["fname"].str.removesuffix(".png"),
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return self.csv.loc[row, ["fname", "reading"]].to_dict()

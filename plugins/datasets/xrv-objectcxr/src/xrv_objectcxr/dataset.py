@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, require_columns, shapes_mask
+from xrv_core.datasets import FileDataset, Index, require_columns, shapes_mask
 from xrv_objectcxr.annotations import read_shapes
 
 
@@ -44,25 +44,23 @@ class ObjectCXRDataset(FileDataset):
             for row in range(len(self)):
                 self._shapes(row)
 
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        table = super().load_table(csvpath)
+    def load_table(self) -> pd.DataFrame:
+        table = super().load_table()
         if "image_path" in table.columns:  # as in "/path/00001.jpg"
             table["image_name"] = table["image_path"].str.rpartition("/")[2]
         require_columns(table, ["image_name"], self.csvpath, self.spec.name)
         table["annotation"] = table["annotation"].fillna("").str.strip()
         return table
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["image_name"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "has_masks": table["annotation"] != "",
-            "source_uid": "objectcxr:" + table["image_name"].str.removesuffix(".jpg"),
-        }
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        return (table["annotation"] != "").to_numpy(dtype=np.float32)[:, None]
+    def build(self, table: pd.DataFrame) -> Index:
+        drawn = table["annotation"] != ""
+        return Index.of(
+            table,
+            images=table["image_name"],
+            labels=drawn.to_numpy(dtype=np.float32)[:, None],
+            has_masks=drawn,
+            source_uid="objectcxr:" + table["image_name"].str.removesuffix(".jpg"),
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {"annotation": self.csv["annotation"].iloc[row]}

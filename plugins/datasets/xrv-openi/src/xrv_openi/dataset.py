@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, days_from_first, joined, read_table, substring_labels
+from xrv_core.datasets import FileDataset, Index, days_from_first, joined, read_table, substring_labels
 from xrv_openi.reports import read_reports
 from xrv_openi.terms import deciding_terms, mesh_labels
 
@@ -49,7 +47,7 @@ class OpeniDataset(FileDataset):
         TableError: A damaged archive, or an unreadable report; for other errors see ``FileDataset``.
     """
 
-    keeps_index = True
+    caches_index = True
     unique_file_names = True
 
     def __init__(
@@ -63,6 +61,7 @@ class OpeniDataset(FileDataset):
         tsnecsv: str | Path | None = None,
         **options: Any,
     ) -> None:
+        self.spec = spec
         headers = dicomcsv is not None or csvpath is None
         self._dicom = self.table_path(dicomcsv, spec.tables[1]) if headers else None
         derived = use_tsne_derived_view or tsnecsv is not None
@@ -70,8 +69,7 @@ class OpeniDataset(FileDataset):
         self._view_column = "tsne-view" if use_tsne_derived_view else "View Position"
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        self.csvpath = self.table_path(csvpath, self.spec.tables[0])
+    def load_table(self) -> pd.DataFrame:
         table = read_reports(self.csvpath, self.spec.name)
         wanted = ((self._dicom, _HEADERS, self.spec.tables[1]), (self._tsne, _DERIVED, self.spec.tables[2]))
         for path, needs, asset in wanted:
@@ -80,23 +78,22 @@ class OpeniDataset(FileDataset):
                 table = joined(table, more, on="imageid", key="imageid")
         return table
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["imageid"] + ".png"
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        known = {"patientid": table["uid"], "source_uid": "openi:" + table["imageid"]}
+    def build(self, table: pd.DataFrame) -> Index:
+        known: dict[str, Any] = {}
         if self._view_column in table.columns:
             known["view"] = table[self._view_column].replace(_VIEWS)
         if self._dicom is not None:
             taken, born = (pd.to_datetime(table[name], format="%Y%m%d", errors="coerce") for name in _DATES)
             known["age_years"] = (taken - born).dt.days / 365.25
             known["offset_day_int"] = days_from_first(table["Study Date"], table["uid"])
-        return known
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        names = self.spec.pathologies
         if self.label_policy == "strict":
-            return mesh_labels(table["mesh_major"], self.pathologies)
-        return substring_labels(table["mesh_automatic"].str.lower(), {n: _substrings(n) for n in self.pathologies})
+            labels = mesh_labels(table["mesh_major"], names)
+        else:
+            labels = substring_labels(table["mesh_automatic"].str.lower(), {n: _substrings(n) for n in names})
+        uids = "openi:" + table["imageid"]
+        images = table["imageid"] + ".png"
+        return Index.of(table, images=images, labels=labels, patientid=table["uid"], source_uid=uids, **known)
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         if self.label_policy == "strict":

@@ -9,12 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import (
-    FileDataset,
-    ListedTerms,
-    days_from_first,
-    substring_labels,
-)
+from xrv_core.datasets import FileDataset, Index, ListedTerms, days_from_first, substring_labels
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 
@@ -37,43 +32,42 @@ class PadChestDataset(FileDataset):
     ``TableError``.
     """
 
-    keeps_index = True
+    caches_index = True
     needs = ("ImageID", "StudyDate_DICOM", "PatientID", "PatientBirth", "PatientSex_DICOM", "Projection", "Labels")
     text = ("ImageID", "StudyID", "PatientID", "Labels")  # ids of up to 39 digits
     unique_file_names = True
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+    def build(self, table: pd.DataFrame) -> Index:
         table["offset_day_int"] = days_from_first(table["StudyDate_DICOM"], table["PatientID"])
         keep = ~table["ImageID"].isin(list(broken_files()))
         if self.label_policy == "torchxrayvision":
             keep &= table["Labels"].notna() & (2019 - table["PatientBirth"] > 10)
-        return table[keep].reset_index(drop=True)
+        table = table[keep]
+        return Index.of(
+            table,
+            images=table["ImageID"],
+            labels=self._labels(table["Labels"]),
+            patientid=table["PatientID"],
+            view=table["Projection"].replace(_VIEW),
+            offset_day_int=table["offset_day_int"],
+            age_years=table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
+            sex=table["PatientSex_DICOM"],
+            source_uid="padchest:" + table["ImageID"].str.removesuffix(".png"),
+        )
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["ImageID"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["PatientID"],
-            "view": table["Projection"].replace(_VIEW),
-            "offset_day_int": table["offset_day_int"],
-            "age_years": table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
-            "sex": table["PatientSex_DICOM"],
-            "source_uid": "padchest:" + table["ImageID"].str.removesuffix(".png"),
-        }
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+    def _labels(self, cells: pd.Series[Any]) -> NDArray[np.float32]:
+        """The labels of the column ``Labels``."""
         if self.label_policy == "torchxrayvision":
-            return substring_labels(table["Labels"], {name: substrings(name) for name in self.pathologies})
+            return substring_labels(cells, {name: substrings(name) for name in self.spec.pathologies})
         of_label, telling, silent = terms()
-        codes, cells = pd.factorize(table["Labels"], use_na_sentinel=False)  # only a sixth of the cells are distinct
-        lists = ListedTerms(pd.Series(cells).str.strip("[]"), ",", _bare)
+        codes, distinct = pd.factorize(cells, use_na_sentinel=False)  # a sixth of them are different
+        lists = ListedTerms(pd.Series(distinct).str.strip("[]"), ",", _bare)
         for term in sorted(lists.names.difference(telling, silent))[:1]:
             raise TableError(
                 f"{self.csvpath}: the term {term!r} in 'Labels' is not in terms.csv of xrv-padchest, so its labels are "
                 'unknown. Pass labels="torchxrayvision" to read any text.'
             )
-        wanted = {**{name: of_label[name] for name in self.pathologies}, "*": telling}
+        wanted = {**{name: of_label[name] for name in self.spec.pathologies}, "*": telling}
         found = lists.labels(wanted)
         labels = found[:, :-1].copy()
         labels[found[:, -1] != 1] = np.nan

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset, days_from_first, read_table
+from xrv_core.datasets import FileDataset, Index, days_from_first, read_table
 from xrv_core.errors import TableError
 
 # The total of each of the two readers; pandas adds ".1" to repeated names.
@@ -34,8 +32,7 @@ class RALODataset(FileDataset):
     text = ("Subject_ID", "Exam_DateTime")
     unique_file_names = True
 
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        self.csvpath = self.table_path(csvpath, None)
+    def load_table(self) -> pd.DataFrame:
         name = "ralo-dataset-metadata.csv"
         table = read_table(
             self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=name, skiprows=1
@@ -47,28 +44,21 @@ class RALODataset(FileDataset):
                 cell = table[column].iloc[wrong[0]]
                 raise TableError(f"{self.csvpath}, row {wrong[0]}, column {column!r}: {cell!r} is no score.")
             table[column] = scores
-        # computed before rows are dropped, so that missing images do not change the first day
         table["offset_day_int"] = days_from_first(table["Exam_DateTime"].str[:8], table["Subject_ID"])
         return table.assign(image=[f"{row}.jpg" for row in range(len(table))])
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["image"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "patientid": table["Subject_ID"],
-            "view": ["AP"] * len(table),  # the article says that all images are portable
-            "offset_day_int": table["offset_day_int"],
-            "source_uid": "ralo:" + table["image"].str.removesuffix(".jpg"),
-        }
-
-    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By date and time of the examination."""
-        return table["Exam_DateTime"].rank(method="dense")
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        scores = [table[_READERS[name]].mean(axis=1, skipna=False) for name in self.pathologies]
-        return np.column_stack(scores).astype(np.float32)
+    def build(self, table: pd.DataFrame) -> Index:
+        scores = [table[_READERS[name]].mean(axis=1, skipna=False) for name in self.spec.pathologies]
+        return Index.of(
+            table,
+            images=table["image"],
+            labels=np.column_stack(scores).astype(np.float32),
+            order=table["Exam_DateTime"].rank(method="dense"),
+            patientid=table["Subject_ID"],
+            view=["AP"] * len(table),  # all of them are portable, says the article
+            offset_day_int=table["offset_day_int"],
+            source_uid="ralo:" + table["image"].str.removesuffix(".jpg"),
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return self.csv.loc[row, _READERS[label]].to_dict()

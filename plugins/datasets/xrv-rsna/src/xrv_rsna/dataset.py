@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, age_in_years, boxes_mask, choose_extension, joined
+from xrv_core.datasets import FileDataset, Index, age_in_years, boxes_mask, choose_extension, joined
 from xrv_rsna.tables import boxes_by_image, read_boxes, read_classes, read_headers, read_mapping
 
 _DRAWN_ON = (1024, 1024)
@@ -34,14 +34,11 @@ class RSNADataset(FileDataset):
         extension: ".dcm", ".jpg", ".jpeg" or ".png"; None takes the extension of most images.
         **options: See ``FileDataset``.
 
-    Attributes:
-        extension: The extension in use.
-
     Raises:
         TableError: A table has an invalid row; for other errors see ``FileDataset``.
     """
 
-    keeps_index = True
+    caches_index = True
     needs = ("patientId", "x", "y", "width", "height", "Target")
     text = ("patientId",)
     unique_file_names = True
@@ -68,23 +65,21 @@ class RSNADataset(FileDataset):
     @cached_property
     def boxes(self) -> dict[str, list[list[float]]]:
         """Boxes ``[x, y, width, height]`` by image."""
-        return boxes_by_image(self._boxes)
+        return boxes_by_image(self.extras["boxes"])
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One row an image, with its header; the source has one row a box."""
-        self._boxes = read_boxes(table, self.csvpath)
+    @property
+    def extension(self) -> str:
+        """The file name extension in use."""
+        return str(self.extras["extension"])
+
+    def build(self, table: pd.DataFrame) -> Index:
+        """One row an image, with its header; the source has one a box."""
+        boxes = read_boxes(table, self.csvpath)
         images = table[["patientId", "Target"]].drop_duplicates("patientId", ignore_index=True)
         images = joined(images, read_headers(self._headers, self.spec.name), on="patientId", key="PatientID")
+        ids = images["patientId"]
         if self._classes is not None:
-            images["class"] = images["patientId"].map(read_classes(self._classes, self.spec.name))
-        self.extension = choose_extension(self.source, images["patientId"].tolist(), _EXTENSIONS, self._extension)
-        return images
-
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["patientId"] + self.extension
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        ids = table["patientId"]
+            images["class"] = ids.map(read_classes(self._classes, self.spec.name))
         known: dict[str, Any] = {"source_uid": "rsna:" + ids}
         if self._mapping is not None:
             nih = ids.map(read_mapping(self._mapping)).astype("str")
@@ -92,20 +87,25 @@ class RSNADataset(FileDataset):
                 "patientid": nih.str.partition("_")[0].str.lstrip("0"),
                 "source_uid": ("nih:" + nih).where(nih.notna(), known["source_uid"]),
             }
-        return {
+        age = age_in_years(images["PatientAge"])
+        target = images["Target"].to_numpy(dtype=np.float32)
+        return Index.of(
+            images,
+            images=ids,
+            labels=np.repeat(target[:, None], len(self.spec.pathologies), axis=1),
+            order=age,  # the only clue to time
+            extras={"boxes": boxes},
+            view=images["ViewPosition"],
+            age_years=age,
+            sex=images["PatientSex"],
+            has_masks=images["Target"] == 1,  # that is where the boxes are: see read_boxes
             **known,
-            "view": table["ViewPosition"],
-            "age_years": age_in_years(table["PatientAge"]),
-            "sex": table["PatientSex"],
-            "has_masks": table["Target"] == 1,  # read_boxes checks that exactly these rows have boxes
-        }
+        )
 
-    def order(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """By age, because there are no dates."""
-        return age_in_years(table["PatientAge"])
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        return np.repeat(table["Target"].to_numpy(dtype=np.float32)[:, None], len(self.pathologies), axis=1)
+    def locate(self, index: Index) -> Index:
+        extension = choose_extension(self.source, index.images.tolist(), _EXTENSIONS, self._extension)
+        extras = {**index.extras, "extension": extension}
+        return super().locate(index._replace(images=index.images + extension, extras=extras))
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         found: dict[str, Any] = {"Target": int(self.csv["Target"].iloc[row])}

@@ -11,7 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, age_in_years, choose_extension, dicom_headers, fit_mask, siim_rle_mask
+from xrv_core.datasets import (
+    FileDataset,
+    Index,
+    age_in_years,
+    choose_extension,
+    dicom_headers,
+    fit_mask,
+    siim_rle_mask,
+)
 from xrv_siim.outlines import outlines_by_image, read_outlines
 
 _EXTENSIONS = (".dcm", ".png", ".jpg", ".jpeg")
@@ -29,15 +37,12 @@ class SIIMDataset(FileDataset):
         extension: ".dcm", ".png", ".jpg" or ".jpeg"; None takes the extension of most images.
         **options: See ``FileDataset``.
 
-    Attributes:
-        extension: The extension in use.
-
     Raises:
         TableError: The table contradicts itself; or, when an item is read, its outline cannot be decoded.
         ImageError: With ``read_headers``, a damaged file; for other errors see ``FileDataset``.
     """
 
-    keeps_index = True
+    caches_index = True
     needs = ("ImageId",)
     text = ("ImageId",)
     unique_file_names = True
@@ -59,30 +64,36 @@ class SIIMDataset(FileDataset):
 
     @cached_property
     def outlines(self) -> dict[str, list[str]]:
-        """The run-length encodings by image."""
-        return outlines_by_image(self._outlines)
+        """The run-length encodings of each image that has one, by image."""
+        return outlines_by_image(self.extras["outlines"])
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One row an image, with the number of its outlines; the source has one row an outline."""
-        self._outlines, images = read_outlines(table, self.csvpath, self.spec.name)
-        names = images["ImageId"].tolist()
-        self.extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
-        return images
+    @property
+    def extension(self) -> str:
+        """The file name extension in use."""
+        return str(self.extras["extension"])
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["ImageId"] + self.extension
+    def build(self, table: pd.DataFrame) -> Index:
+        """One row an image, with the number of its outlines; the source has one an outline."""
+        outlines, images = read_outlines(table, self.csvpath, self.spec.name)
+        drawn = images["outlines"] > 0
+        return Index.of(
+            images,
+            images=images["ImageId"],
+            labels=drawn.to_numpy(dtype=np.float32)[:, None],
+            extras={"outlines": outlines},
+            has_masks=drawn,
+            source_uid="siim:" + images["ImageId"],
+        )
 
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        known = {"has_masks": table["outlines"] > 0, "source_uid": "siim:" + table["ImageId"]}
+    def locate(self, index: Index) -> Index:
+        extension = choose_extension(self.source, index.images.tolist(), _EXTENSIONS, self._extension)
+        extras = {**index.extras, "extension": extension}
+        index = super().locate(index._replace(images=index.images + extension, extras=extras))
         if not self._read_headers:
-            return known
-        keywords = ("ViewPosition", "PatientSex", "PatientAge")
-        headers = dicom_headers(self.source, self.image_names(table).tolist(), keywords)
-        ages = age_in_years(headers["PatientAge"])
-        return {**known, "view": headers["ViewPosition"], "sex": headers["PatientSex"], "age_years": ages}
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        return (table[["outlines"]] > 0).to_numpy(dtype=np.float32)
+            return index
+        headers = dicom_headers(self.source, index.images.tolist(), ("ViewPosition", "PatientSex", "PatientAge"))
+        known = {"view": headers["ViewPosition"], "sex": headers["PatientSex"]}
+        return index.with_common(**known, age_years=age_in_years(headers["PatientAge"]))
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {"EncodedPixels": list(self.outlines.get(self.csv["ImageId"].iloc[row], ["-1"]))}

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, read_table, term_labels
+from xrv_core.datasets import FileDataset, Index, read_table, term_labels
 from xrv_table.cells import Where, ages, days, label_values, sexes
 from xrv_table.columns import KEYS, describe
 from xrv_table.masks import has_masks, read_mask
@@ -38,6 +38,8 @@ class TableDataset(FileDataset):
         ImageMissing: A mask is missing; for other errors see ``FileDataset``.
     """
 
+    caches_index = True
+
     def __init__(
         self,
         spec: DatasetSpec,
@@ -50,49 +52,52 @@ class TableDataset(FileDataset):
         **options: Any,
     ) -> None:
         policy = labels if labels in ("strict", "torchxrayvision") else "strict"  # the common argument of that name
-        self._given = {key: options.pop(key) for key in KEYS if key in options}
-        self._given["labels"] = None if labels == policy else labels
-        self._toml = None if columns is None else Path(columns).expanduser()
+        given = {key: options.pop(key) for key in KEYS if key in options}
+        given["labels"] = None if labels == policy else labels
+        self.spec = spec
         self.unique_file_names = anywhere
+        toml = None if columns is None else Path(columns).expanduser()
+        self.columns = describe(self.table_path(csvpath, None), given, toml)
+        self.gives_pathology_masks = self.gives_semantic_masks = bool(self.columns.masks)
         super().__init__(spec, imgpath, csvpath, labels=policy, **options)
 
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        self.csvpath = self.table_path(csvpath, None)
-        self.columns = describe(self.csvpath, self._given, self._toml)
-        self.gives_pathology_masks = self.gives_semantic_masks = bool(self.columns.masks)
+    def load_table(self) -> pd.DataFrame:
+        """The table, with NA in cells that are blank."""
         used = list(self.columns.used)
         table = read_table(self.csvpath, needs=used, text=used, owner=self.spec.name, sep=self.columns.delimiter)
-        table = table.assign(**table[used].mask(table[used].apply(lambda cells: cells.str.strip().eq(""))))
-        if self.columns.day is not None:  # before rows are dropped, so that missing images do not change the first day
-            patients = None if self.columns.patient is None else table[self.columns.patient]
-            table["offset_day_int"] = days(table[self.columns.day], patients, self._where(table))
-        return table
+        return table.assign(**table[used].mask(table[used].apply(lambda cells: cells.str.strip().eq(""))))
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table[self.columns.image] + self.columns.extension
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
+    def build(self, table: pd.DataFrame) -> Index:
         c, where = self.columns, self._where(table)
         collection = c.collection or f"{self.csvpath.resolve().parent.name}/{self.csvpath.name.partition('.')[0]}"
-        return {
-            "patientid": None if c.patient is None else table[c.patient],
-            "view": None if c.view is None else table[c.view],
-            "offset_day_int": None if c.day is None else table["offset_day_int"],
-            "age_years": None if c.age is None else ages(table[c.age], where),
-            "sex": None if c.sex is None else sexes(table[c.sex]),
-            "has_masks": has_masks(table, c.masks.values(), self.source, self.csvpath),
-            "source_uid": f"{self.spec.name}:{collection}/" + table[c.image],
-        }
+        patients = None if c.patient is None else table[c.patient]
+        names = self._label_names(table)
+        return Index.of(
+            table,
+            images=table[c.image] + c.extension,
+            labels=self._labels(table, names),
+            pathologies=names,
+            patientid=patients,
+            view=None if c.view is None else table[c.view],
+            offset_day_int=None if c.day is None else days(table[c.day], patients, where),
+            age_years=None if c.age is None else ages(table[c.age], where),
+            sex=None if c.sex is None else sexes(table[c.sex]),
+            source_uid=f"{self.spec.name}:{collection}/" + table[c.image],
+        )
 
-    def label_names(self, table: pd.DataFrame) -> Sequence[str]:
+    def locate(self, index: Index) -> Index:
+        index = super().locate(index)
+        return index.with_common(has_masks=has_masks(index.csv, self.columns.masks.values(), self.source, self.csvpath))
+
+    def _label_names(self, table: pd.DataFrame) -> list[str]:
         if self.columns.labels is not None:
             return list(self.columns.labels)
         terms = table[self.columns.findings].dropna().str.split(self.columns.separator, regex=False).explode()
         return sorted({*terms.str.strip()} - {""})
 
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
+    def _labels(self, table: pd.DataFrame, names: list[str]) -> NDArray[np.float32]:
         c = self.columns
-        named = {name: name for name in self.pathologies} if c.labels is None else c.labels
+        named = {name: name for name in names} if c.labels is None else c.labels
         if c.findings is not None:
             terms = {name: [found] if isinstance(found, str) else found for name, found in named.items()}
             return term_labels(table[c.findings], terms, separator=c.separator)

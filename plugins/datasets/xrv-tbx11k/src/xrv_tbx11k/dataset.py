@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, boxes_mask
+from xrv_core.datasets import FileDataset, Index, boxes_mask
 from xrv_core.errors import ArgumentError, ImageMissing, PathMissing
-from xrv_tbx11k.coco import read_coco
+from xrv_tbx11k.coco import Boxes, read_coco
 
 _SPLITS = ("train", "val", "trainval")
 _OFFICIAL = ("train", "val")
@@ -51,43 +51,50 @@ class TBX11KDataset(FileDataset):
         if split not in _SPLITS:
             raise ArgumentError(f"split={split!r} is not a split with labels. Choose one of: {', '.join(_SPLITS)}.")
         self.split = split
+        self._is_in_source = csvpath is None and imgpath is not None
+        if imgpath is not None and csvpath is None:
+            csvpath = Path(imgpath) / f"annotations/json/TBX11K_{split}.json"
         super().__init__(spec, imgpath, csvpath, **options)
 
-    def load_table(self, csvpath: str | Path | None) -> pd.DataFrame:
-        if csvpath is None and self.source is not None:
-            name = f"annotations/json/TBX11K_{self.split}.json"
-            self.csvpath = self.source.root / name
+    @property
+    def boxes(self) -> Boxes:
+        """The boxes by file name, then by kind."""
+        found: Boxes = self.extras["boxes"]
+        return found
+
+    def load_table(self) -> pd.DataFrame:
+        """A row for each image of the JSON file, with its boxes in ``drawn``."""
+        if self._is_in_source:
             try:
-                data = self.source.read(name)
+                data = self.source.read(f"annotations/json/{self.csvpath.name}")
             except ImageMissing:
                 raise PathMissing(f"{self.csvpath}: no such file. Give the folder TBX11K as imgpath.") from None
         else:
-            self.csvpath = self.table_path(csvpath, None)
             if not self.csvpath.is_file():
                 raise PathMissing(f"{self.csvpath}: no such file. Give the path of TBX11K_{self.split}.json.")
             data = self.csvpath.read_bytes()
-        table, self.boxes = read_coco(data, self.csvpath, self.spec.name, self.spec.pathologies)
+        table, boxes = read_coco(data, self.csvpath, self.spec.name, self.spec.pathologies)
+        return table.assign(drawn=[boxes.get(name, {}) for name in table["file_name"]])
+
+    def build(self, table: pd.DataFrame) -> Index:
+        names, drawn = table["file_name"], table["drawn"]
+        labels = np.zeros((len(table), len(self.spec.pathologies)), dtype=np.float32)
+        for column, label in enumerate(self.spec.pathologies):
+            labels[:, column] = [label in found or (label == _ALL and bool(found)) for found in drawn]
+        has_masks = drawn.map(bool)
+        if self.label_policy == "strict":  # one patient with tuberculosis has no box, so its kind is not known
+            unknown = (names.str.startswith(_FOLDER) & ~has_masks).to_numpy()
+            labels[unknown] = [1 if label == _ALL else np.nan for label in self.spec.pathologies]
         split = self.csvpath.stem.removeprefix("TBX11K_")
-        return table.assign(split=split) if split in _OFFICIAL else table
-
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return "imgs/" + table["file_name"]
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        return {
-            "has_masks": table["file_name"].isin(list(self.boxes)),
-            "source_uid": "tbx11k:" + table["file_name"].str.replace(r"\.\w+$", "", regex=True),
-        }
-
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        names = table["file_name"]
-        matrix = np.zeros((len(table), len(self.pathologies)), dtype=np.float32)
-        for column, label in enumerate(self.pathologies):
-            matrix[:, column] = [label in found or (label == _ALL and bool(found)) for found in map(self._boxes, names)]
-        if self.label_policy == "strict":  # one patient with tuberculosis has no boxes, so the kind is unknown
-            unknown = (names.str.startswith(_FOLDER) & ~names.isin(list(self.boxes))).to_numpy()
-            matrix[unknown] = [1 if label == _ALL else np.nan for label in self.pathologies]
-        return matrix
+        rows = table.drop(columns="drawn")
+        return Index.of(
+            rows.assign(split=split) if split in _OFFICIAL else rows,
+            images="imgs/" + names,
+            labels=labels,
+            extras={"boxes": {name: found for name, found in zip(names, drawn, strict=True) if found}},
+            has_masks=has_masks,
+            source_uid="tbx11k:" + names.str.replace(r"\.\w+$", "", regex=True),
+        )
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         name = str(self.csv["file_name"].iloc[row])

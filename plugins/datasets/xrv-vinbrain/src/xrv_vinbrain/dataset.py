@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, PixelRecipe, age_in_years, boxes_mask, choose_extension, dicom_headers
+from xrv_core.datasets import FileDataset, Index, PixelRecipe, age_in_years, boxes_mask, choose_extension, dicom_headers
 from xrv_core.errors import ArgumentError
 from xrv_vinbrain.readings import Readings, read
 from xrv_vinbrain.sizes import read_sizes
@@ -41,8 +41,6 @@ class VinBrainDataset(FileDataset):
 
     Attributes:
         readers: As given.
-        readings: The annotations of each reader.
-        extension: The extension in use.
 
     Raises:
         ArgumentError: ``readers`` is unknown, or is not "any" with ``labels="torchxrayvision"``; or masks are
@@ -50,7 +48,7 @@ class VinBrainDataset(FileDataset):
         TableError: An invalid row or an unknown class; for other errors see ``FileDataset``.
     """
 
-    keeps_index = True
+    caches_index = True
     needs = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
     text = ("image_id", "rad_id", "class_name")
     unique_file_names = True
@@ -79,49 +77,58 @@ class VinBrainDataset(FileDataset):
         self._extension = extension
         recipe = recipe or PixelRecipe(modality_lut=True, voi_lut=True)
         super().__init__(spec, imgpath, csvpath, recipe=recipe, **options)
-        if self.pathology_masks and not self._placed:
+        if self.pathology_masks and self._sizes_missing(self.extension):
             raise ArgumentError(
                 f"The boxes of {spec.name!r} are in pixels of the DICOM images, but {self.extension} files may be of "
                 "another size: pass sizes=... (a table with image_id, height, width), or omit pathology_masks."
             )
 
     @property
+    def extension(self) -> str:
+        """The file name extension in use."""
+        return str(self.extras["extension"])
+
+    @property
     def readings(self) -> Readings:
-        """The annotations of each reader."""
-        return Readings(self._images, self._votes, self._shown, self._means)
+        """Who found what, and where."""
+        return Readings(*(self.extras[name] for name in Readings._fields))
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One row an image, with findings and readers; the source has one row a box and reader."""
-        exact = self.label_policy == "strict"
-        self._images, self._votes, self._shown, self._means = read(
-            table, self.csvpath, self.spec.pathologies, exact=exact
+    def build(self, table: pd.DataFrame) -> Index:
+        """One row an image, with its findings and readers; the source has one a box and reader."""
+        readings = read(table, self.csvpath, self.spec.pathologies, exact=self.label_policy == "strict")
+        images, labels = readings.images, self._labels(readings.votes, readings.count)
+        return Index.of(
+            images.drop(columns="count"),
+            images=images["image_id"],
+            labels=labels,
+            extras=readings._asdict(),
+            view=["PA"] * len(images),  # the authors kept no other (vindr.ai/datasets/cxr)
+            has_masks=(labels == 1).any(axis=1),
+            source_uid="vinbrain:" + images["image_id"],
         )
-        names = self._images["image_id"].tolist()
-        self.extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
-        resized = self.extension not in _DICOM
-        self._placed = not resized or self._sizes is not None
-        self._drawn_on = read_sizes(self._sizes, names, self.spec.name) if resized and self._sizes else {}
-        return self._images.drop(columns="count")
 
-    def image_names(self, table: pd.DataFrame) -> pd.Series[Any]:
-        return table["image_id"] + self.extension
-
-    def common(self, table: pd.DataFrame) -> dict[str, Any]:
-        known: dict[str, Any] = {
-            "view": ["PA"] * len(table),  # only PA: vindr.ai/datasets/cxr
-            "has_masks": self._placed & (self.label_matrix(table) == 1).any(axis=1),
-            "source_uid": "vinbrain:" + table["image_id"],
-        }
+    def locate(self, index: Index) -> Index:
+        names = index.images.tolist()
+        extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
+        resized = extension not in _DICOM
+        sizes = read_sizes(self._sizes, names, self.spec.name) if resized and self._sizes else {}
+        extras = {**index.extras, "extension": extension, "sizes": sizes}
+        index = super().locate(index._replace(images=index.images + extension, extras=extras))
+        if self._sizes_missing(extension):
+            index = index.with_common(has_masks=None)
         if self._read_headers:
-            headers = dicom_headers(self.source, self.image_names(table).tolist(), ("PatientSex", "PatientAge"))
+            headers = dicom_headers(self.source, index.images.tolist(), ("PatientSex", "PatientAge"))
             ages = age_in_years(headers["PatientAge"])
-            known.update(sex=headers["PatientSex"], age_years=ages.where(ages > 0))  # adults, so 0 means unknown
-        return known
+            index = index.with_common(sex=headers["PatientSex"], age_years=ages.where(ages > 0))  # adults: 0 is unknown
+        return index
 
-    def label_matrix(self, table: pd.DataFrame) -> NDArray[np.float32]:
-        readings = self.readings
-        at = readings.positions(table["image_id"])
-        votes, count = readings.votes[at], readings.count[at][:, None]
+    def _sizes_missing(self, extension: str) -> bool:
+        """Whether the size of the images that the boxes were drawn on is not known."""
+        return extension not in _DICOM and self._sizes is None
+
+    def _labels(self, votes: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Labels of N images, by how many of ``count`` ``[N]`` readers found them: ``votes`` ``[N, P]``."""
+        count = count[:, None]
         needed: Any = {"any": 1, "majority": count // 2 + 1, "all": count}[self.readers]
         return (votes >= needed).astype(np.float32)
 
@@ -131,9 +138,12 @@ class VinBrainDataset(FileDataset):
         return {"class_name": classes, "rad_id": "|".join(who), "readers": f"{self.readers} of {readers}"}
 
     def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
-        image = self.csv["image_id"].iloc[row]
-        drawn_on = self._drawn_on.get(image)
+        image, readings = self.csv["image_id"].iloc[row], self.readings
+        at = readings.positions(pd.Series([image]))
+        labels = self._labels(readings.votes[at], readings.count[at])[0]
         return {
-            self.spec.pathologies[column]: boxes_mask(self.readings.boxes(image, column), shape, drawn_on)
-            for column in np.flatnonzero(self.label_matrix(self.csv.iloc[[row]])[0])
+            self.spec.pathologies[column]: boxes_mask(
+                readings.boxes(image, column), shape, self.extras["sizes"].get(image)
+            )
+            for column in np.flatnonzero(labels)
         }
