@@ -66,19 +66,15 @@ if TYPE_CHECKING:
         Index,
         ListedTerms,
         coded_lists,
-        coded_parts,
         common_columns,
         days_from_first,
         joined,
-        mapped,
         numbers_in,
         open_gzip,
         read_table,
         require_columns,
-        select_rows,
         substring_labels,
         term_labels,
-        without_end,
     )
     from xrv_core.datasets.wrappers import (
         CovariateDataset,
@@ -107,9 +103,9 @@ _HOME = {
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource choose_extension release_folder",
     "tables": (
-        "Index ListedTerms coded_lists coded_parts common_columns days_from_first joined "
-        "mapped numbers_in open_gzip read_table require_columns select_rows "
-        "substring_labels term_labels without_end "
+        "Index ListedTerms coded_lists common_columns days_from_first joined "
+        "numbers_in open_gzip read_table require_columns "
+        "substring_labels term_labels "
     ),
     "wrappers": (
         "CovariateDataset FilterDataset MergeDataset RelabelledDataset Relabelling SubsetDataset View relabel_dataset "
@@ -196,7 +192,6 @@ __all__ = [
     "coco_rle",
     "coco_rle_mask",
     "coded_lists",
-    "coded_parts",
     "common_columns",
     "days_from_first",
     "decode_image",
@@ -210,7 +205,6 @@ __all__ = [
     "joined",
     "load_image",
     "luminance",
-    "mapped",
     "numbers_in",
     "official_split",
     "open_gzip",
@@ -221,7 +215,6 @@ __all__ = [
     "release_folder",
     "require_columns",
     "scale_pixels",
-    "select_rows",
     "shapes_mask",
     "siim_rle",
     "siim_rle_mask",
@@ -231,7 +224,6 @@ __all__ = [
     "term_labels",
     "training_overlaps",
     "whole_number",
-    "without_end",
     "write_dicom",
 ]
 

@@ -15,7 +15,7 @@ from xrv_core.datasets.tables.reading import (
     read_table,
     require_columns,
 )
-from xrv_core.datasets.tables.text_split import coded_lists, coded_parts, mapped, select_rows, without_end
+from xrv_core.datasets.tables.text_split import coded_lists
 
 __all__ = [
     "COMMON_COLUMNS",
@@ -24,17 +24,13 @@ __all__ = [
     "check_label_policy",
     "cached_index",
     "coded_lists",
-    "coded_parts",
     "common_columns",
     "days_from_first",
     "joined",
-    "mapped",
     "numbers_in",
     "open_gzip",
     "read_table",
     "require_columns",
-    "select_rows",
     "substring_labels",
     "term_labels",
-    "without_end",
 ]

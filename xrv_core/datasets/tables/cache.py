@@ -23,7 +23,6 @@ import mmap
 import os
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -163,6 +162,8 @@ def write_index(path: Path, key: str, index: Index) -> None:
     """Keep an index if it can be restored exactly; a folder that cannot be written to is no error."""
     import pyarrow as pa
 
+    from xrv_core.assets import replacing
+
     cells: list[Any] = []
     try:
         values = {**index._asdict(), "extras": dict(index.extras)}
@@ -179,17 +180,10 @@ def write_index(path: Path, key: str, index: Index) -> None:
     stream = sink.getvalue()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115
-        try:
-            with part:
-                part.write(_head(key, stream))
-                part.write(stream)
-                part.flush()
-                os.fsync(part.fileno())
-            Path(part.name).replace(path)
-            _make_room(path)
-        finally:
-            Path(part.name).unlink(missing_ok=True)
+        with replacing(path) as part, part.open("wb") as file:
+            file.write(_head(key, stream))
+            file.write(stream)
+        _make_room(path)
 
 
 def _head(key: str, stream: Any) -> bytes:
