@@ -76,8 +76,9 @@ def describe(kind: str, name: str) -> Spec | CommandSpec:
     """
     catalogue = the_catalogue()
     registry = catalogue.registries[kind]
-    if name in registry:
-        return cast("Spec | CommandSpec", registry[name])
+    spec = registry.find(name)
+    if spec is not None:
+        return cast("Spec | CommandSpec", spec)
     resolved = catalogue.resolve(kind, name)
     if resolved is not None:
         return resolved
@@ -171,7 +172,7 @@ def get_dataset(
         UnknownName, NotInstalled: No such dataset here.
         XrvError: What the dataset says about its arguments and files.
     """
-    spec = describe_dataset(name)
+    spec = cast("DatasetSpec", describe("dataset", name))
     paths = {key: value for key, value in (("imgpath", imgpath), ("csvpath", csvpath)) if value is not None}
     dataset = cast("Dataset", load_factory(spec)(spec, **paths, **options))
     tell_terms(spec)

@@ -58,8 +58,12 @@ class Registry(Mapping[str, S], Generic[S]):
         wildcard = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
         return sorted(name for name in self._specs if fnmatch.fnmatchcase(name, wildcard.lower()))
 
+    def find(self, name: str) -> S | None:
+        """The spec of a name or an alias, None where there is none."""
+        return self._specs.get(self._aliases.get(name, name))
+
     def __getitem__(self, name: str) -> S:
-        found = self._specs.get(self._aliases.get(name, name))
+        found = self.find(name)
         if found is None:
             raise UnknownName(self.unknown(name))
         return found
