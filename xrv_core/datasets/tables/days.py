@@ -19,6 +19,9 @@ def days_from_first(dates: pd.Series[Any], patients: pd.Series[Any]) -> pd.Serie
     Returns:
         N values of type Int64, 0 for a patient's first study; NA if the date is invalid or the patient is unknown.
     """
-    text = dates.astype("str").str.removesuffix(".0")  # a column with blanks is read as float
-    when = pd.to_datetime(text, format="%Y%m%d", errors="coerce")
-    return (when - when.groupby(patients.to_numpy()).transform("min")).dt.days.astype("Int64")
+    codes, distinct = pd.factorize(dates)  # few dates are different, and each is parsed once
+    text = pd.Series(distinct).astype("str").str.removesuffix(".0")  # a column with blanks is read as float
+    when = pd.Series(pd.to_datetime(text, format="%Y%m%d", errors="coerce").reindex(codes).to_numpy())
+    patient = pd.factorize(patients)[0]
+    first = when.groupby(patient).transform("min").where(patient >= 0)
+    return (when - first).dt.days.astype("Int64")
