@@ -91,7 +91,7 @@ class Subject:
     @property
     def left_changed(self) -> set[str]:
         """Which parts of ``global_state`` normal use leaves changed."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define left_changed.")
 
     @once()
     def fresh_process(self) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,12 @@ def _point(table: Path, target: Path, name: str, prefix: str) -> bool:
     """Write a copy of a table in which cells that name an image lead to ``prefix``; return whether there are any."""
     parts = name.split("/")
     ways = ["/".join(parts[i:]) for i in range(len(parts))]
-    ways += [way.rpartition(".")[0] for way in ways if "." in way]
+    stems = [way.rpartition(".")[0] for way in ways if "." in way]
+    # Names without a suffix only where there are no others: the cell "0" may be a number, and not the image 0.png.
+    return any(_rename(table, target, chosen, prefix) for chosen in (ways, stems))
+
+
+def _rename(table: Path, target: Path, ways: Collection[str], prefix: str) -> bool:
     changes = 0
 
     def change(cell: Any) -> Any:

@@ -145,7 +145,7 @@ def test_a_network_whose_tokens_form_no_map():
     model = build("coat_lite_tiny")
     with pytest.raises(ArgumentError) as error:
         model.feature_maps(xrays(1, 1, 64, 64))
-    assert str(error.value) == "CoaT of timm gives [1, 5, 320], which is no square map; use features()."
+    assert str(error.value) == "CoaT of timm gives [1, 5, 320], which is not a square map; use features()."
 
 
 def test_a_network_of_fixed_size_is_built_for_the_resolution():
