@@ -22,7 +22,14 @@ TESTS = (
     "tests/test_images.py", "tests/test_dicom.py", "tests/test_transforms.py", "tests/test_tables_parquet.py",
     "tests/test_tablecache.py", "tests/test_models_classifier.py", "tests/test_checkpoints.py",
 )  # fmt: skip
-RUNNERS = ("pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "imagecodecs>=2024.9.22", "scikit-image>=0.24")
+RUNNERS = (
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.100",
+    "imagecodecs>=2024.9.22",
+    "scikit-image>=0.24",
+    "scikit-learn>=1.5",
+)
 
 
 def bounds(pyproject: Path) -> dict[str, str]:
