@@ -52,7 +52,7 @@ def test_what_the_columns_are():
     }
 
 
-def test_nothing_is_claimed_that_nobody_published():
+def test_no_unpublished_fact_is_claimed():
     assert all(spec.weights.sha256 is None and spec.weights.size is None for spec in SPECS.values())
     assert SPECS["race"].licence.startswith("Unknown: ")
     assert SPECS["view"].training_data == ()
@@ -61,7 +61,7 @@ def test_nothing_is_claimed_that_nobody_published():
 def test_every_warning_is_plain_and_about_use():
     assert "must not be used to assign race to people" in SPECS["race"].warning
     assert "do not assign sex or gender to people" in SPECS["sex"].warning
-    assert "no statement about the health of a person" in SPECS["age"].warning
+    assert "nothing about the health of a person" in SPECS["age"].warning
     assert "check a sample by eye" in SPECS["view"].warning
 
 

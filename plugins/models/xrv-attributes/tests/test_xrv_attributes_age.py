@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -136,12 +137,9 @@ def test_state_dicts_of_others_and_our_own(theirs, tmp_path):
 
 def test_a_file_without_a_senet(tmp_path):
     torch.save(torch.nn.Conv2d(3, 64, 3).state_dict(), tmp_path / "w.pt")
-    with pytest.raises(CheckpointError) as error:
+    words = rf"{re.escape(str(tmp_path / 'w.pt'))} .*age model.* 0 tensors .*SENet-154 \(named \.\.\.0\.conv1\.weight"
+    with pytest.raises(CheckpointError, match=words):
         short_age(tmp_path / "w.pt")
-    assert str(error.value) == (
-        f"Weights file {tmp_path / 'w.pt'} is none of the age model: it has 0 tensors that could be the first "
-        "convolution of SENet-154 (named ...0.conv1.weight, of shape [64, 3, 3, 3]), where one is needed."
-    )
 
 
 def test_a_senet_with_a_plain_head(theirs, tmp_path):

@@ -40,7 +40,7 @@ def test_the_hooks_offer_both_with_their_warning() -> None:
     assert "phantom-net" in xrv.list_classifiers()
     assert "phantom-ae" in xrv.list_autoencoders()
     for spec in (PHANTOM_NET, PHANTOM_AE):
-        assert spec.warning == "Knows drawn phantoms only: its output on real X-rays means nothing."
+        assert "output on real X-rays means nothing" in spec.warning
     assert PHANTOM_NET.pathologies == xrv.describe_dataset("phantom").pathologies
     assert len(PHANTOM_NET.op_threshs) == len(PHANTOM_NET.pathologies)
 

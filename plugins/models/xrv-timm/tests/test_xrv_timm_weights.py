@@ -55,16 +55,14 @@ def test_a_head_that_is_a_convolution_fits_too(tmp_path, quiet):
 @pytest.mark.parametrize(
     ("name", "classes"), [("resnet10t", 1000), ("resnet10t", 0), ("deit_tiny_distilled_patch16_224", 2)]
 )
-def test_without_a_fitting_head_it_stays_random_and_that_is_told(tmp_path, name, classes):
+def test_without_a_fitting_head_it_stays_random_and_warns(tmp_path, name, classes):
     original = network(name, num_classes=classes)
     torch.save(original.state_dict(), tmp_path / "w.pt")
     side = 224 if "deit" in name else 64
-    with pytest.warns(UserWarning, match="random") as told:
+    with pytest.warns(UserWarning, match="random") as caught:
         model = build(name, weights=tmp_path / "w.pt", input_resolution=side)
-    assert [str(w.message) for w in told] == [
-        f"The classifier is random: weights file {tmp_path / 'w.pt'} has none for 2 pathologies. "
-        "Train it before you look at predictions."
-    ]
+    (warning,) = caught
+    assert f"weights file {tmp_path / 'w.pt'} has none for 2 pathologies" in str(warning.message)
     key = next(iter(original.state_dict()))
     assert torch.equal(model.backbone.state_dict()[key], original.state_dict()[key])
 

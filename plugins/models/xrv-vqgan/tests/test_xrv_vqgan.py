@@ -124,9 +124,8 @@ def test_a_layout_that_does_not_lead_to_the_code():
     assert str(error.value) == (
         "2 levels make 1 halvings, and 4 pixels of a code with side 2; the spec of 'vqgan-768-sd' says 64."
     )
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match="'vqgan-768-sd' has no codebook"):
         vqgan(replace(SMALL, codebook=None), layout=LAYOUT)
-    assert str(error.value) == "The spec of 'vqgan-768-sd' has no codebook; say how many entries it has."
 
 
 # -- files
@@ -150,9 +149,8 @@ def test_the_layers_are_read_off_the_tensors(model, save_checkpoint: Callable, t
         assert loaded.state_dict().keys() == model.state_dict().keys()
         assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), model.parameters(), strict=True))
     assert Layout.of(published(model), tmp_path) == LAYOUT
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match="layout= needs weights=None"):
         vqgan(SMALL, tmp_path / "own.pt", layout=LAYOUT)
-    assert str(error.value) == "layout= is for weights=None; with weights, the layers are those of the file."
 
 
 def refusal(spec: xrv.AutoencoderSpec, state: dict[str, torch.Tensor], path: Path) -> str:
@@ -182,14 +180,14 @@ def test_everything_but_the_loss_must_fit(model, tmp_path):
 def test_files_of_other_networks(model, tmp_path):
     path = tmp_path / "w.ckpt"
     no_vqgan = f"Weights file {path} holds no VQGAN: "
-    assert refusal(SMALL, torch.nn.Linear(2, 2).state_dict(), path) == (
-        f"{no_vqgan}it has no such convolution as 'encoder.conv_in' is in one."
-    )
+    message = refusal(SMALL, torch.nn.Linear(2, 2).state_dict(), path)
+    assert message.startswith(no_vqgan)
+    assert "'encoder.conv_in'" in message
     state = published(model)
     claim = "encoder.down.2.block.0.conv2.weight"  # a small tensor that claims a width of 100,000
-    assert refusal(SMALL, state | {claim: torch.zeros(100_000, 1, 1, 1)}, path) == (
-        f"{no_vqgan}it has no such convolution as 'encoder.down.2.block.0.conv2' is in one."
-    )
-    assert refusal(SMALL, state | {claim: torch.zeros(40, 40, 3, 3)}, path) == (
-        f"{no_vqgan}of its widths [32, 32, 64, 40, 32, 32, 64], some are no multiples of 32."
-    )
+    message = refusal(SMALL, state | {claim: torch.zeros(100_000, 1, 1, 1)}, path)
+    assert message.startswith(no_vqgan)
+    assert "'encoder.down.2.block.0.conv2'" in message
+    message = refusal(SMALL, state | {claim: torch.zeros(40, 40, 3, 3)}, path)
+    assert message.startswith(no_vqgan)
+    assert "[32, 32, 64, 40, 32, 32, 64] must be multiples of 32" in message

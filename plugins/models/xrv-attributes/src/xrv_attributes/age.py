@@ -18,7 +18,7 @@ from xrv_core.torchvision_guard import import_timm
 FEATURES = 512
 #: Blocks in each stage of SENet-154.
 LAYERS = (3, 8, 36, 3)
-#: Shape of the weight of each layer of the head, then what the layer is called here. No two are alike.
+#: Shape of the weight of each layer of the head, then the name of the layer here. All shapes differ.
 HEAD = {
     (4096,): "backbone.head.0.",
     (FEATURES, 4096): "backbone.head.2.",
@@ -93,23 +93,23 @@ def own_keys(state: Mapping[str, torch.Tensor], path: Path) -> dict[str, torch.T
     """Rename the tensors of the published network to those of ours.
 
     The names in the published file are not documented. fastai numbers the layers: ``0.0.conv1.weight``
-    is in the body and ``1.8.weight`` in the head; SENet-154 alone says ``layer0.conv1.weight``. Both are
-    known here, below any prefix of wrappers. Layers of the head are told apart by their shapes.
+    is in the body and ``1.8.weight`` in the head; SENet-154 alone has ``layer0.conv1.weight``. Both are
+    recognised here, after any prefix of wrappers. Layers of the head are recognised by their shapes.
 
     Args:
-        state: Tensors by name; ours already (``backbone.body.``) are left as they are.
+        state: Tensors by name; names of ours (``backbone.body.``) stay as they are.
         path: The file, for the message.
 
     Raises:
-        CheckpointError: There is no first convolution of SENet-154 in it, or more than one.
+        CheckpointError: The file has no first convolution of SENet-154, or more than one.
     """
     if any(key.startswith("backbone.body.") for key in state):
         return dict(state)
     stems = [key for key, tensor in state.items() if key.endswith(_STEM) and tensor.shape == (64, 3, 3, 3)]
     if len(stems) != 1:
         raise CheckpointError(
-            f"Weights file {path} is none of the age model: it has {len(stems)} tensors that could be the first "
-            f"convolution of SENet-154 (named ...{_STEM}, of shape [64, 3, 3, 3]), where one is needed."
+            f"Weights file {path} is not of the age model: it has {len(stems)} tensors that could be the first "
+            f"convolution of SENet-154 (named ...{_STEM}, of shape [64, 3, 3, 3]), and exactly one is needed."
         )
     body = re.compile(re.escape(stems[0].removesuffix(_STEM)) + r"([0-4])\.(.+)")
     renamed: dict[str, torch.Tensor] = {}

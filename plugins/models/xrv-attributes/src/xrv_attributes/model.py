@@ -19,7 +19,7 @@ from xrv_core.models import (
 )
 from xrv_core.torchvision_guard import import_timm
 
-#: Grey levels 0..255 as they are.
+#: Grey levels 0..255, not normalised.
 GREY_LEVELS = ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 
 
@@ -59,7 +59,7 @@ def sex(spec: ClassifierSpec, weights: Path | None = None) -> BackboneClassifier
 
 
 def race(spec: ClassifierSpec, weights: Path | None = None) -> BackboneClassifier:
-    """The race classifier: ResNet-34, whose own output was the log-softmax of the logits given here.
+    """The race classifier: ResNet-34, as logits; the published network gives their log-softmax.
 
     Args:
         spec: Targets and resolution.
@@ -80,7 +80,7 @@ def _resnet(
     head: str,
     statistics: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> BackboneClassifier:
-    """The layers of timm's ResNets have the names that torchvision gives them, but for the head."""
+    """A ResNet of timm, whose layers have torchvision's names, except for the head."""
     backbone = import_timm().create_model(spec.architecture, pretrained=False, num_classes=0)
     model = BackboneClassifier(
         backbone,

@@ -1,11 +1,11 @@
-"""What this plugin offers: four classifiers of something else than findings."""
+"""What this plugin offers: four classifiers of other attributes than findings."""
 
 from xrv_core import Asset, ClassifierSpec, ReferenceOutput, hookimpl
 
 _RELEASE = "https://github.com/mlmed/torchxrayvision/releases/download/v1/"
 _OBTAIN = (
-    "Fetched at first use from the v1 release of TorchXRayVision on GitHub. Nobody published a hash: that of the first "
-    "download is written down and enforced from then on."
+    "Fetched at first use from the v1 release of TorchXRayVision on GitHub. No hash is published: the hash of the "
+    "first download is recorded and enforced from then on."
 )
 _NOTEBOOKS = "torchxrayvision/scripts at f4087a0"
 _IMAGENET = (
@@ -39,11 +39,12 @@ _VIEW = ClassifierSpec(
         "The published network has 1000 outputs, of which the first two were trained; probabilities are the softmax "
         "of these two. 224 x 224 pixels: the text of torchxrayvision says 320, its code and the author's own take 224. "
         f"{_IMAGENET} The author cut the centre 224 out of 256 pixels; torchxrayvision and we shrink the whole image. "
-        "The data it was trained on are not told."
+        "The training data are not stated."
     ),
     warning=(
-        "It knows frontal (PA, and AP perhaps) and lateral, and calls every picture one of the two, also those that "
-        "show no chest. What it was trained on is unknown: check a sample by eye before you sort a dataset with it."
+        "It has two classes: frontal (PA, and perhaps AP) and lateral. Every picture gets one of the two, also a "
+        "picture without a chest. The training data are unknown: check a sample by eye before you sort a dataset "
+        "with it."
     ),
     architecture="resnet50",
     parameters=23_512_130,
@@ -53,7 +54,7 @@ _VIEW = ClassifierSpec(
     task="image view",
     activation="softmax",
     reported={
-        f"share told right, first 10 images of either view of PadChest (view_classifier.ipynb, {_NOTEBOOKS})": {
+        f"share of correct answers, first 10 images of either view of PadChest (view_classifier.ipynb, {_NOTEBOOKS})": {
             "Frontal": 1.0,
             "Lateral": 1.0,
         }
@@ -78,8 +79,8 @@ _AGE = ClassifierSpec(
     ),
     warning=(
         "It estimates chronological age with a mean error of 3.7 years as published, and of up to 8.7 years on other "
-        "data. For the study of groups, datasets and models; no statement about the health of a person, and no way to "
-        "find out the age of somebody."
+        "data. For the study of groups, datasets and models. It says nothing about the health of a person, and must "
+        "not be used to find out the age of a person."
     ),
     architecture="senet154",
     parameters=115_147_377,
@@ -113,7 +114,7 @@ _SEX = ClassifierSpec(
     name="sex",
     title="Male or female, ResNet-34 of chexploration (MIRA)",
     factory="xrv_attributes.model:sex",
-    licence="Apache-2.0 (of the repository of the authors; no text speaks of the weights, which lay elsewhere)",
+    licence="Apache-2.0 (of the repository of the authors; no text mentions the weights, which were hosted elsewhere)",
     citation=(
         "Glocker B, Jones C, Bernhardt M, Winzeck S. Algorithmic encoding of protected characteristics in chest X-ray "
         "disease detection models. eBioMedicine 89:104467, 2023. doi:10.1016/j.ebiom.2023.104467."
@@ -125,9 +126,9 @@ _SEX = ClassifierSpec(
         "as in training."
     ),
     warning=(
-        "It tells the sex that CheXpert records, male or female, and knows nothing else. Made to show that X-rays "
+        "It predicts the sex that CheXpert records, male or female, and nothing else. It was made to show that X-rays "
         "carry this information and that models may use it. For auditing datasets and models only: do not assign sex "
-        "or gender to people with it, nor fill in what a record does not say."
+        "or gender to people with it, and do not fill in missing records with it."
     ),
     architecture="resnet34",
     parameters=21_285_698,
@@ -166,10 +167,10 @@ _RACE = ClassifierSpec(
     obtain=_OBTAIN,
     description=f"320 x 320 pixels. {_IMAGENET} forward gives logits; the published network gives their log-softmax.",
     warning=(
-        "That a network can tell self-reported race from an X-ray is a finding about what models may use as a shortcut "
+        "A network can predict self-reported race from an X-ray. This shows what models may use as a shortcut "
         "(Gichoya et al. 2022); race is a social category, not a property of the image. For auditing datasets and "
-        "models only. It must not be used to assign race to people, nor to fill in what a record does not say. It puts "
-        "everybody into one of three groups, whoever they are."
+        "models only. It must not be used to assign race to people, or to fill in missing records. It puts every "
+        "person into one of three groups."
     ),
     architecture="resnet34",
     parameters=21_286_211,

@@ -47,7 +47,7 @@ _RENAMES = (
 class PSPNet(nn.Module):
     """Pyramid scene parsing network (Zhao et al., CVPR 2017, arXiv:1612.01105) at an eighth of the resolution.
 
-    As the published weights want it, and unlike the usual one: the grids leave out the rows and columns that
+    It differs from the usual PSPNet, as the published weights need: the grids leave out the rows and columns that
     do not fill a cell (at 64 x 64 the last four for the grid of 6), are upsampled without aligned corners,
     every block of stages 4 and 5 has the dilation of its stage, and the last convolution is 3 x 3.
 
@@ -62,7 +62,7 @@ class PSPNet(nn.Module):
             "resnet101s", pretrained=False, num_classes=0, global_pool="", output_stride=8
         )
         for stage, dilation in ((self.backbone.layer3, 2), (self.backbone.layer4, 4)):
-            stage[0].conv2.dilation = stage[0].conv2.padding = (dilation, dilation)  # timm's have half of it
+            stage[0].conv2.dilation = stage[0].conv2.padding = (dilation, dilation)  # timm's have half of that
         layer = import_torchvision().ops.Conv2dNormActivation
         self.pyramid = nn.ModuleList(layer(2048, 512, 1, bias=False) for _ in _GRIDS)
         self.fuse = layer(4096, 512, 3, bias=False)

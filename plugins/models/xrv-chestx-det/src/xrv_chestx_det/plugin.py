@@ -44,11 +44,11 @@ def xrv_segmenters() -> list[SegmenterSpec]:
             homepage="https://github.com/Deepwise-AILab/ChestX-Det-Dataset",
             obtain="Fetched at first use from the v1 release of TorchXRayVision on GitHub.",
             description=(
-                "14 structures, which overlap: the heart lies in the mediastinum. Images are seen at 512 x 512 pixels. "
-                "Made to tell a detector of findings where the anatomy is; on which images it was trained, and how "
-                "well it does, its authors do not say."
+                "14 structures, which overlap: the heart is in the mediastinum. Images are resized to 512 x 512 "
+                "pixels. It was made to give a detector of findings the position of the anatomy. Its "
+                "authors do not state on which images it was trained, or how well it segments."
             ),
-            warning="Nobody has published how well it segments, or on which images it was trained.",
+            warning="It is not published how well it segments, or on which images it was trained.",
             architecture="pspnet-resnet101",
             parameters=65_704_910,
             input_resolution=512,

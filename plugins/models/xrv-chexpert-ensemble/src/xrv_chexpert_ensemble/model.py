@@ -1,4 +1,4 @@
-"""The CheXpert ensemble out of its archive."""
+"""The CheXpert ensemble, read from its archive."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def ensemble(
 
     ``forward`` gives the logit of the mean probability of a finding's group, so that its sigmoid is the
     probability. ``features`` is ``[B, 3 * num_models * 1024]``: group after group (ones, 3-class,
-    self-training), member after member. ``feature_maps`` are those of all members, likewise.
+    self-training), member after member. ``feature_maps`` are those of all members in the same order.
 
     Args:
         spec: Labels and resolution.
         weights: The archive as it was published, which is neither unpacked nor copied; or a state dict of this
             model, saved with ``resident=True``. None: random initialisation.
-        num_models: How many members of each group, the first ones; None for all 30 of the archive, for as many
-            as a state dict has, or for one that is initialised at random.
+        num_models: Number of members of each group, counted from the first. None: all 30 of the archive, as many
+            as a state dict has, or one that is initialised at random.
         resident: False reads a member from the archive whenever it is needed, for every batch and once more in
             a backward pass: no more than one is in memory (28 MB), and ``train()`` does not reach them. True
             reads them once and keeps them (2.5 GB for all 90), as layers that can be trained and saved.
@@ -68,7 +68,7 @@ def ensemble(
     Raises:
         ArgumentError: Another number of members.
         PathMissing, CheckpointError, UnsafeCheckpoint: The archive or a checkpoint in it cannot be read, or is
-            another one. All are read once at the beginning, so it is told here.
+            another one. All are read once when the model is built, so such an error comes here.
     """
     whole = isinstance(num_models, int) and not isinstance(num_models, bool)
     if num_models is not None and not (whole and 1 <= num_models <= SIZE):
@@ -170,17 +170,17 @@ def _check_names(spec: ClassifierSpec, path: Path, names: list[str]) -> None:
 
 def _read(path: Path, name: str, policy: str, member: Member) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Fill ``member``, and give the row of weights and the bias of each finding of its group."""
-    told = f"{path}!{name}"
-    state, beside = load_checkpoint(path, ("task_sequence",), member=name)
-    load_into(member, member_keys(state), told)
-    tasks = _tasks(beside.get("task_sequence"), policy, told)
+    source = f"{path}!{name}"
+    state, entries = load_checkpoint(path, ("task_sequence",), member=name)
+    load_into(member, member_keys(state), source)
+    tasks = _tasks(entries.get("task_sequence"), policy, source)
     outputs = 3 if policy == THREE_CLASS else 1
     weight, bias = (state.get(f"model.classifier.{kind}", torch.empty(0)) for kind in ("weight", "bias"))
     wanted = (outputs * len(tasks), WIDTH)
     if weight.shape != wanted or bias.shape != wanted[:1]:
         raise CheckpointError(
-            f"Weights file {told} has a head of shape {list(weight.shape)}, not {list(wanted)}: {outputs} for each of "
-            f"the {len(tasks)} tasks that it names."
+            f"Weights file {source} has a head of shape {list(weight.shape)}, not {list(wanted)}: {outputs} for each "
+            f"of the {len(tasks)} tasks that it names."
         )
     rows = {finding: tasks[task] * outputs for finding, task in GROUPS[policy].items()}
     if outputs == 1:
@@ -189,13 +189,13 @@ def _read(path: Path, name: str, policy: str, member: Member) -> dict[str, tuple
     return {finding: (weight[i + 2] - weight[i + 1], bias[i + 2] - bias[i + 1]) for finding, i in rows.items()}
 
 
-def _tasks(found: Any, policy: str, told: str) -> Mapping[str, int]:
-    """The output of each task, checked: the file may say anything."""
+def _tasks(found: Any, policy: str, source: str) -> Mapping[str, int]:
+    """The output of each task, checked, because the file is not trusted."""
     tasks = dict(found) if isinstance(found, dict) else {}
     numbered = all(isinstance(i, int) and 0 <= i < len(tasks) for i in tasks.values())
     if not numbered or not set(GROUPS[policy].values()) <= set(tasks):
         raise CheckpointError(
-            f"Weights file {told} does not say which output is which finding: 'task_sequence' must number its tasks, "
+            f"Weights file {source} does not say which output is which finding: 'task_sequence' must number its tasks, "
             f"and name {', '.join(GROUPS[policy].values())}."
         )
     return tasks

@@ -42,10 +42,10 @@ def member_keys(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 class Members(nn.Module, ABC):
     """The members one after the other. In evaluation mode a backward pass computes each again, one at a time.
 
-    So the activations of one member are in memory, not those of all; and the weights of one, where they are streamed.
+    So only the activations of one member are in memory, and only the weights of one where they are streamed.
 
     Args:
-        count: How many there are.
+        count: Number of members.
     """
 
     def __init__(self, count: int) -> None:
@@ -92,7 +92,7 @@ class StreamedMembers(Members):
 
     Args:
         path: The archive.
-        names: Of the checkpoints in it.
+        names: Names of the checkpoints in it.
     """
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
@@ -100,7 +100,9 @@ class StreamedMembers(Members):
         self.path, self.names = path.resolve(), tuple(names)
         with torch.device("meta"):  # layers without numbers
             skeleton = Member().eval()
-        self._skeleton = (skeleton,)  # in a tuple it is no layer of the model: it has nothing to move, train or save
+        self._skeleton = (
+            skeleton,
+        )  # in a tuple it is not a layer of the model: there is nothing to move, train or save
 
     def _maps(self, index: int, x: torch.Tensor) -> torch.Tensor:
         state = member_keys(load_state_dict(self.path, member=self.names[index]))
@@ -117,7 +119,7 @@ class EnsembleHead(nn.Linear):
 
     Args:
         groups: The group of each finding.
-        members: How many in each group.
+        members: Number of members of each group.
     """
 
     def __init__(self, groups: Sequence[int], members: int) -> None:

@@ -17,7 +17,7 @@ __all__ = ["AnatomyUNet", "anatomy_unet"]
 #: Channels into, between and out of the two convolutions of each step up, from the deepest.
 _STEPS = ((2048, 1024, 512), (1024, 512, 256), (512, 256, 64), (128, 64, 128))
 
-#: Modules of the published network; whatever else its training code left in the file is no part of it.
+#: Modules of the published network; other entries of the file are not part of it.
 _PARTS = ("backbone.", "head.", "network.")
 
 #: Names in the published file to names in ``AnatomyUNet``. CXAS and torchxrayvision nest the backbone differently.
@@ -36,9 +36,9 @@ _RENAMES = (
 
 
 class AnatomyUNet(nn.Module):
-    """U-Net (Ronneberger et al., MICCAI 2015, arXiv:1505.04597) whose way down is a ResNet-50, as in CXAS.
+    """U-Net (Ronneberger et al., MICCAI 2015, arXiv:1505.04597) whose encoder is a ResNet-50, as in CXAS.
 
-    The first skip connection is taken behind the max pooling, so that the way up ends at a quarter of the resolution.
+    The first skip connection is taken after the max pooling, so the decoder ends at a quarter of the resolution.
 
     Args:
         structures: Number of masks.
@@ -79,7 +79,7 @@ def anatomy_unet(spec: SegmenterSpec, weights: Path | None = None) -> NetworkSeg
     Args:
         spec: Structures and resolution.
         weights: The published file, another state dict of that network, or one of this segmenter.
-            Backbone and head must fit exactly; what lies beside them is left out. None: random
+            Backbone and head must fit exactly; other entries are left out. None: random
             initialisation, in training mode.
 
     Raises:

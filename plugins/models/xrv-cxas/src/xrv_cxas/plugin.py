@@ -27,10 +27,10 @@ def xrv_segmenters() -> list[SegmenterSpec]:
             homepage="https://github.com/ConstantinSeibold/ChestXRayAnatomySegmentation",
             obtain="Fetched at first use from the v1 release of TorchXRayVision on GitHub.",
             description=(
-                "159 structures of bones, lungs, mediastinum, heart, abdomen and breast. They overlap, and some hold "
-                "others: 'spine' is the cervical, thoracic and lumbar spine, and those their vertebrae. Trained on "
-                "PAX-Ray++: projections of 10,021 thoracic CT scans, frontal and lateral, whose structures were "
-                "labelled by networks for CT. Images are seen at 512 x 512 pixels."
+                "159 structures of bones, lungs, mediastinum, heart, abdomen and breast. They overlap, and some "
+                "contain others: 'spine' is the cervical, thoracic and lumbar spine, and those are their vertebrae. "
+                "Trained on PAX-Ray++: projections of 10,021 thoracic CT scans, frontal and lateral, whose structures "
+                "were labelled by networks for CT. Images are resized to 512 x 512 pixels."
             ),
             warning="Weights under CC BY-NC-SA 4.0: not for commercial use. Trained on projected CT scans.",
             architecture="unet-resnet50",

@@ -9,7 +9,7 @@ from xrv_core import Asset, ClassifierSpec, ReferenceOutput, hookimpl
 _RELEASE = "https://github.com/mlmed/torchxrayvision/releases/download/v1/"
 _SUFFIX = "-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt"
 
-#: Model, then first part of the file name, size, sha256 (None where nobody published them), training sets, labels.
+#: Model, then first part of the file name, size, sha256 (None where none is published), training sets, labels.
 _FILES = {
     "all": (
         "nih-pc-chex-mimic_ch-google-openi-kaggle",
@@ -102,7 +102,7 @@ def _spec(key: str, table: list[dict[str, str]]) -> ClassifierSpec:
         description=(
             f"{trained} of the 18 outputs were trained; the others are NaN. Trained on 224 x 224 pixels, with rotation "
             "by up to 45 degrees, and shift and scaling by up to 15 %. 0.5 is the operating point that was published "
-            "with the weights; it does not carry over to other hospitals."
+            "with the weights; it is not valid for other hospitals."
         ),
         warning=(f"Trained on {words}: what it reaches there is not what it reaches on unseen patients{note}."),
         aliases=(key,),

@@ -26,7 +26,7 @@ RENAMES = (
     (_FPA + r"scale(\d)\.conv\.", r"backbone.attention.up\1."),
     (r"bn_(\d)\.", r"backbone.norms.\1."),
 )
-#: In the file, but never used by the network: ImageNet's classifier, and two kinds of attention that were not chosen.
+#: In the file, but never used by the network: ImageNet's classifier, and two kinds of attention that are switched off.
 UNUSED = ("backbone.classifier.", "attention_map.channel_attention.", "attention_map.spatial_attention.")
 
 
@@ -34,7 +34,7 @@ def jfhealthcare(spec: ClassifierSpec, weights: Path | None = None) -> BackboneC
     """Build the classifier.
 
     ``features`` are the five findings' own feature vectors of 2048 numbers, side by side in the order
-    of ``pathologies``; ``feature_maps`` the five findings' own 1024 maps, likewise. ``classifier``
+    of ``pathologies``; ``feature_maps`` are the five findings' own 1024 maps in the same order. ``classifier``
     holds the five heads as blocks: row i has zeros for the features of all findings but its own.
 
     Args:
@@ -57,7 +57,7 @@ def jfhealthcare(spec: ClassifierSpec, weights: Path | None = None) -> BackboneC
     )
     if weights is None:
         with torch.no_grad():
-            heads = [torch.randn(1, WIDTH) * 0.01 for _ in range(findings)]  # as the original begins
+            heads = [torch.randn(1, WIDTH) * 0.01 for _ in range(findings)]  # as in the original
             model.classifier.weight.copy_(torch.block_diag(*heads))
             model.classifier.bias.zero_()
     else:

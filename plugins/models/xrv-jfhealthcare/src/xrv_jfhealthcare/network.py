@@ -1,4 +1,4 @@
-"""The network of JF Healthcare behind its heads: DenseNet-121, pyramid attention, one feature vector a finding."""
+"""The network of JF Healthcare below its heads: DenseNet-121, pyramid attention, one feature vector a finding."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def _resized(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 class PerFindingFeatures(nn.Module):
-    """A feature vector for each finding: what its head works on.
+    """A feature vector for each finding, the input of its head.
 
     The attention is one module that is applied again for every finding, to its own output: once for
     the first finding, five times for the fifth. Average and maximum of the maps, side by side and
     normalised, are the finding's features.
 
     Args:
-        findings: How many.
+        findings: Number of findings.
     """
 
     def __init__(self, findings: int) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 from xrv_core import Asset, AutoencoderSpec, ClassifierSpec, ReferenceOutput, hookimpl
 
 _WEIGHTS = Path(__file__).with_name("weights")
-#: What train.py wrote beside the weights: their hashes and sizes, the operating points, how well they do.
+#: The record that train.py wrote with the weights: hashes, sizes, operating points and results.
 RECORD: dict[str, Any] = json.loads(_WEIGHTS.joinpath("training.json").read_text("utf-8"))
-#: What reference.py wrote: what both networks give for one drawn phantom.
+#: The outputs of both networks for one drawn phantom, written by reference.py.
 REFERENCE: dict[str, dict[str, float]] = json.loads(_WEIGHTS.joinpath("reference.json").read_text("utf-8"))
 
-_WARNING = "Knows drawn phantoms only: its output on real X-rays means nothing."
+_WARNING = "Trained on drawn phantoms only: its output on real X-rays means nothing."
 _ABOUT: dict[str, Any] = {
     "licence": "Apache-2.0",
     "citation": "xrv-core developers. phantom-net and phantom-ae, small networks for drawn phantoms (2026).",
     "homepage": "plugins/models/xrv-phantom-net in the repository of xrv-core",
-    "obtain": "The weights come with the package; train.py in its source folder makes them again.",
+    "obtain": "The weights come with the package; train.py in its source folder trains them again.",
     "warning": _WARNING,
     "training_data": ("phantom:train",),
     "input_resolution": 128,

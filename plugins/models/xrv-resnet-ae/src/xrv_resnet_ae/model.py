@@ -19,7 +19,7 @@ __all__ = ["ResNetAutoencoder", "resnet_autoencoder"]
 _DOWN = ((3, 64, 1), (4, 128, 2), (23, 256, 2), (2, 128, 6))
 #: Stages of the decoder: blocks, width, step of the last block; the first stage makes 14 x 14 of 3 x 3 pixels.
 _UP = ((2, 128, 6), (23, 64, 2), (4, 32, 2), (3, 16, 2))
-#: How the published file calls the parts of the decoder.
+#: Names of the parts of the decoder in the published file.
 _DECODER = ("uplayer", "conv1_1.")
 
 
@@ -65,7 +65,7 @@ def resnet_autoencoder(spec: AutoencoderSpec, weights: Path | None = None) -> Re
 
 
 def _own_keys(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The published file has both halves side by side, and two names for what goes round the convolutions."""
+    """The keys of ours: the published file has no prefix for the two halves, and two names for a shortcut."""
     if any(key.startswith("decoder.") for key in state):
         return dict(state)
     return {

@@ -21,15 +21,16 @@ RESNET101_ELASTIC = AutoencoderSpec(
     homepage="https://github.com/mlmed/torchxrayvision",
     obtain="Fetched at first use from the v1 release of TorchXRayVision on GitHub.",
     description=(
-        "A ResNet-101 with a narrow fourth stage makes a code of 512 x 3 x 3 numbers of an image of 224 x 224 pixels; "
-        "a mirrored network makes the image again. The decoder has no bound of its own: decode cuts at [-1024, 1024], "
-        "decode(z, clamp=False) does not. torchxrayvision refuses other sizes than 224 x 224; here they are resized. "
-        "Training sets as the name of the file and its author (torchxrayvision issue 112) give them."
+        "A ResNet-101 with a narrow fourth stage turns an image of 224 x 224 pixels into a code of 512 x 3 x 3 "
+        "numbers; a mirrored network makes the image from the code. The decoder has no bound of its own: decode cuts "
+        "at [-1024, 1024], decode(z, clamp=False) does not. torchxrayvision refuses other sizes than 224 x 224; here "
+        "they are resized. The training sets are those that the file name and its author (torchxrayvision issue 112) "
+        "give."
     ),
     warning=(
         "Three accounts of its training sets contradict each other: the name of the file and its author (issue 112: "
         "not trained on CheXpert) say NIH, PadChest, RSNA and MIMIC-CXR; the description in torchxrayvision 1.5.7 adds "
-        "CheXpert; its documentation says PadChest, NIH, CheXpert and MIMIC-CXR. Take CheXpert for seen as well."
+        "CheXpert; its documentation says PadChest, NIH, CheXpert and MIMIC-CXR. Treat CheXpert as seen, too."
     ),
     aliases=("101-elastic",),
     architecture="resnet101-autoencoder",

@@ -16,13 +16,13 @@ _IMAGES = {
 _TESTS = "https://raw.githubusercontent.com/mlmed/torchxrayvision/f4087a0b0d0cdc6a5877fb5456965b6d29adb1e5/tests/"
 
 _NOTE = (
-    "Made with the operating points as they were published, on one sigmoid: a second one could give nothing below "
+    "Made with the operating points as they were published, on one sigmoid: a second one could give no output below "
     "0.46, and only operating points make the untrained outputs exactly 0.5, as they were."
 )
 _NOTES = {
     "00000001_000.png": _NOTE,
     "16747_3_1.jpg": _NOTE + " The model resized this image from 885 to 512 pixels; older releases did so "
-    "without anti-aliasing, so if this image alone differs, that is why (not verified, the weights were not at hand).",
+    "without anti-aliasing, so if only this image differs, that is why (not verified: the weights were not available).",
 }
 
 _LICENCE = (
@@ -63,10 +63,10 @@ _REPORTED = {
 
 _DESCRIPTION = (
     "16 of the 18 outputs were trained; the other two are NaN. The operating points that were published with the "
-    "weights (0.502 to 0.538) were fitted on sigmoid(sigmoid(x)), where nothing lies below 0.5. Here they are mapped "
+    "weights (0.502 to 0.538) were fitted on sigmoid(sigmoid(x)), where nothing is below 0.5. Here they are mapped "
     "back through the logit (0.008 to 0.152), so that 0.5 is the operating point as for the other models; "
-    'op_threshs="as-published" gives the numbers of TorchXRayVision 1.5.7, in which it is not. Operating points do not '
-    "carry over to other hospitals."
+    'op_threshs="as-published" gives the numbers of TorchXRayVision 1.5.7, in which it is not. Operating points are '
+    "not valid for other hospitals."
 )
 
 

@@ -29,11 +29,11 @@ def timm_classifier(
     Args:
         spec: Names the network.
         weights: File with weights by timm's names, or saved from a ``BackboneClassifier``. A head for as
-            many pathologies is taken over, else the head stays random and a warning says so. The rest must fit.
+            many pathologies is used; else the head stays random, with a warning. The rest must fit.
         pathologies: Names of the outputs.
         pretrained: Load timm's own weights from the Hugging Face hub; the head is random.
         weights_url: Address of a weights file, fetched once into the cache.
-        sha256: Its hash; without one it is unverified, and held to what came first.
+        sha256: Its hash; without it the file is unverified, and the hash of the first download is enforced later.
         **options: ``input_resolution``, ``in_chans`` (see ``TimmNetwork``), and what ``timm.create_model`` takes.
 
     Raises:
@@ -78,6 +78,6 @@ def _load(model: BackboneClassifier, path: Path, network: str) -> None:
     if not fits:
         warnings.warn(
             f"The classifier is random: weights file {path} has none for {len(model.pathologies)} pathologies. "
-            "Train it before you look at predictions.",
+            "Train it before you use predictions.",
             stacklevel=2,
         )

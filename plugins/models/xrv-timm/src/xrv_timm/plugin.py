@@ -1,4 +1,4 @@
-"""What this plugin offers: `timm/<name>` for every network that timm knows."""
+"""What this plugin offers: `timm/<name>` for every network of timm."""
 
 import re
 
@@ -15,7 +15,7 @@ def xrv_resolve(kind: str, name: str) -> ClassifierSpec | None:
         return None
     return ClassifierSpec(
         name=name,
-        title=f"{found[1]} from timm, with a classifier of your own",
+        title=f"{found[1]} from timm, with your own classifier",
         factory="xrv_timm.model:timm_classifier",
         licence="timm: Apache-2.0. Pretrained weights: the licence on their page on the Hugging Face hub",
         citation="Wightman R. PyTorch Image Models. 2019. doi:10.5281/zenodo.4414861",
@@ -25,8 +25,8 @@ def xrv_resolve(kind: str, name: str) -> ClassifierSpec | None:
             "(timm's own weights, from the Hugging Face hub); none of them: random initialisation."
         ),
         description=(
-            "The grey image is repeated on the channels that the network wants, and normalised the way it was trained. "
-            "Resized to input_resolution, default the size of timm's own weights."
+            "The grey image is repeated on the channels of the network, and normalised as in its training. "
+            "It is resized to input_resolution, default the size of timm's own weights."
         ),
         warning="Its outputs mean nothing until it was trained for these pathologies.",
         architecture=found[1],

@@ -15,7 +15,7 @@ from xrv_vqgan.network import COLOURS, Decoder, Encoder, Layout
 
 __all__ = ["VQGAN", "vqgan"]
 
-#: What only training needs of the published checkpoints: the discriminator and the perceptual loss.
+#: Parts of the published checkpoints that only training needs: the discriminator and the perceptual loss.
 TRAINING_ONLY = "loss."
 #: Name of the codebook in the published checkpoints, and here (where ``quantize`` is a method).
 _THEIRS, _OURS = "quantize.embedding.weight", "codebook.weight"
@@ -42,7 +42,7 @@ class VQGAN(ImageAutoencoder):
         super().__init__(spec)
         entries, channels, side = spec.codebook, self.code_shape[0], self.code_shape[1]
         if entries is None:
-            raise ArgumentError(f"The spec of {spec.name!r} has no codebook; say how many entries it has.")
+            raise ArgumentError(f"The spec of {spec.name!r} has no codebook; give its number of entries.")
         halvings = len(layout.widths) - 1
         if spec.input_resolution != side << halvings:
             raise ArgumentError(
@@ -67,7 +67,7 @@ class VQGAN(ImageAutoencoder):
         return self._latents(self._prepare(x))
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:
-        """Which entry stands at each position.
+        """The index of the entry at each position.
 
         Returns:
             int64 ``[B, h, w]`` in 0..K-1; arguments and errors as in ``encode``.
@@ -141,13 +141,13 @@ def vqgan(spec: AutoencoderSpec, weights: Path | None = None, *, layout: Layout 
         layout: Layers of a random network; default ``default_layout(spec)``.
 
     Raises:
-        ArgumentError: A layout beside weights, or one that does not lead to the code of the spec.
+        ArgumentError: Both ``layout`` and ``weights`` are given, or ``layout`` gives another code than the spec.
         CheckpointError: The file cannot be read safely or does not fit.
     """
     if weights is None:
         return VQGAN(spec, layout or default_layout(spec))
     if layout is not None:
-        raise ArgumentError("layout= is for weights=None; with weights, the layers are those of the file.")
+        raise ArgumentError("layout= needs weights=None; with weights, the layers are those of the file.")
     state = _own_keys(load_state_dict(weights))
     layout = Layout.of(state, weights)
     if len(layout.widths) != (levels := _levels(spec)):
@@ -163,7 +163,7 @@ def vqgan(spec: AutoencoderSpec, weights: Path | None = None, *, layout: Layout 
 def default_layout(spec: AutoencoderSpec) -> Layout:
     """Layers of a random network: those of the ImageNet model of the VQGAN paper, with more levels of its first width.
 
-    The published files have layers of their own, which are read off their tensors.
+    The layers of the published files are read from their tensors instead.
     """
     levels = _levels(spec)
     widths = [128] * levels

@@ -1,7 +1,7 @@
-"""The two networks of a VQGAN (Esser et al., arXiv:2012.09841), and what can be read of them off a weights file.
+"""The two networks of a VQGAN (Esser et al., arXiv:2012.09841), and their layout as read from a weights file.
 
 Module names are those of the published files. The files' own configuration (a YAML file) is not needed:
-everything in it that shapes the networks shows in the names and shapes of the tensors.
+the names and shapes of the tensors give all that shapes the networks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Layout:
 
     @classmethod
     def of(cls, state: Mapping[str, torch.Tensor], path: Path) -> Layout:
-        """Read off the tensors of a weights file.
+        """The layout that the tensors of a weights file have.
 
         Raises:
             CheckpointError: They are not those of a VQGAN.
@@ -60,7 +60,7 @@ class Layout:
         normalised = [layout.stem, *layout.widths]
         if any(width % GROUPS or not width for width in normalised):
             raise CheckpointError(
-                f"Weights file {path} holds no VQGAN: of its widths {normalised}, some are no multiples of {GROUPS}."
+                f"Weights file {path} holds no VQGAN: its widths {normalised} must be multiples of {GROUPS}."
             )
         return layout
 
@@ -68,7 +68,9 @@ class Layout:
 def _width(state: Mapping[str, torch.Tensor], path: Path, layer: str) -> int:
     weight = state.get(f"{layer}.weight")
     if weight is None or weight.ndim != 4 or (layer.endswith("conv2") and weight.shape[0] != weight.shape[1]):
-        raise CheckpointError(f"Weights file {path} holds no VQGAN: it has no such convolution as {layer!r} is in one.")
+        raise CheckpointError(
+            f"Weights file {path} holds no VQGAN: it lacks the convolution {layer!r}, or its shape is wrong."
+        )
     return weight.shape[0]
 
 

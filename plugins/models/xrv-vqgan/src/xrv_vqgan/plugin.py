@@ -37,8 +37,8 @@ def _spec(key: str) -> AutoencoderSpec:
             f"Codes of {channels} x {side} x {side} numbers, each position one of {codebook} entries of a learned "
             "codebook; codes(x) gives their indices. Numbers and widths of layers are read off the tensors of the "
             "file: its YAML configuration is not needed. Resolution, shape of the code and size of the codebook are "
-            "those of the documentation of torchxrayvision 1.5.7; the published file was not at hand to check them. "
-            "Loading refuses a file with another code or codebook; the resolution does not show in it."
+            "those of the documentation of torchxrayvision 1.5.7; the published file was not available to check them. "
+            "Loading refuses a file with another code or codebook; the file does not show the resolution."
         ),
         warning="What it draws is plausible, not true: fine findings can be lost or invented.",
         aliases=(f"cxr2-vqgan-768-{key}",),
