@@ -77,7 +77,7 @@ def page() -> str:
         "Autoencoders": autoencoders(),
         "Segmenters": segmenters(),
     }
-    families = "Open-ended names: `timm/<any timm model>` is a classifier with labels of your own.\n"
+    families = "Open-ended names: `timm/<any timm model>` is a classifier with your own labels.\n"
     return HEAD + "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items()) + "\n" + families
 
 

@@ -1,6 +1,6 @@
 """Draw the pictures of docs/datasets.md, from phantoms only: ``python docs/make_figures.py``.
 
-With ``--real DATA --out DIR`` the same pictures of real images (NIH and Hannover, in the layout that tests marked
+With ``--real DATA --out DIR`` the same pictures show real images (NIH and Hannover, in the layout that tests marked
 ``realdata`` use), into a folder outside of the repository: pictures of patients are never committed.
 """
 
@@ -55,7 +55,7 @@ def real(data: Path) -> Iterator[tuple[str, Any]]:
     yield "nih-masks", plot_masks_grid(d, per_pathology=2)
     yield "nih-totals", plot_totals(d)
     yield "nih-cooccurrence", plot_label_cooccurrence(d)
-    from xrv_core.datasets import XRayCenterCrop, XRayResizer  # before torchvision, whose import they mend
+    from xrv_core.datasets import XRayCenterCrop, XRayResizer  # before torchvision: it may fail to import without them
     from torchvision.transforms import v2  # isort: skip
 
     crop = v2.Compose([XRayCenterCrop(), XRayResizer(128)])

@@ -22,7 +22,7 @@ HEAD = """# Where our labels differ from torchxrayvision's
 Generated from the real metadata tables by `make docs`; do not edit. All views, all patients. "torchxrayvision" is
 `labels="torchxrayvision"`, which equals torchxrayvision 1.5.7 element by element; "strict" is the default. The last
 columns name what the sources say about images that only one of the two calls positive, most frequent first.
-`dataset.why(i, label)` tells the same of a single image.
+`dataset.why(i, label)` gives the same for a single image.
 """
 SHOWN = 4
 

@@ -1,4 +1,4 @@
-"""Write docs/paper-tables.md: Tables 1 to 3 of the TorchXRayVision paper beside what the real tables give here.
+"""Write docs/paper-tables.md: Tables 1 to 3 of the TorchXRayVision paper, compared with the real tables here.
 
 Needs the real tables that the torchxrayvision package carries (it is in the dev environment): `make docs`.
 """
@@ -29,7 +29,7 @@ HEAD = """# The paper's tables, cell by cell
 
 Generated from the real metadata tables by `make docs`; do not edit. "here" is `labels="torchxrayvision"`, the rules of
 the paper's library. Table 2 counts frontal images (PA, AP, AP Supine). Metadata of `mimic`, `nlmtb`, `covid19`, `ralo`
-and `objectcxr` is not freely at hand: their cells say so, and sums take the printed totals of MIMIC-CXR from
+and `objectcxr` is not freely available: their cells say so, and sums use the printed totals of MIMIC-CXR from
 torchxrayvision's notebooks.
 """
 
@@ -52,7 +52,7 @@ def verdict(paper: int, here: int, reason: str) -> str:
 
 
 def frontal(dataset: Any) -> np.ndarray:
-    """Rows of frontal images; a collection that tells no view is frontal by design."""
+    """Rows of frontal images; a collection that states no view is frontal by design."""
     views = dataset.csv["view"]
     return (views.isin(FRONTAL) | (views == "UNKNOWN").all()).to_numpy()
 
@@ -61,7 +61,9 @@ def images(data: dict[str, Any]) -> str:
     rows = []
     for name, (total, front) in PAPER["table1"].items():
         if name not in data:
-            rows.append([name, f"{total:,}", f"{front:,}", "", "", "not computed: its metadata is not freely at hand"])
+            rows.append(
+                [name, f"{total:,}", f"{front:,}", "", "", "not computed: its metadata is not freely available"]
+            )
             continue
         here, here_front = len(data[name]), int(frontal(data[name]).sum())
         reason = PAPER["reasons_table1"].get(name, "")
@@ -86,7 +88,7 @@ def labels(data: dict[str, Any]) -> str:
 
 
 def part(data: dict[str, Any], name: str, label: str) -> int | None:
-    """Positive frontal images of a dataset; None where its metadata is not at hand or it has no such label."""
+    """Positive frontal images of a dataset; None if its metadata is not available or it has no such label."""
     if name == "mimic":
         return int(PAPER["mimic_frontal"][label])
     if name not in data:

@@ -157,7 +157,7 @@ def test_without_registries_nothing_is_loaded(tmp_path):
 PREFIX = 'needs a line such as prefix = "lab": what its names begin with (lower case letters, digits, ".", "_", "-")'
 TIMM = "its prefix 'timm' is taken: xrv-timm answers to all names that begin with 'timm/'. Choose another prefix"
 NAMES = "'name' must be of lower case letters, digits, '.', '_' and '-', and not end in .safetensors"
-SOURCE = "'options' has 'checkpoint_path', which says where weights come from and not how to build."
+SOURCE = "'options' has 'checkpoint_path', which names a source of weights and not how to build the network."
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,14 @@ WRONG = [
      "path relative to the registry"),
     ({"factory": None}, "say one of backbone, registered, factory: how its network is built"),
     ({"backbone": '"resnet18"'}, "say one of backbone, registered, factory: how its network is built"),
-    ({"factory": '"no code"'}, "Spec 'lab/mine': 'no code' is no factory: give 'package.module:callable'."),
+    ({"factory": '"no code"'}, "Spec 'lab/mine': 'no code' is not a factory: give 'package.module:callable'."),
     ({"factory": None, "backbone": '"r"', "options": '{ checkpoint_path = "x" }'}, SOURCE),
     ({"factory": None, "backbone": '"r"', "options": "{ a = 1979-05-27 }"}, "'options'.a is datetime.date(1979, 5, "
      "27), which is not plain data (texts, numbers, lists and tables of them)."),
     ({"options": "{ a = 1 }"}, "'options' are for backbone and registered; a factory gets the spec"),
     ({"pathologies": None, "op_threshs": None}, "Spec 'lab/mine': 'pathologies' is missing: the names of its "
      "outputs, in order."),
-    ({"op_threshs": "[0.5, 2]"}, "Spec 'lab/mine': every value of 'op_threshs' must lie between 0 and 1."),
+    ({"op_threshs": "[0.5, 2]"}, "Spec 'lab/mine': every value of 'op_threshs' must be between 0 and 1."),
     ({"trained": "[1, 0]"}, "'trained' must be a list of true and false, got [1, 0]."),
     ({"size": '"big"'}, "'size' must be the number of bytes, got 'big'"),
     ({"name": '"Mine"'}, NAMES),
