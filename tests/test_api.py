@@ -142,11 +142,11 @@ def test_a_dataset_without_miniature_says_so(tmp_path: Path) -> None:
 WRONG_SPECS = [
     ({"name": "Has Space"}, "'Has Space' is not a registry name: use lower case letters, digits, '.', '_' and '-'."),
     ({"licence": " "}, "Spec 'x': 'licence' must be a non-empty string, got ' '."),
-    ({"factory": "nocolon"}, "Spec 'x': 'nocolon' is no factory: give 'package.module:callable'."),
+    ({"factory": "nocolon"}, "Spec 'x': 'nocolon' is not a factory: give 'package.module:callable'."),
     ({"pathologies": "Mass"}, "Spec 'x': 'pathologies' must be a tuple, got the single string 'Mass'."),
     ({"pathologies": ["A", "B", "A"]}, "Spec 'x': 'pathologies' names 'A' more than once."),
     ({"pathologies": ["A"], "trained": [True, False]}, "Spec 'x': 'trained' has 2 values for 1 pathologies."),
-    ({"pathologies": ["A"], "op_threshs": [1.5]}, "Spec 'x': every value of 'op_threshs' must lie between 0 and 1."),
+    ({"pathologies": ["A"], "op_threshs": [1.5]}, "Spec 'x': every value of 'op_threshs' must be between 0 and 1."),
 ]
 
 

@@ -91,11 +91,11 @@ def test_values_are_literals_or_words(pair: str, value: Any) -> None:
     [
         (["views"], "'views' is not KEY=VALUE, such as -o n=500."),
         (["a b=1"], "'a b=1' is not KEY=VALUE, such as -o n=500."),
-        (["imgpath=x"], "imgpath has an option of its own: use --imgpath."),
-        (["transform=x"], "transform has an option of its own: use --size."),
+        (["imgpath=x"], "imgpath has its own option: use --imgpath."),
+        (["transform=x"], "transform has its own option: use --size."),
         (["n=1", "n=2"], "n is given twice."),
-        (["n=[1, 2"], "the value of n, '[1, 2', is no TOML or JSON literal."),
-        (["n="], "the value of n, '', is no TOML or JSON literal."),
+        (["n=[1, 2"], "the value of n, '[1, 2', is not a TOML or JSON literal."),
+        (["n="], "the value of n, '', is not a TOML or JSON literal."),
     ],
 )
 def test_pairs_that_cannot_be_read(pairs: list[str], text: str) -> None:

@@ -61,7 +61,7 @@ def test_unknown_activation() -> None:
     assert str(caught.value) == "activation='tanh' is not one of sigmoid, softmax, identity."
     with pytest.raises(SpecError) as refused:
         spec(activation="tanh")
-    assert str(refused.value) == "Spec 'toy': activation='tanh' is none of sigmoid, softmax, identity."
+    assert str(refused.value) == "Spec 'toy': activation='tanh' is not one of sigmoid, softmax, identity."
 
 
 def test_operating_points_are_those_of_a_sigmoid() -> None:

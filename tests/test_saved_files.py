@@ -103,13 +103,12 @@ def test_nesting_without_end(tmp_path):
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
-def test_weights_of_somebody_else(tmp_path, metadata):
+def test_weights_without_a_description(tmp_path, metadata):
     path = tmp_path / "m.safetensors"
     save_file({"a": torch.ones(1)}, path, metadata)
-    assert message(CheckpointError, path) == (
-        f"{path} holds weights, but not what model they belong to: xrv_core.models.save_classifier did not write it. "
-        f"To load it into a network that you name: get_classifier(NAME, weights={str(path)!r})."
-    )
+    words = message(CheckpointError, path)
+    assert f"{path} holds weights without a description" in words
+    assert f"get_classifier(NAME, weights={str(path)!r})" in words
 
 
 # -- damaged and newer
@@ -132,8 +131,8 @@ def test_a_newer_format(good, tmp_path):
 
 
 CHANGES = [
-    (("spec",), None, "its 'spec' is no table."),
-    (("build",), [], "its 'build' is no table."),
+    (("spec",), None, "its 'spec' is not a table."),
+    (("build",), [], "its 'build' is not a table."),
     (("spec", "pathologies"), "Mass", "'pathologies' must be a list of texts, got 'Mass'."),
     (("spec", "pathologies"), [], "Spec 'good': 'trained' has 2 values for 0 pathologies."),
     (("spec", "pathologies"), ["a", "a"], "Spec 'good': 'pathologies' names 'a' more than once."),
@@ -143,8 +142,8 @@ CHANGES = [
     (("spec", "trained"), [True], "Spec 'good': 'trained' has 1 values for 2 pathologies."),
     (("spec", "op_threshs"), ["0.5", None], "'op_threshs' must be a list of numbers, nan or null where there is none, "
      "got ['0.5', None]."),
-    (("spec", "op_threshs"), [1.5, None], "Spec 'good': every value of 'op_threshs' must lie between 0 and 1."),
-    (("spec", "activation"), "relu", "Spec 'good': activation='relu' is none of sigmoid, softmax, identity."),
+    (("spec", "op_threshs"), [1.5, None], "Spec 'good': every value of 'op_threshs' must be between 0 and 1."),
+    (("spec", "activation"), "relu", "Spec 'good': activation='relu' is not one of sigmoid, softmax, identity."),
     (("spec", "input_resolution"), -8, "'input_resolution' must be a whole number above 0, got -8."),
     (("spec", "input_resolution"), True, "'input_resolution' must be a whole number above 0, got True."),
     (("spec", "title"), {"a": 1}, "'title' must be a text, got {'a': 1}."),
@@ -154,13 +153,13 @@ CHANGES = [
     (("build",), {"timm": "resnet18", "factory": "a:b"}, "Spec 'good': say in 'build' one of timm, registered, "
      "factory, with a name."),
     (("build",), {"timm": 7}, "Spec 'good': say in 'build' one of timm, registered, factory, with a name."),
-    (("build",), {"factory": "os.system('x')"}, "Spec 'good': \"os.system('x')\" is no factory: give "
+    (("build",), {"factory": "os.system('x')"}, "Spec 'good': \"os.system('x')\" is not a factory: give "
      "'package.module:callable'."),
     (("build",), {"timm": "a", "options": [1]}, "Spec 'good': 'options' of 'build' must be a table of arguments."),
     (("build",), {"timm": "a", "options": {"checkpoint_path": "/etc/x"}}, "'options' has 'checkpoint_path', which "
-     "says where weights come from and not how to build."),
-    (("build",), {"registered": "phantom-net", "options": {"weights": "x"}}, "'options' has 'weights', which says "
-     "where weights come from and not how to build."),
+     "names a source of weights and not how to build the network."),
+    (("build",), {"registered": "phantom-net", "options": {"weights": "x"}}, "'options' has 'weights', which names "
+     "a source of weights and not how to build the network."),
 ]  # fmt: skip
 
 
@@ -182,7 +181,7 @@ json_values = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_anything_at_any_place_is_a_typed_error_or_a_sound_description(good, tmp_path_factory, data):
+def test_anything_at_any_place_is_a_typed_error_or_a_valid_description(good, tmp_path_factory, data):
     table = copy.deepcopy(table_of(good))
     inside = data.draw(st.sampled_from([table, table["spec"], table["build"]]))
     inside[data.draw(st.sampled_from([*inside, "mean", "options"]))] = data.draw(json_values)
@@ -225,10 +224,10 @@ def test_a_file_cannot_make_its_factory_run(good, tmp_path, monkeypatch):
     table["spec"]["trusted"] = True  # a file cannot say that of itself
     path = rewritten(good, tmp_path / "m.safetensors", table)
     for options in ({}, {"weights": None}):
-        assert message(UnsafeCheckpoint, path, whole=True, **options) == (
-            f"The file {path} asks for the code of planted:go to be run, which builds its network; it was not. If you "
-            "trust the file and that code, pass trust_factory=True."
-        )
+        words = message(UnsafeCheckpoint, path, whole=True, **options)
+        assert f"The file {path} needs the code of planted:go" in words
+        assert "was not run" in words
+        assert "trust_factory=True" in words
     assert "planted" not in sys.modules
     table["build"] = {"factory": "not_installed:go"}
     assert message(FactoryError, rewritten(good, path, table), whole=True, trust_factory=True) == (
@@ -256,7 +255,7 @@ def test_a_file_cannot_be_built_like_itself(good, tmp_path):
     table["build"] = {"registered": str(path)}
     rewritten(good, path, table)
     assert message(CheckpointError, path, whole=True) == (
-        f"'good' is built like {str(path)!r}, which is a saved classifier and no network."
+        f"'good' is built like {str(path)!r}, which is a saved classifier and not a network."
     )
 
 

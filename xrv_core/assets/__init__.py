@@ -1,7 +1,7 @@
-"""Files that are fetched once, checked always, and kept in the cache; and what every room does with files.
+"""Files that are fetched once, checked at each use, and kept in the cache; and helpers for all files.
 
-``store`` decides what is needed and what may be trusted, ``download`` asks servers, ``shipped`` finds files
-inside installed packages, ``files`` writes a file as a whole and hashes it.
+``store`` decides whether a file is needed and may be trusted. ``download`` asks servers. ``shipped`` finds files
+inside installed packages. ``files`` writes a file as a whole and hashes it.
 """
 
 from xrv_core.assets.download import Auth, network_reason, public

@@ -2,7 +2,7 @@
 
 requests does the HTTP: proxies, ``.netrc``, redirects. pooch is not used. Its downloads cannot resume, its
 temporary file stays behind when the process is killed, its log shows the passwords of addresses, and it
-reports a wrong hash only as text. With all that added here, one call of ``requests.get`` is what was left of it.
+reports a wrong hash only as text. With all that added here, pooch would only call ``requests.get``.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Failure(Exception):
 
 
 class Download:
-    """The unfinished file ``NAME.part``, and a note beside it about the source of its bytes.
+    """The unfinished file ``NAME.part``, and a note next to it about the source of its bytes.
 
     A later process resumes from the two. Only one process or thread at a time may use them: the caller
-    holds a lock. ``sha256`` and ``size`` are those that the file must have, None if they are not known.
+    holds a lock. The file must have ``sha256`` and ``size``; None if they are not known.
     """
 
     def __init__(self, target: Path, sha256: str | None, size: int | None, progress: bool, auth: Auth | None) -> None:
@@ -65,7 +65,7 @@ class Download:
         furthest, tries, fruitless = self._size(), 0, 0
         while True:
             try:
-                # All bytes are there already if a process was killed just before the end.
+                # The file is complete if a process was killed just before the end.
                 if not self.part.exists() or self._size() != self._read_note().get("total"):
                     tries += 1
                     self._ask(url)
@@ -93,7 +93,7 @@ class Download:
         if start:
             headers |= {"Range": f"bytes={start}-"} | ({"If-Range": version} if version else {})
         with _get(url, headers, self._auth) as response:
-            # As curl does: a server that calls a stored .gz file an encoding sends the bytes of the file.
+            # As curl does: some servers send a stored .gz file with an encoding header; its bytes must stay unchanged.
             response.raw.headers.pop("Content-Encoding", None)
             start, total = self._range_of(response, start, version)
             origin = {"url": public(url), "validator": _validator(response)}
@@ -214,7 +214,7 @@ def _get(url: str, headers: dict[str, str], auth: Auth | None) -> requests.Respo
 
 
 def _validator(response: requests.Response) -> str | None:
-    """What If-Range can tell two versions apart by; a weak ETag may not serve for that (RFC 9110, 13.1.5)."""
+    """The value by which If-Range distinguishes two versions; a weak ETag is not allowed (RFC 9110, 13.1.5)."""
     etag: str | None = response.headers.get("ETag")
     if etag and not etag.startswith("W/"):
         return etag
@@ -222,9 +222,9 @@ def _validator(response: requests.Response) -> str | None:
 
 
 def network_reason(error: BaseException) -> str:
-    """The words of the system, such as "Connection refused", from inside the errors that wrap them.
+    """The message of the system, such as "Connection refused", from inside the errors that wrap it.
 
-    No user name, password or query of an address is in them.
+    It contains no user name, password or query of an address.
     """
     link: BaseException | None = error
     deepest = error

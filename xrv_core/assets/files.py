@@ -1,4 +1,4 @@
-"""What every room does with files: write a file as a whole, and hash it. Standard library only."""
+"""Helpers for all files: write a file as a whole, and hash it. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that come inside an installed package: ``package://module/path`` addresses, found without importing."""
+"""Files inside an installed package: ``package://module/path`` addresses, found without importing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SCHEME = "package://"
 
 
 def shipped_path(asset: Asset) -> Path | None:
-    """The file of an asset that an installed package brings, None where none does."""
+    """The file of an asset inside an installed package; None if there is none."""
     files = (folder / inner for module, inner in _places(asset) for folder in _folders(module))
     return next((file for file in files if file.is_file()), None)
 
 
 def missing(asset: Asset) -> AssetError:
-    """The error for an asset that comes only inside a package, where that package lacks it."""
+    """The error for an asset that comes only inside a package that lacks it."""
     module, inner = _places(asset)[0]
     lack = f"has no file {inner!r}" if _folders(module) else "is not installed"
     return AssetError(

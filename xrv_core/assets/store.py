@@ -1,8 +1,8 @@
-"""Files that are fetched once, checked always, and kept in the cache: ``fetch(asset) -> Path``.
+"""Files that are fetched once, checked at each use, and kept in the cache: ``fetch(asset) -> Path``.
 
-Beside a file ``NAME`` the cache holds ``.NAME.json``, its *record*: the sha256 that was found, and the
-size and modification time that the file had then, so that an unchanged file is not hashed again. For
-an asset without a published hash the record is what later uses are held to, so it outlives the file.
+Next to a file ``NAME`` the cache holds ``.NAME.json``, its *record*: the sha256 that was found, and the
+size and modification time of the file then, so that an unchanged file is not hashed again. An asset
+without a published hash must match its record at later uses, so the record stays if the file is deleted.
 ``NAME.part`` is an unfinished download, ``.NAME.lock`` the lock between processes and threads.
 
 Environment: ``XRV_CACHE_DIR`` the folder; ``XRV_MIRRORS`` addresses of folders asked first, separated by spaces
@@ -39,7 +39,7 @@ def cache_dir() -> Path:
 
 
 def offline() -> bool:
-    """Whether ``XRV_OFFLINE`` forbids to ask servers; ArgumentError if it is neither yes nor no."""
+    """Whether ``XRV_OFFLINE`` forbids requests to servers; ArgumentError if it is neither yes nor no."""
     return _switch("XRV_OFFLINE")
 
 
@@ -49,11 +49,11 @@ def asset_path(asset: Asset) -> Path:
 
 
 def asset_state(asset: Asset) -> str:
-    """One line for people about what is there; hashes nothing and asks no server.
+    """The state of an asset's file in one line; hashes nothing and asks no server.
 
     Returns:
         "shipped with the plugin", "missing from its package", "not fetched", "cached, verified" or
-        "cached, checked at next use"; with ", unverified (no published sha256)" where that is so.
+        "cached, checked at next use"; with ", unverified (no published sha256)" if there is no published hash.
     """
     path = asset_path(asset)
     doubt = ", unverified (no published sha256)" if asset.sha256 is None else ""
@@ -67,7 +67,7 @@ def asset_state(asset: Asset) -> str:
 
 
 def known_sha256(path: Path) -> str | None:
-    """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is no such file."""
+    """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is another file."""
     with suppress(OSError, ValueError, TypeError):
         record = _Record(**json.loads(path.with_name(f".{path.name}.json").read_text()))
         if path.is_relative_to(cache_dir()) and record == _Record.of(path, record.sha256):
@@ -81,14 +81,14 @@ def content_sha256(path: Path) -> str:
 
 
 def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = None) -> Path:
-    """The path of an asset's file, downloaded if need be, and checked.
+    """The path of an asset's file, downloaded if necessary, and checked.
 
     The mirrors of ``XRV_MIRRORS`` are asked first (they are set where the published address is slow or
     blocked, and a blocked one takes long to fail), as ``MIRROR/asset.name``; then ``asset.urls`` in order.
     A download that broke off resumes. Of many processes and threads that ask at once, one downloads and the
-    others wait. At the final path there is never anything but the whole, checked file.
+    others wait. The final path only ever holds the whole, checked file.
 
-    A file that is there is hashed when its size or modification time has changed since the last check.
+    An existing file is hashed when its size or modification time has changed since the last check.
     An asset without a published hash is trusted at first use; from then on its bytes must stay the same.
 
     Args:
@@ -97,11 +97,11 @@ def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = Non
         auth: Gives the ``auth`` of requests for an address; None, or its None: the login in ``.netrc``, if any.
 
     Raises:
-        OfflineError: It is not there, and ``XRV_OFFLINE`` is set.
-        HashMismatch: The file that is there, or that came, is not the right one.
+        OfflineError: The file is not in the cache, and ``XRV_OFFLINE`` is set.
+        HashMismatch: The existing or the downloaded file is not the right one.
         UnverifiedAsset: It has no published hash, and ``XRV_REQUIRE_HASH`` is set.
         DownloadError: No address served the whole file; the message gives the reason of each.
-        AssetError: The cache cannot be read or written, or a package lacks the file that it should bring.
+        AssetError: The cache cannot be read or written, or a package lacks its file.
     """
     if asset.sha256 is None and _switch("XRV_REQUIRE_HASH"):
         raise UnverifiedAsset(
@@ -237,7 +237,7 @@ def _addresses(asset: Asset) -> list[str]:
 
 
 def _refusal(asset: Asset, path: Path, found: str) -> HashMismatch:
-    """The error for a file that is there but is not the right one. It stays: it may be the user's own."""
+    """The error for an existing file that is not the right one. It stays: it may be the user's own."""
     origin = "published one" if asset.sha256 else "one recorded at first use"
     todo = "The file was left as it is: delete it to have it fetched again, or put the right one there."
     if path == shipped.shipped_path(asset):

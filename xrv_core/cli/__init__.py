@@ -1,4 +1,4 @@
-"""The ``xrv`` command, and what the commands of tool plugins are built with."""
+"""The ``xrv`` command, and the building blocks of commands of tool plugins."""
 
 from __future__ import annotations
 

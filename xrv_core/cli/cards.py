@@ -1,4 +1,4 @@
-"""Cards: all that a spec says about a dataset or a model, for people, on a terminal or as Markdown."""
+"""Cards: the whole spec of a dataset or a model, printed on a terminal or written as Markdown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["assets_of", "model_card", "print_card"]
 
 MODELS = ("classifier", "autoencoder", "segmenter")
 
-#: What stands on a card, in this order, as far as a spec says it: attribute, and its name for people.
+#: The lines of a card, in this order, if the spec has them: attribute, and its label.
 FIELDS = {
     "title": "title",
     "warning": "warning",
@@ -81,15 +81,15 @@ def assets_of(spec: Spec) -> tuple[Asset, ...]:
 def model_card(name: str, kind: str | None = None) -> str:
     """The card of a model as Markdown.
 
-    It tells network, parameters, training sets, labels with their operating points, input, licence, whether
-    the weights are hashed and where they are, published numbers, and the warning.
+    It has network, parameters, training sets, labels with their operating points, input, licence, the
+    place and hash of the weights, published numbers, and the warning.
 
     Args:
         name: A classifier, autoencoder or segmenter.
-        kind: Which of them, where one name leads to several.
+        kind: The kind, if several have this name.
 
     Raises:
-        UnknownName, NotInstalled: No such model here.
+        UnknownName, NotInstalled: There is no such model.
     """
     found, spec = api.find(name, kind, MODELS)[0]
     lines = [f"# {spec.name}", "", f"**{NOT_MEDICAL}** {spec.warning}".rstrip(), ""]

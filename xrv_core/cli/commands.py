@@ -19,7 +19,7 @@ from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec
 __all__ = ["main"]
 
 _KINDS = ("dataset", "classifier", "autoencoder", "segmenter")
-_KIND_OPTION = click.option("--kind", type=click.Choice(_KINDS), help="Where one name leads to several things.")
+_KIND_OPTION = click.option("--kind", type=click.Choice(_KINDS), help="Needed if several kinds have this name.")
 
 
 class Commands(click.Group):
@@ -95,7 +95,7 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the spec as JSON.")
 @click.option("--markdown", is_flag=True, help="Print a model's card as Markdown.")
 def show(name: str, kind: str | None, as_json: bool, markdown: bool) -> None:
-    """Show all that is known about NAME: the card of a dataset or a model."""
+    """Show the card of NAME: a dataset or a model."""
     if markdown:
         click.echo(model_card(name, kind), nl=False)
         return
@@ -110,7 +110,7 @@ def show(name: str, kind: str | None, as_json: bool, markdown: bool) -> None:
 
 @main.command("plugins")
 def plugins_() -> None:
-    """List installed plugins and what is wrong with them; exit code 1 if anything is."""
+    """List installed plugins and their problems; exit code 1 if there are any."""
     rows = [(p.distribution, p.state, _offers(p)) for p in api.plugins()]
     print_table(("PLUGIN", "STATE", "OFFERS"), rows)
     problems = [f"{p.distribution} ({p.name}): {problem}" for p in api.plugins() for problem in p.problems]
@@ -136,7 +136,7 @@ def fetch(name: str, kind: str | None) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Tell versions, folders and what works on this machine."""
+    """Show versions, folders and what works on this machine."""
     import importlib.metadata
     import platform
 

@@ -1,6 +1,6 @@
-"""The options with which a command opens a dataset: ``--imgpath``, ``--csvpath``, ``-o KEY=VALUE``, ``--views``, ...
+"""The options of commands that open a dataset: ``--imgpath``, ``--csvpath``, ``-o KEY=VALUE``, ``--views``, ...
 
-For the commands of tool plugins, so that all of them understand the same words.
+Commands of tool plugins use them, so that all have the same options.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def dataset_options(size: str) -> list[click.Parameter]:
     """The options; ``open_dataset`` takes their values.
 
     Args:
-        size: What the command does without ``--size``, for the help, such as "as they are".
+        size: The default of ``--size`` in the help, such as "as they are".
     """
     return [
         click.Option(["--imgpath"], metavar="PATH", help="Folder, .zip or .tar of the images."),
@@ -52,9 +52,9 @@ def open_dataset(name: str, options: Mapping[str, Any], size: int | None = None,
 
     Args:
         name: A name of ``xrv_core.list_datasets()``.
-        options: Values of ``dataset_options`` by name; what else is in it is not looked at.
-        size: Centre-crop and resize to it; None leaves the images as they are. (``--size`` is the command's to read.)
-        **defaults: Arguments of the dataset where no ``-o`` says otherwise.
+        options: Values of ``dataset_options`` by name; other keys are ignored.
+        size: Centre-crop and resize to it; None leaves the images unchanged. The command reads ``--size`` itself.
+        **defaults: Arguments of the dataset that ``-o`` can replace.
 
     Raises:
         XrvError: What ``get_dataset`` raises.
@@ -79,11 +79,11 @@ def parse_options(pairs: Iterable[str], reserved: Mapping[str, str] = _RESERVED)
 
     Args:
         pairs: The texts.
-        reserved: Keys that have an option of their own, and that option.
+        reserved: Keys that have their own option, and that option.
 
     Raises:
         click.BadParameter: No ``=``, no name, a name given twice or one that has its own option, or a value
-            that begins like a literal and is none.
+            that begins like a literal but is not one.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -91,7 +91,7 @@ def parse_options(pairs: Iterable[str], reserved: Mapping[str, str] = _RESERVED)
         if not equals or not key.isidentifier():
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE, such as -o n=500.")
         if key in reserved:
-            raise click.BadParameter(f"{key} has an option of its own: use {reserved[key]}.")
+            raise click.BadParameter(f"{key} has its own option: use {reserved[key]}.")
         if key in found:
             raise click.BadParameter(f"{key} is given twice.")
         found[key] = _literal(key, text)
@@ -107,7 +107,7 @@ def _literal(key: str, text: str) -> Any:
         except ValueError:
             continue
     if not text or text[0] in "[{\"'":
-        raise click.BadParameter(f"the value of {key}, {text!r}, is no TOML or JSON literal.")
+        raise click.BadParameter(f"the value of {key}, {text!r}, is not a TOML or JSON literal.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The folder that a command writes: made aside and moved into place whole, so that no half of it is ever left."""
+"""The folder that a command writes: written elsewhere and moved into place as a whole."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["ResultFolder"]
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """A folder of results that is to be written.
+    """A folder of results.
 
     Attributes:
-        given: What the user named, for messages.
+        given: The path as the user gave it, for messages.
         noun: What the folder holds, such as "evaluation".
-        files: Every file that such a folder may hold; one with others in it is never replaced.
+        files: Every file that such a folder may hold; a folder with other files is never replaced.
         overwrite: Whether an earlier one is replaced.
     """
 
@@ -48,7 +48,7 @@ class ResultFolder:
         if foreign and self.overwrite:
             article = "an" if self.noun[0] in "aeiou" else "a"
             raise ArgumentError(
-                f"{out} holds {foreign[0]!r}, which is no file of {article} {self.noun}, so the folder is not "
+                f"{out} holds {foreign[0]!r}, which is not a file of {article} {self.noun}, so the folder is not "
                 "replaced. Give another folder."
             )
         if present and not self.overwrite:
@@ -66,7 +66,7 @@ class ResultFolder:
 
     @contextmanager
     def fresh(self) -> Iterator[Path]:
-        """A new folder to write to, which takes its place when the block ends without an error.
+        """A new folder to write to. It becomes ``path`` when the block ends without an error.
 
         Raises:
             ArgumentError: As ``check``, before the block and after it.
@@ -81,7 +81,7 @@ class ResultFolder:
 
 
 def _swap(fresh: Path, folder: Path, old: Path) -> None:
-    """Put ``fresh`` where ``folder`` is; if that fails, ``folder`` is as it was."""
+    """Put ``fresh`` where ``folder`` is; if that fails, ``folder`` stays unchanged."""
     replaces = folder.exists()
     if replaces:
         folder.rename(old)

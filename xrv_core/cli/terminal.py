@@ -1,4 +1,4 @@
-"""What several commands print: tables, and the warning that goes with every prediction."""
+"""Output of several commands: tables, and the warning with every prediction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Seque
 
 
 def weights_state(asset: Asset | None) -> str:
-    """What is there of a weights file, in words."""
+    """The state of a weights file, in words."""
     from xrv_core.assets import asset_state
 
     return "none" if asset is None else asset_state(asset)

@@ -22,9 +22,9 @@ class Asset:
         urls: Addresses, tried in order. ``package://module/path`` is a file shipped inside
             an installed package.
         sha256: Published hash, 64 hex digits, or None where there is none: the asset is
-            then *unverified*, its hash is written down at first use and enforced afterwards.
+            then *unverified*: its hash is recorded at first use and enforced afterwards.
         size: Size in bytes, or None.
-        licence: Licence of the file, where it differs from its spec's.
+        licence: Licence of the file, if it differs from that of its spec.
     """
 
     name: str
@@ -45,5 +45,5 @@ class Asset:
 
     @property
     def verified(self) -> bool:
-        """Whether a published hash vouches for the bytes."""
+        """Whether there is a published hash."""
         return self.sha256 is not None

@@ -1,4 +1,4 @@
-"""What every spec is: names, words, and a string that leads to the code."""
+"""The base of every spec: names, texts, and a string that names the code."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What every registered thing tells about itself.
+    """The description of a registered dataset or model.
 
     Attributes:
         name: Registry name, lower case, ``[a-z0-9._-]+``.
-        title: One line for people.
+        title: One line.
         factory: ``"package.module:callable"``; called as ``factory(spec, **arguments)``. Code that
             registers itself in a session may give the callable itself.
         licence: Licence of the data or the weights.
         citation: How to cite it.
-        homepage: Where it is described.
+        homepage: Address of its description.
         obtain: How to get the data or the weights, in words.
         description: Some sentences, optional.
-        warning: Shown wherever its results are shown, optional.
-        aliases: Other names that lead here.
+        warning: Shown with its results, optional.
+        aliases: Other names of it.
     """
 
     name: str
@@ -70,7 +70,7 @@ class CommandSpec:
     """A command that a tool plugin adds to ``xrv``.
 
     Attributes:
-        name: What is typed after ``xrv``.
+        name: The word after ``xrv``.
         title: One line for ``xrv --help``.
         factory: ``"package.module:function"``, called with this spec, returns a ``click.Command``.
     """
@@ -104,7 +104,7 @@ def _check_name(name: object) -> None:
 def check_factory(name: str, factory: object) -> None:
     if callable(factory) or (isinstance(factory, str) and _FACTORY.fullmatch(factory)):
         return
-    raise SpecError(f"Spec {name!r}: {factory!r} is no factory: give 'package.module:callable'.")
+    raise SpecError(f"Spec {name!r}: {factory!r} is not a factory: give 'package.module:callable'.")
 
 
 def check_unique(name: str, key: str, values: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a dataset tells about itself."""
+"""The spec of a dataset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DatasetSpec(Spec):
         terms: Terms of access that the user accepts by using the data.
         miniature: ``"package.module:function"`` that writes a few synthetic rows in the official
             layout, called as ``function(spec, folder)``, returns the arguments that open them.
-        synthetic: True where no real patient is shown.
+        synthetic: True if no image shows a real patient.
         overlaps: Other collections that show the same patients, as registry names.
         positives: Published number of positive images of the whole release, by label, where known.
     """
@@ -51,8 +51,8 @@ class DatasetSpec(Spec):
         super().__post_init__()
         frozen_tuples(self, "pathologies", "views", "masks", "tables", "overlaps")
         check_unique(self.name, "pathologies", self.pathologies)
-        strangers = sorted(set(self.positives) - set(self.pathologies))
-        if strangers:
-            raise SpecError(f"Spec {self.name!r}: 'positives' counts {strangers[0]!r}, which is no pathology of it.")
+        unknown = sorted(set(self.positives) - set(self.pathologies))
+        if unknown:
+            raise SpecError(f"Spec {self.name!r}: 'positives' counts {unknown[0]!r}, which is not in 'pathologies'.")
         if self.miniature:
             check_factory(self.name, self.miniature)

@@ -1,4 +1,4 @@
-"""What a plugin read from elsewhere."""
+"""Lists that a plugin reads from elsewhere."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Listing:
     """A list of classifiers that a plugin read from elsewhere, such as a registry of a lab.
 
     Attributes:
-        name: What the names in it begin with, before the slash.
-        origin: What and where it is, for people: ``"registry /share/models.toml"``.
+        name: The start of all its names, before the slash.
+        origin: Its kind and place, for messages: ``"registry /share/models.toml"``.
         place: Its path or address.
         classifiers: The entries that can be used.
-        problems: What is wrong with the others, each a sentence.
+        problems: The problems of the other entries, each a sentence.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What classifiers, autoencoders and segmenters tell about themselves."""
+"""The specs of classifiers, autoencoders and segmenters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ReferenceOutput:
         resize: Resized beforehand to this height and width as ``XRayResizer`` does; None leaves the
             resize to the model. The centre square is cropped first in either case.
         tolerance: Largest absolute difference that still counts as equal.
-        note: What to know when they differ.
+        note: Why the outputs may differ.
         options: Options of the model's factory with which the numbers were made.
     """
 
@@ -46,15 +46,15 @@ class ReferenceOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Spec):
-    """What all models share.
+    """The fields of all models.
 
     Attributes:
         architecture: Network, such as ``"densenet121"``.
-        parameters: Number of trainable numbers, None where not counted.
-        input_resolution: Height and width in pixels that the network wants, None for any.
+        parameters: Number of trainable parameters, None if not counted.
+        input_resolution: Height and width in pixels that the network needs, None for any.
         training_data: Registry names of the datasets it was trained on; ``name:split`` where it was one split only.
         weights: The weights file, None where there is none to fetch.
-        weights_given: True where there are weights but only the user can get them: the path must be given.
+        weights_given: True if only the user can obtain the weights: the path must be given.
         weights_file: Path of a file on this machine that holds the weights, of a saved model.
         reference_outputs: Published outputs for published images.
         reported: Results that were published, by where and on what, then by label:
@@ -80,15 +80,15 @@ class ModelSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierSpec(ModelSpec):
-    """A classifier, of findings or of something else about the patient or the image.
+    """A classifier, of findings or of another attribute of the patient or the image.
 
     Attributes:
         pathologies: Names of the output columns, in order.
         trained: Which columns were ever trained; empty means all of them.
         op_threshs: Operating point of each column's sigmoid output, None for an untrained one;
             empty where the model has none.
-        task: What the columns are: ``"findings"``, or such as ``"patient sex"``.
-        activation: One of ``ACTIVATIONS``: how ``predict`` makes values of the logits.
+        task: What the columns are, such as ``"findings"`` or ``"patient sex"``.
+        activation: One of ``ACTIVATIONS``: how ``predict`` turns logits into values.
         unit: Unit of the values where ``activation`` is "identity", such as ``"years"``.
     """
 
@@ -112,7 +112,7 @@ class ClassifierSpec(ModelSpec):
                     f"Spec {self.name!r}: {key!r} has {len(values)} values for {len(self.pathologies)} pathologies."
                 )
         if any(t is not None and not 0 < t < 1 for t in self.op_threshs):
-            raise SpecError(f"Spec {self.name!r}: every value of 'op_threshs' must lie between 0 and 1.")
+            raise SpecError(f"Spec {self.name!r}: every value of 'op_threshs' must be between 0 and 1.")
         check_activation(self.name, self.activation)
         if self.op_threshs and self.activation != "sigmoid":
             raise SpecError(f"Spec {self.name!r}: 'op_threshs' are points of a sigmoid, not of {self.activation!r}.")
@@ -157,4 +157,4 @@ class SegmenterSpec(ModelSpec):
 def check_activation(name: str, activation: str) -> None:
     """SpecError unless ``activation`` is one of ``ACTIVATIONS``."""
     if activation not in ACTIVATIONS:
-        raise SpecError(f"Spec {name!r}: activation={activation!r} is none of {', '.join(ACTIVATIONS)}.")
+        raise SpecError(f"Spec {name!r}: activation={activation!r} is not one of {', '.join(ACTIVATIONS)}.")

@@ -1,6 +1,6 @@
-"""One safetensors file that holds a classifier and all that is known about it.
+"""One safetensors file that holds a classifier and its whole description.
 
-Describing one needs the standard library only, so each name is imported when it is asked for.
+Reading the description needs only the standard library, so each name is imported at first use.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _TEXTS = (_list_of(_is_text), "a list of texts")
 _NUMBERS = (_list_of(_is_number), "a list of numbers")
 _COUNT = (_is_count, "a whole number above 0")
 
-#: Every fact, its check, and what it must be in words.
+#: Every fact, its check, and the required type in words.
 FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(
         (
@@ -68,12 +68,12 @@ def checked(facts: Mapping[str, Any]) -> dict[str, Any]:
         The same with tuples for lists, and None for operating points that are NaN.
 
     Raises:
-        SpecError: A fact has the wrong type, or is none of ``FACTS``.
+        SpecError: A fact has the wrong type, or is not one of ``FACTS``.
     """
     found: dict[str, Any] = {}
     for key, value in facts.items():
         if key not in FACTS:
-            raise SpecError(f"{key!r} is no fact about a classifier; there are: {', '.join(sorted(FACTS))}.")
+            raise SpecError(f"unknown fact {key!r}; allowed: {', '.join(sorted(FACTS))}.")
         check, words = FACTS[key]
         if value is None:
             continue

@@ -1,6 +1,6 @@
-"""Files of saved classifiers: one safetensors file, with all that is known about the model in its header.
+"""Files of saved classifiers: one safetensors file, with the description of the model in its header.
 
-Read here with nothing but the standard library, so that describing one loads no torch. The header of a
+This module needs only the standard library, so reading a description loads no torch. The header of a
 safetensors file is JSON: its ``__metadata__`` maps texts to texts, and ours is one text of JSON under
 ``xrv_core``: ``{"format": 1, "xrv_core": "0.1.0", "build": {...}, "spec": {...}}``.
 """
@@ -34,7 +34,7 @@ KEY = "xrv_core"
 #: Bytes of header; a network of 100,000 tensors needs 15 million.
 MAX_HEADER = 25_000_000
 
-#: Arguments that say where weights come from, not how the network is built: a file cannot give them.
+#: Arguments that name a source of weights and not the network: a file must not give them.
 SOURCES = frozenset(
     ["cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "sha256", "weights",
      "weights_url"]
@@ -50,11 +50,11 @@ def is_saved(path: Path) -> bool:
 
 
 def read_spec(name: str | os.PathLike[str]) -> SavedClassifierSpec:
-    """All that a saved classifier tells about itself. No tensor is read and no code of it is run.
+    """The description of a saved classifier. No tensor is read and no code of the file is run.
 
     Raises:
         PathMissing: No such file.
-        CheckpointError: No file of ``save_classifier``, a damaged one, or one of a newer format.
+        CheckpointError: The file is not one of ``save_classifier``, is damaged, or has a newer format.
     """
     path = Path(name).expanduser()
     table = _table(path, _metadata(path))
@@ -78,14 +78,16 @@ def check_options(build: Mapping[str, Any]) -> None:
     """Refuse arguments that would fetch or open something else, with a SpecError."""
     barred = sorted(SOURCES & set(build.get("options", {})))
     if barred:
-        raise SpecError(f"'options' has {barred[0]!r}, which says where weights come from and not how to build.")
+        raise SpecError(
+            f"'options' has {barred[0]!r}, which names a source of weights and not how to build the network."
+        )
 
 
 def to_metadata(spec: SavedClassifierSpec) -> dict[str, str]:
-    """What goes into the header of the file.
+    """The description as metadata of the file.
 
     Raises:
-        SpecError: An option of ``build`` is no plain data.
+        SpecError: An option of ``build`` is not plain data.
     """
     plain(spec.build, "'build'")
     facts = {key: value for key in FACTS if (value := getattr(spec, key)) not in (None, "", ())}
@@ -96,16 +98,16 @@ def to_metadata(spec: SavedClassifierSpec) -> dict[str, str]:
 def _table(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
     if KEY not in metadata:
         raise CheckpointError(
-            f"{path} holds weights, but not what model they belong to: xrv_core.models.save_classifier did not write "
+            f"{path} holds weights without a description: xrv_core.models.save_classifier did not write "
             f"it. To load it into a network that you name: get_classifier(NAME, weights={str(path)!r})."
         )
     try:
         table = _json(metadata[KEY])
         number, writer = table["format"], table["xrv_core"]
-        sound = isinstance(number, int) and number > 0 and isinstance(writer, str)
+        valid = isinstance(number, int) and number > 0 and isinstance(writer, str)
     except (ValueError, TypeError, KeyError, RecursionError):
-        sound = False
-    if not sound:
+        valid = False
+    if not valid:
         raise CheckpointError(f"Model file {path} is damaged: its description cannot be read.")
     if number > FORMAT:
         raise CheckpointError(
@@ -114,7 +116,7 @@ def _table(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
         )
     for key in ("build", "spec"):
         if not isinstance(table.get(key), dict):
-            raise CheckpointError(f"Model file {path} is damaged: its {key!r} is no table.")
+            raise CheckpointError(f"Model file {path} is damaged: its {key!r} is not a table.")
     return dict(table)
 
 

@@ -31,26 +31,26 @@ def open_saved(
 ) -> Any:
     """The classifier of a file or of a registry.
 
-    A file can name code only in three ways: a network of timm, a registered classifier, or a function
-    of its maker's own, ``build["factory"]``. That one is called as ``factory(spec, weights=None)``, and
-    only if the spec is ``trusted`` or the caller says so.
+    A file can name code only in three ways: a network of timm, a registered classifier, or another
+    function, ``build["factory"]``. That function is called as ``factory(spec, weights=None)``, and only
+    if the spec is ``trusted`` or ``trust_factory`` is True.
 
     Args:
-        spec: What the file or the registry tells.
+        spec: The description in the file or the registry.
         weights: The tensors; None: random initialisation, all outputs trained, no operating points.
-        base: Gives the spec of a registered classifier.
+        base: Returns the spec of a registered classifier.
         trust_factory: Consent to run the function that the file names.
 
     Raises:
         UnsafeCheckpoint: The file names a function, and the caller did not consent.
-        UnknownName: The network is not known here.
+        UnknownName: The network is unknown on this machine.
         FactoryError: The function cannot be imported.
         CheckpointError: The tensors do not fit, or the file cannot be read.
     """
     if weights is None:
         return _built(spec, base, trust_factory)
     if "factory" in spec.build and not is_saved(weights):
-        _check_trust(spec, trust_factory)  # weights in a format of the lab's own: its function reads them
+        _check_trust(spec, trust_factory)  # weights in another format: the function reads them
         model = load_factory(spec, spec.build["factory"])(spec, weights=weights)
         if hasattr(model, "state_dict"):
             model.recipe = dict(spec.build)
@@ -62,7 +62,7 @@ def open_saved(
 
 
 def fill(model: Any, spec: SavedClassifierSpec, state: Mapping[str, torch.Tensor], path: Path) -> Any:
-    """Give a network that was built anew the tensors, and what is known of its outputs; in evaluation mode.
+    """Give a new network its tensors, trained outputs and operating points; it is then in evaluation mode.
 
     Raises:
         CheckpointError: The tensors do not fit.
@@ -104,16 +104,16 @@ def _known(spec: SavedClassifierSpec, name: str, base: Callable[[str], Classifie
         known = base(name)
     except UnknownName as error:
         raise UnknownName(f"{spec.name!r} is built like the registered {name!r}. {error}") from error
-    if known.factory == SAVED_FACTORY:  # or a file could be built like itself
-        raise CheckpointError(f"{spec.name!r} is built like {name!r}, which is a saved classifier and no network.")
+    if known.factory == SAVED_FACTORY:  # else a file could name itself
+        raise CheckpointError(f"{spec.name!r} is built like {name!r}, which is a saved classifier and not a network.")
     return known
 
 
 def _check_trust(spec: SavedClassifierSpec, trust: bool) -> None:
     if not (trust or spec.trusted):
         raise UnsafeCheckpoint(
-            f"{spec.origin[:1].upper()}{spec.origin[1:]} asks for the code of {spec.build['factory']} to be run, which "
-            "builds its network; it was not. If you trust the file and that code, pass trust_factory=True."
+            f"{spec.origin[:1].upper()}{spec.origin[1:]} needs the code of {spec.build['factory']} to build its "
+            "network, and that code was not run. If you trust the file and the code, pass trust_factory=True."
         )
 
 

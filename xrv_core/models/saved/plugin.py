@@ -1,4 +1,4 @@
-"""The built-in plugin for saved classifiers: a model file is an open-ended name like any other."""
+"""The built-in plugin for saved classifiers: a model file is an open-ended name."""
 
 from __future__ import annotations
 

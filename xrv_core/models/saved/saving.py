@@ -1,4 +1,4 @@
-"""Save a classifier with all that is known about it, in one file that opens without running its code."""
+"""Save a classifier and its description in one file that opens without running its code."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from xrv_core.specs import ClassifierSpec
 
 __all__ = ["save_classifier"]
 
-#: What may be said about a model, and does not follow from it.
+#: Facts that the user can state, because the model itself does not give them.
 WORDS = (
     "name", "title", "licence", "citation", "homepage", "obtain", "description", "warning", "training_data", "task",
     "unit", "contact",
 )  # fmt: skip
 
-#: How far the outputs of the network that is built from the file may lie from the model's: kernels differ.
+#: Largest allowed difference between the outputs of the model and of the network built from the file: kernels differ.
 TOLERANCE = 1e-3
 
 
@@ -41,26 +41,26 @@ def save_classifier(
 ) -> SavedClassifierSpec:
     """Save a classifier: tensors, labels, operating points, and how to build the network again.
 
-    A file that is there is replaced, in one step. Before that, the network is built anew from what will stand
-    in the file and must give the same outputs. ``get_classifier(path)`` opens the file.
+    An existing file is replaced in one step. Before that, the network is built again from the new description
+    and must give the same outputs. ``get_classifier(path)`` opens the file.
 
     Args:
-        model: A ``BackboneClassifier`` made of a name of timm, or any classifier of ``get_classifier``, fine-tuned
-            or not.
+        model: A ``BackboneClassifier`` built by a name of timm, or any classifier of ``get_classifier``, also
+            after fine-tuning.
         path: File to write, ending in .safetensors.
         factory: ``"package.module:function"`` for a network that neither timm nor a registered name builds.
-            ``function(spec, weights=None)`` must return a classifier of the same layers; whoever opens the file
-            needs that package, and consents by ``trust_factory=True``.
+            ``function(spec, weights=None)`` must return a classifier of the same layers. To open the file,
+            the user needs that package and must pass ``trust_factory=True``.
         **facts: ``name``, ``title``, ``licence``, ``citation``, ``homepage``, ``obtain``, ``description``, ``warning``,
-            ``training_data``, ``task``, ``unit``, ``contact``. Default: a name made of the file's; what the registered
-            model says that this one was made of; else "not stated".
+            ``training_data``, ``task``, ``unit``, ``contact``. Default: a name from the file name; the facts of
+            the registered model that this one was built from; else "not stated".
 
     Returns:
-        What stands in the file.
+        The description in the file.
 
     Raises:
-        ArgumentError: The network could not be built again from the file, with what to do; a fact that cannot be;
-            another suffix; or the file cannot be written.
+        ArgumentError: The network could not be built again from the file; a fact is invalid; the suffix is wrong; or
+            the file cannot be written.
         PathMissing: The folder does not exist.
     """
     path = Path(path).expanduser()
@@ -85,11 +85,11 @@ def _check(model: Any, path: Path) -> None:
         raise PathMissing(f"{path.parent}: no such folder. Create it first.")
     lacking = missing_members(model, Classifier)
     if lacking:
-        raise ArgumentError(f"A {type(model).__name__} is no classifier: it has no {', '.join(lacking)}.")
+        raise ArgumentError(f"A {type(model).__name__} is not a classifier: it has no {', '.join(lacking)}.")
 
 
 def _recipe(model: Any) -> dict[str, Any]:
-    """How the model was built, where that can be said in plain data."""
+    """How the model was built, as plain data."""
     recipe = getattr(model, "recipe", None)
     own = [
         part
@@ -101,10 +101,10 @@ def _recipe(model: Any) -> dict[str, Any]:
         if recipe and "timm" in recipe and not known
     ]
     if recipe is None or own:
-        what = f"has {own[0]}=... of your own" if own else "was not built by a name of timm or by get_classifier"
+        what = f"has your own {own[0]}=..." if own else "was not built by a name of timm or by get_classifier"
         raise ArgumentError(
-            f"The classifier {what}, so a file cannot say how to build it again. Put a function into a package of "
-            "yours that builds it, (spec, weights=None) -> classifier, and give factory='package.module:function'."
+            f"The classifier {what}, so a file cannot describe how to build it. Put a function into your own "
+            "package that builds it, (spec, weights=None) -> classifier, and give factory='package.module:function'."
         )
     options = {key: value for key, value in recipe.get("options", {}).items() if key not in SOURCES}
     return {**recipe, "options": options} if options else {k: v for k, v in recipe.items() if k != "options"}
@@ -114,7 +114,7 @@ def _facts(model: Any, path: Path, build: dict[str, Any], given: Mapping[str, An
     """All fields of the spec."""
     strange = sorted(set(given) - set(WORDS))
     if strange:
-        raise ArgumentError(f"save_classifier takes no {strange[0]!r}; facts are: {', '.join(WORDS)}.")
+        raise ArgumentError(f"save_classifier: unknown fact {strange[0]!r}; allowed: {', '.join(WORDS)}.")
     base: ClassifierSpec | None = model.spec if _is_of(model, build) else None
     points, adapt = model.op_threshs, getattr(model, "adapt", None)
     adapt = adapt if isinstance(adapt, InputAdapter) else None
@@ -147,7 +147,7 @@ def _facts(model: Any, path: Path, build: dict[str, Any], given: Mapping[str, An
 
 
 def _is_of(model: Any, build: Mapping[str, Any]) -> bool:
-    """Whether the model's spec tells about these weights, and not about a whole family of networks."""
+    """Whether the model's spec describes these weights, and not a whole family of networks."""
     spec = getattr(model, "spec", None)
     return isinstance(spec, ClassifierSpec) and (isinstance(spec, SavedClassifierSpec) or "timm" not in build)
 
@@ -157,7 +157,7 @@ def _counted(count: int) -> str:
 
 
 def _slug(path: Path) -> str:
-    """A registry name out of a file's name."""
+    """A registry name from a file name."""
     plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-.")
     return slug or "classifier"
@@ -176,19 +176,19 @@ def _prove(model: Any, spec: SavedClassifierSpec, state: dict[str, torch.Tensor]
         difference = _difference(model, twin)
     except XrvError as error:
         raise ArgumentError(
-            f"The classifier cannot be saved: what {spec.build} builds is another network. {error} {_advice()}"
+            f"The classifier cannot be saved: {spec.build} builds another network. {error} {_advice()}"
         ) from error
     if not difference <= TOLERANCE:
         raise ArgumentError(
-            f"The classifier cannot be saved: what {spec.build} builds gives other outputs with the same tensors (they "
-            f"differ by {difference:.3g}). {_advice()}"
+            f"The classifier cannot be saved: {spec.build} builds a network with other outputs for the same tensors "
+            f"(they differ by {difference:.3g}). {_advice()}"
         )
 
 
 def _advice() -> str:
     return (
-        "Was the network changed after it was built? Then put a function into a package of yours that builds it as it "
-        "is, (spec, weights=None) -> classifier, and give factory='package.module:function'."
+        "Was the network changed after it was built? Then put a function into your own package that builds the "
+        "changed network, (spec, weights=None) -> classifier, and give factory='package.module:function'."
     )
 
 
@@ -201,7 +201,7 @@ def _difference(model: nn.Module, twin: nn.Module) -> float:
     with in_eval_mode(model), in_eval_mode(twin), torch.no_grad():
         try:
             ours = model(image.to(like.device)).cpu().double()
-        except RuntimeError as error:  # of torch, from inside a network that takes one size only
+        except RuntimeError as error:  # torch raises it in a network that takes only one size
             raise ArgumentError(
                 f"The model does not take an image of {side} x {side} pixels ({error}): set model.input_resolution."
             ) from error

@@ -1,4 +1,4 @@
-"""What is known about a classifier that a file or a registry describes, and no plugin."""
+"""The spec of a classifier that a file or a registry describes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["BUILDS", "SAVED_FACTORY", "SavedClassifierSpec"]
 #: Opens every saved classifier.
 SAVED_FACTORY = "xrv_core.models.saved.opening:open_saved"
 
-#: Ways to build a network again: a network of timm, a registered classifier, a function of the user's own.
+#: Ways to build a network again: a network of timm, a registered classifier, another function.
 BUILDS = ("timm", "registered", "factory")
 
 
@@ -26,13 +26,13 @@ class SavedClassifierSpec(ClassifierSpec):
     Attributes:
         build: How the network is built: one of ``BUILDS`` with a name, and ``"options"`` with the
             arguments: ``{"timm": "resnet18", "options": {"in_chans": 3}}``.
-        mean: Mean of each channel on the 0..1 scale that the input is normalised with; empty where the
-            network's own are right.
+        mean: Mean of each channel on the 0..1 scale, for the normalisation of the input; empty for the
+            network's own.
         std: Standard deviation of each channel.
-        contact: Whom to ask.
-        trusted: Whether the code that a ``"factory"`` names may run: a registry that the user chose says
-            so, a file does not.
-        origin: Where it is described, for people; empty where the registry of names knows.
+        contact: Address for questions.
+        trusted: Whether the code that a ``"factory"`` names may run: True for a registry that the user
+            chose, False for a file.
+        origin: Place of its description, for messages; empty if a plugin offers it.
     """
 
     build: Mapping[str, Any] = field(hash=False)

@@ -35,15 +35,15 @@ def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) 
     * ``torch.save`` files, in the zip format and in the one before torch 1.6: of a state dict, of
       a training checkpoint that holds one (under ``state_dict``, ``model_state_dict``,
       ``model_state`` or ``model``), or of a whole pickled module. Only the tensors of a module are
-      used. What is saved beside the weights (hyperparameters, callbacks, optimizers of Lightning,
-      omegaconf, argparse, ...) is ignored. No class of either is imported or needed;
+      used. Other entries (hyperparameters, callbacks, optimizers of Lightning, omegaconf,
+      argparse, ...) are ignored. No class that the file names is imported or needed;
     * TorchScript archives of ``torch.jit.save``, since torch 1.4: parameters and buffers, whose
       names are read from the code as text. All buffers count as persistent there, as in torch.
 
     Prefixes that wrappers put before all names (``module.`` of DataParallel, ``_orig_mod.`` of
     torch.compile) are removed.
 
-    It refuses pickles that name anything else, even beside the weights; frozen and quantised
+    It refuses pickles that name anything else, even outside the weights; frozen and quantised
     TorchScript; tensors that are sparse, quantised or larger than the numbers stored for them;
     archives with paths that lead out of them, two members of one name, compressed weights or more
     contents than bytes; and pickles that would exhaust the memory or the stack of Python.

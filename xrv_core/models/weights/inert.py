@@ -1,7 +1,7 @@
 """Read pickles of tensors and layers without importing or running anything that they name.
 
 A pickle is a small program: it names classes and functions, and calls them. Here every name
-stands for something inert. Layers become *placeholders* that only keep their attributes, tensors become
+becomes an inert object. Layers become *placeholders* that only keep their attributes, tensors become
 *records* (which storage, which part of it), and the few other names that real files use
 (``names``) become placeholders too. Any other name is refused before the pickle continues. Our own
 code (``torchfile``) makes the tensors later, from records that it checks against the file.

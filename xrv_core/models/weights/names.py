@@ -15,7 +15,7 @@ PACKAGES = (
     "torchvision.ops.",
     "timm.",
     "torchxrayvision.",
-    # what training frameworks save beside the weights: hyperparameters, callbacks, optimizers, metrics
+    # what training frameworks save with the weights: hyperparameters, callbacks, optimizers, metrics
     "lightning.",
     "lightning_fabric.",
     "lightning_utilities.",
@@ -28,7 +28,7 @@ PACKAGES = (
     "taming.",
 )
 
-#: Other names beside the weights: numbers, arrays, settings. A ``functools.partial`` names its function, which is
+#: Names outside the weights: numbers, arrays, settings. A ``functools.partial`` names its function, which is
 #: checked here like any other name.
 SINGLE = frozenset(
     {

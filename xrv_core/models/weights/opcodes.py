@@ -1,4 +1,4 @@
-"""Check the instructions of a pickle before it runs, for those that would harm the unpickler itself."""
+"""Check the instructions of a pickle before it runs, and refuse those that would harm the unpickler."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_INSTRUCTIONS = 5_000_000
 #: Python crashes when it hashes tuples nested some 100 thousand deep; those of real files stay below ten.
 MAX_DEPTH = 1000
 
-#: Marks the begin of arguments on the stack; every other entry is the nesting depth of an object.
+#: Marks the start of arguments on the stack; every other entry is the nesting depth of an object.
 _MARK = -1
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
-#: They fill an object that exists already. Such an object has no hash, so its depth does not count.
+#: They fill an existing object. Such an object has no hash, so its depth does not count.
 _FILL = frozenset({"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"})
 #: By instruction: how many objects it takes from the stack, whether it takes all down to a mark, and whether it leaves
 #: one.

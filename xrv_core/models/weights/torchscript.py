@@ -2,7 +2,7 @@
 
 ``torch.jit.save`` pickles the tree of modules to ``data.pkl``, each an object of a class
 ``__torch__....`` whose attributes are tensors, submodules and settings alike. Which tensors are
-parameters or buffers follows from the code beside it: the lists ``__parameters__`` and
+parameters or buffers follows from the code in the archive: the lists ``__parameters__`` and
 ``__buffers__`` at the head of each class. They are read as text; the methods below them are ignored.
 Before torch 1.8 there was no list of buffers, and every other tensor was one.
 """
