@@ -64,11 +64,11 @@ def same(model, twin, side: int = 40) -> None:
 )
 def test_a_network_of_timm(tmp_path, name, options):
     model = BackboneClassifier(name, NAMES, **options)
-    told = save_classifier(model, tmp_path / "Mein Netz Ω.safetensors", licence="CC0-1.0", training_data=["nih"])
+    written = save_classifier(model, tmp_path / "Mein Netz Ω.safetensors", licence="CC0-1.0", training_data=["nih"])
     same(model, xrv.get_classifier(tmp_path / "Mein Netz Ω.safetensors"), 100)
     assert list(tmp_path.iterdir()) == [tmp_path / "Mein Netz Ω.safetensors"], "nothing else is left"
     spec = xrv.describe_classifier(str(tmp_path / "Mein Netz Ω.safetensors"))
-    assert spec == told
+    assert spec == written
     assert (spec.name, spec.licence, spec.citation, spec.training_data) == (
         "mein-netz", "CC0-1.0", "not stated", ("nih",)
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The CheXpert ensemble: other files and options, training, and what is told about wrong archives."""
+"""The CheXpert ensemble: other files and options, training, and errors about wrong archives."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_another_number_of_members(number):
 # -- wrong files
 
 
-def told(path, **options) -> str:
+def refusal(path, **options) -> str:
     with pytest.raises(CheckpointError) as error:
         xrv.get_classifier(NAME, weights=path, **options)
     message = str(error.value)
@@ -113,13 +113,13 @@ def told(path, **options) -> str:
 
 def test_incomplete_archives(archive, tmp_path):
     second = member_names()["ones"][2]
-    assert told(archive) == (
+    assert refusal(archive) == (
         " is not the whole archive of the CheXpert ensemble: it lacks 84 of the 90 checkpoints wanted, such as "
         f"{second!r}. {SPEC.obtain}"
     )
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as file:
         file.writestr("readme.txt", "not this one")
-    assert told(tmp_path / "other.zip", num_models=1) == (
+    assert refusal(tmp_path / "other.zip", num_models=1) == (
         " is not the whole archive of the CheXpert ensemble: it lacks 3 of the 3 checkpoints wanted, such as "
         f"{FIRST!r}. {SPEC.obtain}"
     )
@@ -127,7 +127,7 @@ def test_incomplete_archives(archive, tmp_path):
 
 def test_files_of_other_networks(tmp_path):
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "w.pt")
-    assert told(tmp_path / "w.pt") == (
+    assert refusal(tmp_path / "w.pt") == (
         " is neither the archive of the CheXpert ensemble nor a state dict of this model, whose 'classifier.weight' "
         f"would have a multiple of 3072 columns. {SPEC.obtain}"
     )
@@ -135,7 +135,7 @@ def test_files_of_other_networks(tmp_path):
 
 def test_members_of_another_network(altered):
     path = altered(lambda c: c["model_state"].pop("module.model.features.conv0.weight"))
-    assert told(path, num_models=1) == (
+    assert refusal(path, num_models=1) == (
         f"!{FIRST} does not fit Member: of 725 tensors, 1 missing (features.conv0.weight)."
     )
 
@@ -146,11 +146,11 @@ def test_members_with_another_head(altered):
             key = f"module.model.classifier.{kind}"
             checkpoint["model_state"][key] = checkpoint["model_state"][key][:5]
 
-    assert told(altered(shorten), num_models=1) == (
+    assert refusal(altered(shorten), num_models=1) == (
         f"!{FIRST} has a head of shape [5, 1024], not [14, 1024]: 1 for each of the 14 tasks that it names."
     )
     first = member_names()["3-class"][0]
-    assert told(altered(shorten, "3-class"), num_models=1) == (
+    assert refusal(altered(shorten, "3-class"), num_models=1) == (
         f"!{first} has a head of shape [5, 1024], not [42, 1024]: 3 for each of the 14 tasks that it names."
     )
 
@@ -160,7 +160,7 @@ def test_members_with_another_head(altered):
 )
 def test_members_that_do_not_say_what_their_outputs_are(altered, tasks):
     path = altered(lambda c: c.pop("task_sequence") if tasks is None else c.update(task_sequence=tasks))
-    assert told(path, num_models=1) == (
+    assert refusal(path, num_models=1) == (
         f"!{FIRST} does not say which output is which finding: 'task_sequence' must number its tasks, and name "
         "Atelectasis, Edema."
     )
@@ -170,6 +170,6 @@ def test_a_damaged_member(archive, tmp_path):
     data = bytearray(archive.read_bytes())
     data[5_000_000] ^= 1
     (tmp_path / "damaged.zip").write_bytes(data)
-    assert told(tmp_path / "damaged.zip", num_models=2) == (
+    assert refusal(tmp_path / "damaged.zip", num_models=2) == (
         f"!{FIRST} cannot be read from the archive: its checksum is not the one in the archive."
     )

@@ -186,23 +186,23 @@ def test_own_files_and_training_checkpoints(theirs, ours, tmp_path):
 
 
 def test_files_of_other_networks(theirs, tmp_path):
-    def told(state: dict) -> str:
+    def refusal(state: dict) -> str:
         torch.save(state, tmp_path / "w.pt")
         with pytest.raises(CheckpointError) as error:
             xrv.get_classifier("jfhealthcare", weights=tmp_path / "w.pt")
         return str(error.value).removeprefix(f"Weights file {tmp_path / 'w.pt'} ")
 
     state = theirs.model.module.state_dict()
-    assert told(state | {"fc_0.weight": torch.zeros(1, 1024, 1, 1)}) == (
+    assert refusal(state | {"fc_0.weight": torch.zeros(1, 1024, 1, 1)}) == (
         "has a head 'fc_0' of shape [1, 1024, 1, 1], not [1, 2048, 1, 1]: it was trained with another configuration "
         "than the published file (global_pool AVG_MAX, one output a finding), such as PCAM pooling, which this network "
         "does not have."
     )
-    assert told({k: v for k, v in state.items() if k != "fc_3.bias"}) == (
+    assert refusal({k: v for k, v in state.items() if k != "fc_3.bias"}) == (
         "does not fit BackboneClassifier: of 808 tensors, 2 missing (classifier.weight, classifier.bias), "
         "9 unexpected (fc_0.weight, fc_0.bias, fc_1.weight, fc_1.bias, and 5 more)."
     )
-    assert told(torch.nn.Linear(2, 2).state_dict()) == (
+    assert refusal(torch.nn.Linear(2, 2).state_dict()) == (
         "does not fit BackboneClassifier: of 808 tensors, 674 missing (backbone.densenet.features.conv0.weight, "
         "backbone.densenet.features.norm0.weight, backbone.densenet.features.norm0.bias, "
         "backbone.densenet.features.norm0.running_mean, and 670 more), 2 unexpected (weight, bias)."
