@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from messages import says
 
 import xrv_core
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, UnknownName, XrvError
@@ -45,20 +46,18 @@ def test_every_public_name_can_be_had() -> None:
 
 
 def test_an_unknown_name_suggests() -> None:
-    with pytest.raises(UnknownName) as caught:
+    with pytest.raises(UnknownName, match=says("dataset", "'nhi'", "Did you mean 'nih'?")) as caught:
         xrv_core.get_dataset("nhi")
-    assert str(caught.value) == "No dataset named 'nhi'. Did you mean 'nih'?"
     assert isinstance(caught.value, LookupError)
     assert not isinstance(caught.value, KeyError)
 
 
 def test_a_name_like_no_other_lists_what_there_is() -> None:
-    with pytest.raises(UnknownName) as caught:
+    with pytest.raises(
+        UnknownName,
+        match=says("autoencoder", "'zzzzzz'", ", ".join(xrv_core.list_autoencoders()), "xrv_core.list_autoencoders()"),
+    ):
         xrv_core.describe_autoencoder("zzzzzz")
-    assert str(caught.value) == (
-        f"No autoencoder named 'zzzzzz'. There are: {', '.join(xrv_core.list_autoencoders())}. "
-        "xrv_core.list_autoencoders() lists them."
-    )
 
 
 def test_patterns_are_wildcards_or_parts_of_names() -> None:
@@ -96,12 +95,8 @@ def test_the_decorator_registers_what_it_decorates() -> None:
 
 def test_a_duplicate_is_refused_naming_both_and_replace_is_for_the_session_only() -> None:
     registration = xrv_core.register(dataset("mine"))
-    with pytest.raises(DuplicateName) as caught:
+    with pytest.raises(DuplicateName, match=says("dataset name 'mine'", "taken", "XRV_PLUGINS")):
         xrv_core.register(dataset("other", aliases=("mine",)))
-    assert str(caught.value) == (
-        "The dataset name 'mine' of this session is taken: this session already offers it. "
-        "Rename one of them, or limit which plugins load with XRV_PLUGINS."
-    )
     assert "other" not in xrv_core.list_datasets()
     again = xrv_core.register(dataset("mine", title="New"), replace=True)
     assert xrv_core.describe_dataset("mine").title == "New"
@@ -113,65 +108,57 @@ def test_a_duplicate_is_refused_naming_both_and_replace_is_for_the_session_only(
 
 
 def test_only_specs_can_be_registered() -> None:
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(
+        ArgumentError,
+        match=says("register()", "DatasetSpec, ClassifierSpec, AutoencoderSpec or SegmenterSpec", "'mine'"),
+    ):
         xrv_core.register("mine")  # type: ignore[arg-type]
-    assert (
-        str(caught.value)
-        == "register() takes a DatasetSpec, ClassifierSpec, AutoencoderSpec or SegmenterSpec, got 'mine'."
-    )
 
 
 def test_weights_that_are_not_there() -> None:
     with (
         xrv_core.register(classifier("mine")),
-        pytest.raises(PathMissing) as caught,
+        pytest.raises(PathMissing, match=says("weights='/nowhere/w.pt'", "no such file", '"default"', "None")),
     ):
         xrv_core.get_classifier("mine", weights="/nowhere/w.pt")
-    assert str(caught.value) == (
-        "weights='/nowhere/w.pt': no such file. Give the path of a weights file, "
-        '"default" for the published weights, or None for random initialisation.'
-    )
 
 
 def test_a_dataset_without_miniature_says_so(tmp_path: Path) -> None:
-    with xrv_core.register(dataset("mine")), pytest.raises(ArgumentError) as caught:
+    with xrv_core.register(dataset("mine")), pytest.raises(ArgumentError, match=says("dataset 'mine'", "no miniature")):
         xrv_core.miniature("mine", tmp_path)
-    assert str(caught.value) == "The dataset 'mine' has no miniature: its spec does not name one."
 
 
 WRONG_SPECS = [
-    ({"name": "Has Space"}, "'Has Space' is not a registry name: use lower case letters, digits, '.', '_' and '-'."),
-    ({"licence": " "}, "Spec 'x': 'licence' must be a non-empty string, got ' '."),
-    ({"factory": "nocolon"}, "Spec 'x': 'nocolon' is not a factory: give 'package.module:callable'."),
-    ({"pathologies": "Mass"}, "Spec 'x': 'pathologies' must be a tuple, got the single string 'Mass'."),
-    ({"pathologies": ["A", "B", "A"]}, "Spec 'x': 'pathologies' names 'A' more than once."),
-    ({"pathologies": ["A"], "trained": [True, False]}, "Spec 'x': 'trained' has 2 values for 1 pathologies."),
-    ({"pathologies": ["A"], "op_threshs": [1.5]}, "Spec 'x': every value of 'op_threshs' must be between 0 and 1."),
+    ({"name": "Has Space"}, ("'Has Space'", "lower case", "'.', '_' and '-'")),
+    ({"licence": " "}, ("'x'", "'licence'", "non-empty", "' '")),
+    ({"factory": "nocolon"}, ("'x'", "'nocolon'", "'package.module:callable'")),
+    ({"pathologies": "Mass"}, ("'x'", "'pathologies'", "tuple", "'Mass'")),
+    ({"pathologies": ["A", "B", "A"]}, ("'x'", "'pathologies'", "'A'", "more than once")),
+    ({"pathologies": ["A"], "trained": [True, False]}, ("'x'", "'trained'", "2 values", "1 pathologies")),
+    ({"pathologies": ["A"], "op_threshs": [1.5]}, ("'x'", "'op_threshs'", "between 0 and 1")),
 ]
 
 
-@pytest.mark.parametrize(("wrong", "text"), WRONG_SPECS)
-def test_a_wrong_spec_says_what_is_wrong(wrong: dict[str, Any], text: str) -> None:
-    with pytest.raises(SpecError) as caught:
+@pytest.mark.parametrize(("wrong", "words"), WRONG_SPECS)
+def test_a_wrong_spec_says_what_is_wrong(wrong: dict[str, Any], words: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match=says(*words)):
         classifier("x", **{k: v for k, v in wrong.items() if k != "name"}) if "name" not in wrong else classifier(
             **wrong
         )
-    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(
-    ("wrong", "text"),
+    ("wrong", "words"),
     [
-        ({"name": "../x"}, "Asset name '../x' is not a plain relative path."),
-        ({"urls": ()}, "Asset 'a/b' has no urls."),
-        ({"urls": "https://x"}, "Spec 'a/b': 'urls' must be a tuple, got the single string 'https://x'."),
-        ({"sha256": "ABC"}, "Asset 'a/b': sha256 must be 64 lower-case hex digits."),
+        ({"name": "../x"}, ("'../x'", "plain relative path")),
+        ({"urls": ()}, ("'a/b'", "no urls")),
+        ({"urls": "https://x"}, ("'a/b'", "'urls'", "tuple", "'https://x'")),
+        ({"sha256": "ABC"}, ("'a/b'", "sha256", "64 lower-case hex digits")),
     ],
 )
-def test_a_wrong_asset_says_what_is_wrong(wrong: dict[str, Any], text: str) -> None:
-    with pytest.raises(SpecError) as caught:
+def test_a_wrong_asset_says_what_is_wrong(wrong: dict[str, Any], words: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match=says(*words)):
         xrv_core.Asset(**{"name": "a/b", "urls": ("https://example.org/b",), **wrong})
-    assert str(caught.value) == text
 
 
 def test_specs_are_frozen_and_lists_become_tuples() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from messages import says
 from safetensors.torch import save as save_bytes
 from torch import nn
 
@@ -60,25 +62,18 @@ def test_a_chexpert_checkpoint(tmp_path):
 
 def test_messages_name_archive_and_member(tmp_path):
     path = archive(tmp_path / "all.zip", bad=b"nothing", pickled=saved([1, print]))
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(CheckpointError, match=says(f"{path}!runs/pickled.ckpt", "builtins.print")):
         load_state_dict(path, member="runs/pickled.ckpt")
-    assert str(error.value).startswith(f"Weights file {path}!runs/pickled.ckpt asks for builtins.print, which is ")
-    for member, message in (
-        ("runs/bda.ckpt", f"{path} has no member 'runs/bda.ckpt'. Did you mean 'runs/bad.ckpt'?"),
-        ("pickled.ckpt", f"{path} has no member 'pickled.ckpt'. Did you mean 'runs/pickled.ckpt'?"),
-        (
-            "x",
-            f"{path} has no member 'x'. The first of its 3 files are "
-            "['readme.txt', 'runs/bad.ckpt', 'runs/pickled.ckpt'].",
-        ),
+    for member, words in (
+        ("runs/bda.ckpt", ("'runs/bda.ckpt'", "Did you mean 'runs/bad.ckpt'?")),
+        ("pickled.ckpt", ("'pickled.ckpt'", "Did you mean 'runs/pickled.ckpt'?")),
+        ("x", ("'x'", "3 files", "['readme.txt', 'runs/bad.ckpt', 'runs/pickled.ckpt']")),
     ):
-        with pytest.raises(PathMissing) as error:
+        with pytest.raises(PathMissing, match=says(path, "no member", *words)):
             load_state_dict(path, member=member)
-        assert str(error.value) == message
     for none in (tmp_path / "none.zip", tmp_path):
-        with pytest.raises(PathMissing) as error:
+        with pytest.raises(PathMissing, match=says(none, "does not exist")):
             load_state_dict(none, member="x")
-        assert str(error.value) == f"Weights file {none} does not exist."
 
 
 def test_a_whole_archive_of_checkpoints_asks_for_a_member(tmp_path):
@@ -95,7 +90,7 @@ def refused(path: Path, member: str = "runs/a.ckpt") -> str:
 
 def test_no_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"nothing")
-    assert refused(tmp_path / "a.zip").startswith("ZIP is not a readable zip archive (File is not a zip file)")
+    assert re.search(says("ZIP", "not a readable zip archive", "File is not a zip file"), refused(tmp_path / "a.zip"))
 
 
 def test_a_folder_and_two_of_one_name(tmp_path):
@@ -104,19 +99,20 @@ def test_a_folder_and_two_of_one_name(tmp_path):
         file.mkdir("runs")
         with pytest.warns(UserWarning, match="Duplicate name"):
             file.writestr("runs/a.ckpt", FORMS["stream"])
-    assert refused(path).startswith("ZIP has 2 members named 'runs/a.ckpt'")
-    assert refused(path, "runs/") == "Weights file ZIP!runs/ cannot be read: it is a folder."
+    assert re.search(says("ZIP", "2 members named 'runs/a.ckpt'"), refused(path))
+    assert re.search(says("ZIP!runs/", "folder"), refused(path, "runs/"))
 
 
 def test_other_compressions_and_encryption(tmp_path):
-    head = "Weights file ZIP!runs/a.ckpt cannot be read from the archive: "
-    assert refused(archive(tmp_path / "a.zip", zipfile.ZIP_LZMA, a=FORMS["zip"])) == (
-        f"{head}its compression (method 14) is neither 'stored' nor 'deflated'; repack it."
+    head = ("ZIP!runs/a.ckpt", "cannot be read")
+    assert re.search(
+        says(*head, "compression (method 14)", "'stored'", "'deflated'", "repack"),
+        refused(archive(tmp_path / "a.zip", zipfile.ZIP_LZMA, a=FORMS["zip"])),
     )
     data = bytearray(archive(tmp_path / "b.zip", a=FORMS["zip"]).read_bytes())
     data[data.rindex(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "b.zip").write_bytes(data)
-    assert refused(tmp_path / "b.zip") == f"{head}it is encrypted; unpack it yourself and give its path."
+    assert re.search(says(*head, "encrypted", "unpack"), refused(tmp_path / "b.zip"))
 
 
 def lying(path: Path, compression: int, **fields: int) -> Path:
@@ -143,11 +139,10 @@ def lying(path: Path, compression: int, **fields: int) -> Path:
         (
             8,
             {"size": 4_000_000_000, "packed": 5008},
-            "5,008 bytes claim to unpack to 4,000,000,000, which weights never do; if you trust it, unpack it yourself "
-            "and give its path",
+            "5,008 bytes claim to unpack to 4,000,000,000",
         ),
     ],
 )
 def test_a_directory_that_lies(tmp_path, compression, fields, cause):
     path = lying(tmp_path / "a.zip", compression, **fields)
-    assert refused(path) == f"Weights file ZIP!runs/a.ckpt cannot be read from the archive: {cause}."
+    assert re.search(says("ZIP!runs/a.ckpt", "cannot be read", cause), refused(path))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from messages import says
 from torch import nn
 
 from xrv_core.errors import CheckpointError
@@ -112,44 +113,42 @@ def refused(path: Path) -> str:
 def test_frozen_modules_have_lost_their_names(tmp_path):
     path = tmp_path / "frozen.pt"
     torch.jit.freeze(scripted(Net())).save(str(path))
-    assert re.sub(r"its \d+ tensors", "its N tensors", refused(path)) == (
-        "Weights file W is a frozen TorchScript archive: its N tensors are constants of the code and have lost their "
-        "names. Get the module from before torch.jit.freeze or optimize_for_inference, or a state dict of it."
+    assert re.search(
+        says(" W ", "frozen TorchScript", "its N tensors", "torch.jit.freeze or optimize_for_inference", "state dict"),
+        re.sub(r"its \d+ tensors", "its N tensors", refused(path)),
     )
 
 
 def test_archives_without_weights_or_code(tmp_path):
     path = tmp_path / "w.pt"
     scripted(nn.ReLU()).save(str(path))
-    assert refused(path) == "Weights file W holds no weights: it is a TorchScript archive without tensors."
+    assert re.search(says(" W ", "no weights", "TorchScript archive without tensors"), refused(path))
     scripted(Net()).save(str(tmp_path / "whole.pt"))
     rewritten(tmp_path / "whole.pt", path, lambda name, data: None if "/batchnorm" in name else data)
     assert re.search(r"^Weights file W .* without the code of __torch__\..*\.BatchNorm1d", refused(path))
     rewritten(tmp_path / "whole.pt", path, lambda name, data: b"\x80\x02]." if name.endswith("/data.pkl") else data)
-    assert refused(path) == "Weights file W is a TorchScript archive without a module in it."
+    assert re.search(says(" W ", "TorchScript archive without a module"), refused(path))
 
 
 @pytest.mark.filterwarnings("ignore:torch.ao.quantization:DeprecationWarning", "ignore:torch.quantize_per:UserWarning")
 @pytest.mark.parametrize(
-    ("dtype", "message"),
+    ("dtype", "words"),
     [
         (
             torch.qint8,
-            "Weights file W holds a tensor of a kind that is not supported (torch._utils._rebuild_qtensor): only plain "
-            "dense tensors are. Convert it to such, and save a state dict as safetensors.",
+            ("not supported", "torch._utils._rebuild_qtensor", "dense", "safetensors"),
         ),
         (
             torch.float16,
-            "Weights file W keeps weights in an object of __torch__.torch.classes.quantized.LinearPackedParamsBase, as "
-            "quantised modules do, and only plain tensors are supported. Get the weights from before quantisation.",
+            ("__torch__.torch.classes.quantized.LinearPackedParamsBase", "before quantisation"),
         ),
     ],
 )
-def test_quantised_modules(tmp_path, dtype, message):
+def test_quantised_modules(tmp_path, dtype, words):
     module = nn.Sequential(nn.Linear(2, 2))
     torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=dtype, inplace=True)
     scripted(module).save(str(tmp_path / "w.pt"))
-    assert refused(tmp_path / "w.pt") == message
+    assert re.search(says(" W ", *words), refused(tmp_path / "w.pt"))
 
 
 def test_code_that_claims_to_be_endless(tmp_path):
@@ -158,6 +157,4 @@ def test_code_that_claims_to_be_endless(tmp_path):
         for info in old.infolist():
             new.writestr(info, old.read(info))
         new.writestr("whole/code/bomb.py", b"\n" * (65 << 20), zipfile.ZIP_DEFLATED)
-    assert refused(tmp_path / "w.pt").startswith(
-        "Weights file W cannot be read: its code claims to have more than 64 MiB"
-    )
+    assert re.search(says(" W ", "cannot be read", "more than 64 MiB"), refused(tmp_path / "w.pt"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from messages import says
 from safetensors.torch import save_file
 from torch import nn
 
@@ -151,41 +152,31 @@ def test_whole_torchvision_and_timm_models(tmp_path):
 
 def test_tensors_of_other_kinds(tmp_path):
     path = save({"w": torch.eye(2).to_sparse()}, tmp_path / "w.pt")
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(
+        CheckpointError,
+        match=says(path, "not supported", "torch._utils._rebuild_sparse_tensor", "dense", "safetensors"),
+    ):
         load_state_dict(path)
-    assert str(error.value) == (
-        f"Weights file {path} holds a tensor of a kind that is not supported (torch._utils._rebuild_sparse_tensor): "
-        "only plain dense tensors are. Convert it to such, and save a state dict as safetensors."
-    )
 
 
 def test_what_holds_no_weights(tmp_path):
-    for thing, message in (
-        ({}, "holds no weights: it is a pickled dict without tensors."),
-        ([torch.ones(1)], "holds no weights: it is a pickled list without tensors."),
-        (nn.ReLU(), "holds no weights: it is a pickled torch.nn.modules.activation.ReLU without tensors."),
-        (
-            {3: torch.ones(1)},
-            "is not a state dict: one of its keys is of type int. Expected are tensors by name, a module, or either of "
-            "them under 'state_dict', 'model_state_dict', 'model_state', 'model'.",
-        ),
-        (
-            {"weight": torch.ones(1), "epoch": 3},
-            "is not a state dict: its entry 'epoch' is not a tensor but of type int. Expected are tensors by name, a "
-            "module, or either of them under 'state_dict', 'model_state_dict', 'model_state', 'model'.",
-        ),
+    wrappers = ("'state_dict'", "'model_state_dict'", "'model_state'", "'model'")
+    for thing, words in (
+        ({}, ("no weights", "pickled dict")),
+        ([torch.ones(1)], ("no weights", "pickled list")),
+        (nn.ReLU(), ("no weights", "torch.nn.modules.activation.ReLU")),
+        ({3: torch.ones(1)}, ("not a state dict", "keys", "type int", *wrappers)),
+        ({"weight": torch.ones(1), "epoch": 3}, ("not a state dict", "'epoch'", "type int", *wrappers)),
     ):
         path = save(thing, tmp_path / "w.pt")
-        with pytest.raises(CheckpointError) as error:
+        with pytest.raises(CheckpointError, match=says(path, *words)):
             load_state_dict(path)
-        assert str(error.value) == f"Weights file {path} {message}"
 
 
 def test_no_file(tmp_path):
     for path in (tmp_path / "none.pt", tmp_path):
-        with pytest.raises(PathMissing) as error:
+        with pytest.raises(PathMissing, match=says(path, "does not exist")):
             load_state_dict(path)
-        assert str(error.value) == f"Weights file {path} does not exist."
 
 
 # -- into a model
@@ -206,13 +197,18 @@ def test_weights_that_do_not_fit_change_nothing():
     state["3.0.weight"] = torch.zeros(5, 3)
     del state["0.bias"]
     state |= {f"head.{i}": torch.zeros(1) for i in range(6)}
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(
+        CheckpointError,
+        match=says(
+            "w.pt",
+            "Sequential",
+            "9 tensors",
+            "1 missing (0.bias)",
+            "6 unexpected (head.0, head.1, head.2, head.3, and 2 more)",
+            "1 of another shape (3.0.weight: [5, 3] in the file, [2, 3] in the model)",
+        ),
+    ):
         load_into(model, state, "w.pt")
-    assert str(error.value) == (
-        "Weights file w.pt does not fit Sequential: of 9 tensors, 1 missing (0.bias), "
-        "6 unexpected (head.0, head.1, head.2, head.3, and 2 more), "
-        "1 of another shape (3.0.weight: [5, 3] in the file, [2, 3] in the model)."
-    )
     assert_same(model.state_dict(), before)
 
 

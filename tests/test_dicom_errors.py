@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import says
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import (
@@ -76,8 +78,8 @@ def test_a_transfer_syntax_nobody_decodes() -> None:
     data = dicom_file(
         VALUES, JPEG2000Lossless, stored=12, edit=lambda ds: setattr(ds.file_meta, "TransferSyntaxUID", MPEG2MPML)
     )
-    assert error_text(data) == (
-        "a.dcm: transfer syntax MPEG2 Main Profile / Main Level (1.2.840.10008.1.2.4.100) cannot be read."
+    assert re.search(
+        says("a.dcm", "MPEG2 Main Profile / Main Level (1.2.840.10008.1.2.4.100)", "cannot be read"), error_text(data)
     )
 
 
@@ -122,9 +124,8 @@ def test_truncated_text() -> None:
 def test_without_pydicom(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dicom_file(VALUES, stored=12)
     monkeypatch.setitem(sys.modules, "pydicom.pixels", None)
-    with pytest.raises(MissingDependency) as error:
+    with pytest.raises(MissingDependency, match=says("a.dcm", "pydicom", 'pip install "xrv-core[dicom]"')):
         decode_image(data, "a.dcm")
-    assert str(error.value) == 'a.dcm: reading DICOM needs pydicom: pip install "xrv-core[dicom]"'
 
 
 def test_without_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,20 +133,29 @@ def test_without_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
 
     data = dicom_file(VALUES, JPEGLSLossless, stored=12)
     monkeypatch.setattr(get_decoder(JPEGLSLossless), "_available", {})
-    with pytest.raises(MissingDependency) as error:
+    with pytest.raises(
+        MissingDependency,
+        match=says(
+            "a.dcm",
+            "JPEG-LS Lossless Image Compression (1.2.840.10008.1.2.4.80)",
+            "codec",
+            'pip install "xrv-core[dicom]"',
+        ),
+    ):
         decode_image(data, "a.dcm")
-    assert str(error.value) == (
-        "a.dcm: JPEG-LS Lossless Image Compression (1.2.840.10008.1.2.4.80) needs a codec: "
-        'pip install "xrv-core[dicom]"'
-    )
 
 
 def test_jpeg_extended_without_imagecodecs(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dicom_file(VALUES, JPEGExtended12Bit, stored=12)
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    assert error_text(data) == (
-        "a.dcm: JPEG Extended (Process 2 and 4) (1.2.840.10008.1.2.4.51) with 12 bits needs imagecodecs: "
-        'pip install "xrv-core[dicom-fast]"'
+    assert re.search(
+        says(
+            "a.dcm",
+            "JPEG Extended (Process 2 and 4) (1.2.840.10008.1.2.4.51)",
+            "12 bits",
+            'pip install "xrv-core[dicom-fast]"',
+        ),
+        error_text(data),
     )
 
 
@@ -155,12 +165,12 @@ def test_jpeg_extended_cut_short() -> None:
         ds["PixelData"].is_undefined_length = True
 
     data = dicom_file(VALUES, JPEGExtended12Bit, stored=12, edit=cut)
-    assert error_text(data).startswith("a.dcm: the JPEG stream is cut short.")
+    assert re.search(says("a.dcm", "JPEG stream", "cut short"), error_text(data))
 
 
 def test_jpeg_extended_of_another_shape() -> None:
     data = dicom_file(VALUES, JPEGExtended12Bit, stored=12, edit=with_(Rows=41))
-    assert error_text(data) == "a.dcm: pixels of shape (40, 48), but the header says (41, 48)."
+    assert re.search(says("a.dcm", "(40, 48)", "header", "(41, 48)"), error_text(data))
 
 
 def test_warnings_filters_are_left_alone() -> None:

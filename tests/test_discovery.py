@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
+from messages import says
 
 import xrv_core
 import xrv_core.discovery
@@ -78,10 +80,7 @@ def test_a_hook_that_raises_is_reported(install: Install) -> None:
     wrong_name = "@hookimpl\ndef xrv_datasets():\n    return [dataset('Toy Box')]\n"
     install("xrv-toy", wrong_name + GOOD.replace("datasets", "autoencoders"))
     second, first = plugin("xrv-toy").problems
-    assert first == (
-        "xrv_datasets() raised SpecError: 'Toy Box' is not a registry name: "
-        "use lower case letters, digits, '.', '_' and '-'."
-    )
+    assert re.search(says("xrv_datasets()", "SpecError", "'Toy Box'", "lower case", "'.', '_' and '-'"), first)
     assert second == "xrv_autoencoders() returned the DatasetSpec 'toy', which is no AutoencoderSpec"
 
 
@@ -132,11 +131,8 @@ def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.Mon
     monkeypatch.setenv("XRV_PLUGINS", "xrv-toy")
     xrv_core.reload_plugins()
     assert xrv_core.list_datasets() == ["toy"]
-    with pytest.raises(NotInstalled) as caught:
+    with pytest.raises(NotInstalled, match=says("'nih'", "xrv-nih", "XRV_PLUGINS", "add 'nih'")):
         xrv_core.describe_dataset("nih")
-    assert str(caught.value) == (
-        "'nih' comes with the plugin xrv-nih, which XRV_PLUGINS switches off: add 'nih' to it."
-    )
     monkeypatch.setenv("XRV_PLUGINS", "none")
     xrv_core.reload_plugins()
     with pytest.raises(UnknownName, match=r"^No dataset named 'x': no installed plugin offers any dataset\.$"):
@@ -145,16 +141,16 @@ def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.Mon
 
 def test_a_known_plugin_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(xrv_core.specs.known.KNOWN["dataset"], "jsrt", "xrv-jsrt")
-    with pytest.raises(NotInstalled) as caught:
+    with pytest.raises(NotInstalled, match=says("'jsrt'", "xrv-jsrt", "not installed", "pip install xrv-jsrt")):
         xrv_core.get_dataset("jsrt")
-    assert str(caught.value) == "'jsrt' comes with the plugin xrv-jsrt, which is not installed: pip install xrv-jsrt"
 
 
 def test_code_that_cannot_be_imported_is_a_typed_error(install: Install) -> None:
     install("xrv-toy", GOOD)
-    with pytest.raises(FactoryError) as caught:
+    with pytest.raises(
+        FactoryError, match=says("'toy'", "toy_code:Toy", "cannot be imported", "No module named 'toy_code'")
+    ):
         xrv_core.get_dataset("toy")
-    assert str(caught.value) == ("The code of 'toy', toy_code:Toy, cannot be imported: No module named 'toy_code'")
 
 
 def test_every_installed_plugin_of_ours_is_sound() -> None:

@@ -8,12 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from messages import says
 
 from xrv_core.errors import ArgumentError, InputError
 from xrv_core.models.base.inputs import InputAdapter, as_batch, check_input, resize_input
 
-WANTED = "A model takes float images [B, 1, H, W] with pixels in [-1024, 1024]"
-HOW = "xrv_core.datasets.load_image(PATH) reads a file the right way."
+WANTED = "[B, 1, H, W] with pixels in [-1024, 1024]"
+HOW = "xrv_core.datasets.load_image(PATH)"
 
 
 def xrays(*shape: int) -> torch.Tensor:
@@ -21,49 +22,47 @@ def xrays(*shape: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("x", "message"),
+    ("x", "words"),
     [
-        ([[0.0]], f"{WANTED}; this input is of type list. {HOW}"),
-        (np.zeros((1, 1, 8, 8)), f"{WANTED}; this input is of type ndarray. {HOW}"),
-        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), f"{WANTED}; this input is of type torch.uint8. {HOW}"),
-        (torch.zeros(1, 8, 8), f"{WANTED}; this input has the shape [1, 8, 8]. {HOW}"),
-        (torch.zeros(2, 3, 8, 8), f"{WANTED}; this input has the shape [2, 3, 8, 8]. {HOW}"),
-        (torch.zeros(0, 1, 8, 8), f"{WANTED}; this input has the shape [0, 1, 8, 8]. {HOW}"),
-        (torch.zeros(1, 1, 0, 8), f"{WANTED}; this input has the shape [1, 1, 0, 8]. {HOW}"),
+        ([[0.0]], (WANTED, "type list", HOW)),
+        (np.zeros((1, 1, 8, 8)), (WANTED, "type ndarray", HOW)),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), (WANTED, "type torch.uint8", HOW)),
+        (torch.zeros(1, 8, 8), (WANTED, "shape [1, 8, 8]", HOW)),
+        (torch.zeros(2, 3, 8, 8), (WANTED, "shape [2, 3, 8, 8]", HOW)),
+        (torch.zeros(0, 1, 8, 8), (WANTED, "shape [0, 1, 8, 8]", HOW)),
+        (torch.zeros(1, 1, 0, 8), (WANTED, "shape [1, 1, 0, 8]", HOW)),
     ],
 )
-def test_wrong_type_or_shape(x, message):
-    with pytest.raises(InputError) as error:
+def test_wrong_type_or_shape(x, words):
+    with pytest.raises(InputError, match=says(*words)):
         check_input(x)
-    assert str(error.value) == message
 
 
-BAD_PIXELS = f"{WANTED}; image 1 of the batch has NaN or infinite pixels. Look at the file and the transforms."
-SCALE = f"{WANTED}; image 1 of the batch goes from {{}} to {{}}, which cannot be that scale. {{}} {HOW}"
-CLAMP = "Scale from the possible range of the encoding, or clamp after an augmentation."
+BAD_PIXELS = (WANTED, "image 1 of the batch", "NaN or infinite")
+SCALE = (WANTED, "image 1 of the batch")
+CLAMP = ("clamp", HOW)
 
 
 @pytest.mark.parametrize(
-    ("pixels", "message"),
+    ("pixels", "words"),
     [
         ([[0, float("nan")], [0, 0]], BAD_PIXELS),
         ([[0, float("inf")], [0, 0]], BAD_PIXELS),
         ([[-float("inf"), 0], [0, 0]], BAD_PIXELS),
-        ([[0, 0.5], [1, 0]], SCALE.format(0, 1, "Scaled to 0..1? Use x * 2048 - 1024.")),
-        ([[-1, 0.5], [1, 0]], SCALE.format(-1, 1, "Scaled to -1..1? Use x * 1024.")),
-        ([[0, 128], [255, 3]], SCALE.format(0, 255, "Raw 8-bit grey levels? Use x / 255 * 2048 - 1024.")),
-        ([[0, 4096], [1, 3]], SCALE.format(0, 4096, CLAMP)),
-        ([[-1024, 1026], [1, 3]], SCALE.format(-1024, 1026, CLAMP)),
-        ([[-2000, 1000], [1, 3]], SCALE.format(-2000, 1000, CLAMP)),
+        ([[0, 0.5], [1, 0]], (*SCALE, "0 to 1", "x * 2048 - 1024", HOW)),
+        ([[-1, 0.5], [1, 0]], (*SCALE, "-1 to 1", "x * 1024", HOW)),
+        ([[0, 128], [255, 3]], (*SCALE, "0 to 255", "x / 255 * 2048 - 1024", HOW)),
+        ([[0, 4096], [1, 3]], (*SCALE, "0 to 4096", *CLAMP)),
+        ([[-1024, 1026], [1, 3]], (*SCALE, "-1024 to 1026", *CLAMP)),
+        ([[-2000, 1000], [1, 3]], (*SCALE, "-2000 to 1000", *CLAMP)),
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
-def test_wrong_pixels_are_refused_on_every_call_and_named(pixels, message, dtype):
+def test_wrong_pixels_are_refused_on_every_call_and_named(pixels, words, dtype):
     x = torch.stack([xrays(1, 2, 2).to(dtype), torch.tensor([pixels], dtype=dtype)])
     for _ in range(2):
-        with pytest.raises(InputError) as error:
+        with pytest.raises(InputError, match=says(*words)):
             check_input(x)
-        assert str(error.value) == message
 
 
 def test_constant_images_and_rounding_beyond_the_range_pass():
@@ -116,9 +115,8 @@ def test_as_batch(shape, single, kind):
 
 @pytest.mark.parametrize(("x", "kind"), [("chest.png", "str"), (np.zeros((4, 4), np.uint8), "uint8")])
 def test_as_batch_refuses_other_things(x, kind):
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match=says(WANTED, f"type {kind}", HOW)):
         as_batch(x)
-    assert str(error.value) == f"{WANTED}; this input is of type {kind}. {HOW}"
 
 
 def test_resize():
@@ -128,12 +126,10 @@ def test_resize():
     assert resize_input(x, 8).shape == (2, 1, 8, 8)
     wide = xrays(1, 1, 4, 6)
     assert resize_input(wide, None) is wide
-    with pytest.raises(InputError) as error:
+    with pytest.raises(
+        InputError, match=says("4 x 6 pixels", "8 x 8", "distort", "xrv_core.datasets.XRayCenterCrop()")
+    ):
         resize_input(wide, 8)
-    assert str(error.value) == (
-        "The images are 4 x 6 pixels; squeezing them to 8 x 8 would distort them. "
-        "Crop first: xrv_core.datasets.XRayCenterCrop()."
-    )
 
 
 @pytest.mark.parity
@@ -157,6 +153,5 @@ def test_adapter_gives_what_a_colour_network_gets_from_a_grey_picture():
 
 @pytest.mark.parametrize(("mean", "std"), [((), ()), ((0.5,), (0.5, 0.5)), ((0.5,), (0.0,))])
 def test_adapter_needs_a_mean_and_a_deviation_for_each_channel(mean, std):
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=says(f"mean={mean}", f"std={std}", "every channel", "std > 0")):
         InputAdapter(mean, std)
-    assert str(error.value) == f"mean={mean} and std={std}: give both for every channel, and std > 0."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from messages import says
 from model_proofs import xrays
 from torch import nn
 
@@ -185,42 +186,38 @@ def test_predicting_leaves_modes_gradients_and_types_alone(model: NetworkSegment
 
 
 @pytest.mark.parametrize(
-    ("wanted", "text"),
+    ("wanted", "words"),
     [
-        (["bright"], "this model has no structure 'bright'. Did you mean 'Bright'?"),
-        ("Drak", "this model has no structure 'Drak'. Did you mean 'Dark'?"),
-        (["lung"], "this model has no structure 'lung'. There are: Bright, Dark, dark bone."),
-        ([], "structures=[]: give different names, or None for all of them."),
-        (["Dark", "Dark"], "structures=['Dark', 'Dark']: give different names, or None for all of them."),
+        (["bright"], ("'bright'", "Did you mean 'Bright'?")),
+        ("Drak", ("'Drak'", "Did you mean 'Dark'?")),
+        (["lung"], ("'lung'", "Bright, Dark, dark bone")),
+        ([], ("structures=[]", "different names", "None")),
+        (["Dark", "Dark"], ("structures=['Dark', 'Dark']", "different names", "None")),
     ],
 )  # fmt: skip
-def test_structures_that_there_are_not(model: NetworkSegmenter, wanted: list[str], text: str) -> None:
+def test_structures_that_there_are_not(model: NetworkSegmenter, wanted: list[str], words: tuple[str, ...]) -> None:
     for call in (model.predict, model.maps):
-        with pytest.raises(ArgumentError) as error:
+        with pytest.raises(ArgumentError, match=says(*words)):
             call(xrays(1, 1, 64, 64), wanted)
-        assert str(error.value) == text
     assert model.network.sizes == []
 
 
 @pytest.mark.parametrize(
-    ("call", "text"),
+    ("call", "words"),
     [
-        (lambda m: m.masks(torch.zeros(1, 8, 8), 50), "threshold=50: give a probability between 0 and 1."),
-        (lambda m: NetworkSegmenter(m, "Heart"), "structures must be a list of different, non-empty names, "
-         "like ['Heart', 'Spine']; got 'Heart'."),
+        (lambda m: m.masks(torch.zeros(1, 8, 8), 50), ("threshold=50", "between 0 and 1")),
+        (lambda m: NetworkSegmenter(m, "Heart"), ("structures", "['Heart', 'Spine']", "got 'Heart'")),
         (lambda m: NetworkSegmenter(m, ["A"], input_resolution=0),
-         "input_resolution=0: give a number of pixels, or None for any size."),
+         ("input_resolution=0", "number of pixels", "None")),
         (lambda m: NetworkSegmenter(m, ["A"], activation="relu"),
-         "activation='relu' is not one of sigmoid, softmax, identity."),
+         ("activation='relu'", "sigmoid, softmax, identity")),
         (lambda m: NetworkSegmenter(m.network, ["A", "B"])(torch.zeros(1, 1, 8, 8)),
-         "The network gives a tensor of shape [1, 3, 8, 8]; 2 structures need [B, 2, h, w]. "
-         "Name as many structures as the network has outputs."),
+         ("[1, 3, 8, 8]", "2 structures", "[B, 2, h, w]")),
     ],
 )  # fmt: skip
-def test_arguments_that_cannot_be(model, call, text: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ArgumentError) as error:
+def test_arguments_that_cannot_be(model, call, words: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ArgumentError, match=says(*words)):
         call(model)
-    assert str(error.value) == text
 
 
 def test_input_that_cannot_be(model: NetworkSegmenter) -> None:

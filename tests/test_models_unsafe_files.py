@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from messages import says
 from torch import nn
 
 from xrv_core.errors import CheckpointError, UnsafeCheckpoint
@@ -76,14 +77,6 @@ def hostile_things(canary: Path) -> dict[str, object]:
     }
 
 
-def unsafe(path: Path, name: str) -> str:
-    return (
-        f"Weights file {path} asks for {name}, which is neither a tensor nor a layer of torch.nn, torchvision, timm or "
-        "torchxrayvision. Nothing of the file was run. Get these weights as safetensors or as a plain state dict, from "
-        "a source that you trust."
-    )
-
-
 @pytest.mark.parametrize("name", list(hostile_things(Path("canary"))))
 @ZIP_AND_STREAM
 def test_a_payload_is_named_and_leaves_no_trace(tmp_path, name, zipped):
@@ -91,9 +84,8 @@ def test_a_payload_is_named_and_leaves_no_trace(tmp_path, name, zipped):
     thing = hostile_things(canary)[name]
     path = save(thing, tmp_path / "w.pt", zipped)
     canary.unlink(missing_ok=True)
-    with pytest.raises(UnsafeCheckpoint) as error:
+    with pytest.raises(UnsafeCheckpoint, match=says(path, f" {name},", "Nothing of the file was run", "safetensors")):
         load_state_dict(path)
-    assert str(error.value) == unsafe(path, name)
     assert not canary.exists()
 
 
@@ -112,11 +104,8 @@ def test_a_call_in_the_name_of_a_layer_builds_a_placeholder(tmp_path):
     canary = tmp_path / "canary"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("w/data.pkl", raw_pickle("torch.nn.modules.container", "run", f"touch {canary}"))
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(CheckpointError, match=says(path, "no weights", "torch.nn.modules.container.run")):
         load_state_dict(path)
-    assert str(error.value) == (
-        f"Weights file {path} holds no weights: it is a pickled torch.nn.modules.container.run without tensors."
-    )
     assert not canary.exists()
 
 

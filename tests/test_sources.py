@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import says
 
 from xrv_core.datasets import ImageSource
 from xrv_core.errors import ImageMissing, ImagePathError
@@ -114,9 +115,8 @@ def test_paths_that_leave_the_root(make: Maker, name: str, tmp_path: Path) -> No
     for by_name in (False, True):
         source = ImageSource(make(tmp_path / "root", FILES), by_name=by_name)
         for ask, argument in ((source.read, name), (source.resolve, name), (source.missing, ["a.png", name])):
-            with pytest.raises(ImagePathError) as error:
+            with pytest.raises(ImagePathError, match=says(repr(name), "imgpath")):
                 ask(argument)
-            assert str(error.value).startswith(f"{name!r} does not stay inside imgpath.")
 
 
 def test_a_name_that_is_no_string(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import says
 from PIL import Image
 from torchvision import transforms as v1
 from torchvision import tv_tensors
@@ -101,19 +102,15 @@ def test_the_target_size_is_left_alone() -> None:
 def test_pil_images() -> None:
     picture = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4))
     assert XRayCenterCrop()(picture).size == (3, 3)
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=says("XRayResizer(size=8)", "not Image", "before ToPILImage")):
         XRayResizer(8)(picture)
-    assert str(error.value) == "XRayResizer(size=8) takes tensors and arrays, not Image. Put it before ToPILImage."
 
 
 @pytest.mark.parametrize("transform", [XRayCenterCrop(), XRayResizer(8)], ids=repr)
 @pytest.mark.parametrize("shape", [(30, 30, 3), (3, 30, 30), (30,), (1, 1, 30, 30)])
 def test_arrays_of_another_shape(transform: Any, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(ArgumentError, match=says(repr(transform), "[H, W] or [1, H, W]", shape, "grey")):
         transform(np.zeros(shape, np.float32))
-    assert str(error.value) == (
-        f"{transform!r} takes arrays [H, W] or [1, H, W], got shape {shape}. Colour: convert to grey first."
-    )
 
 
 # -- masks, boxes, samples

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import whole
+from messages import says
 from view_toys import Stranger, toy
 
 from xrv_core import Dataset
@@ -76,9 +76,8 @@ def test_a_relabelled_view_leaves_the_dataset_alone() -> None:
 
 @pytest.mark.parametrize("names", ["Mass", [], ["Mass", "Mass"], ["Mass", ""], [1]])
 def test_names_that_cannot_be_used(names: Any) -> None:
-    text = f"pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got {names!r}."
     for call in (lambda: relabel_dataset(names, toy()), lambda: toy().relabel(names)):
-        with pytest.raises(ArgumentError, match=whole(text)):
+        with pytest.raises(ArgumentError, match=says("pathologies", "['Mass', 'Nodule']", repr(names))):
             call()
 
 
@@ -149,16 +148,16 @@ def test_labels_that_do_not_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text"),
+    ("arguments", "words"),
     [
-        (([],), "MergeDataset needs at least one dataset."),
+        (([],), ("MergeDataset", "at least one dataset")),
         (([toy("a"), toy("b", names="X Y")], "intersection"),
-         "The datasets have no label in common. Relabel or harmonize them first."),
+         ("no label in common", "harmonize")),
     ],
 )  # fmt: skip
-def test_merges_that_cannot_be(arguments: tuple[Any, ...], text: str) -> None:
+def test_merges_that_cannot_be(arguments: tuple[Any, ...], words: tuple[str, ...]) -> None:
     datasets, *more = arguments
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=says(*words)):
         MergeDataset(datasets, pathologies=more[0] if more else None)
     with pytest.raises(ArgumentError, match=r"columns='some' .*'common' or 'all'"):
         MergeDataset([toy()], columns="some")
@@ -208,12 +207,13 @@ def test_filters_that_cannot_be(arguments: dict[str, Any], text: str) -> None:
 
 
 def test_a_query_that_cannot_be_evaluated() -> None:
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(
+        ArgumentError,
+        match=says(
+            "query='ages > 3'", "name 'ages' is not defined", "uid, is Mass, is Nodule, patientid, view", "source_uid"
+        ),
+    ):
         toy().filter(query="ages > 3")
-    assert str(caught.value) == (
-        "query='ages > 3' cannot be evaluated on csv: UndefinedVariableError: name 'ages' is not defined. Its columns "
-        "are: uid, is Mass, is Nodule, patientid, view, offset_day_int, age_years, sex, has_masks, source_uid."
-    )
 
 
 # -- what every view does
@@ -263,9 +263,9 @@ def test_every_view_has_a_transform_of_its_own() -> None:
 
 
 def test_an_index_that_is_none() -> None:
-    with pytest.raises(IndexOutOfRange, match=whole("Index 8 is out of range for 8 items.")):
+    with pytest.raises(IndexOutOfRange, match=says("Index 8", "8 items")):
         toy("a").merge(toy("b"))[8]
-    with pytest.raises(ArgumentError, match=whole("'X' is no label of this dataset. Its labels are: Mass, Nodule.")):
+    with pytest.raises(ArgumentError, match=says("'X'", "Mass, Nodule")):
         toy("a").merge(toy("b")).why(0, "X")
 
 

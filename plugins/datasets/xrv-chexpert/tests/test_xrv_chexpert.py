@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from messages import whole
+from messages import says
 
 import xrv_core as xrv
 from xrv_chexpert.plugin import CHEXLOCALIZE, CHEXPERT, xrv_datasets
@@ -250,11 +250,9 @@ def test_wrong_segmentations(local: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"'chexlocalize' .*gt_segmentations_val.json.*segmentations=\.\.\."):
         xrv.get_dataset("chexlocalize", local["imgpath"], local["csvpath"], pathology_masks=True)
     gone = tmp_path / "gone.json"
-    text = f"{gone}: no such file. Give the path of gt_segmentations_val.json of 'chexlocalize'."
-    with pytest.raises(PathMissing, match=whole(text)):
+    with pytest.raises(PathMissing, match=says(gone, "no such file", "gt_segmentations_val.json of 'chexlocalize'")):
         xrv.get_dataset("chexlocalize", **{**local, "segmentations": gone})
-    text = "'chexlocalize' has no public metadata table: pass csvpath=.... How to obtain it: " + CHEXLOCALIZE.obtain
-    with pytest.raises(ArgumentError, match=whole(text)):
+    with pytest.raises(ArgumentError, match=says("'chexlocalize'", "csvpath=", CHEXLOCALIZE.obtain)):
         xrv.get_dataset("chexlocalize", local["imgpath"])
 
 
@@ -269,11 +267,16 @@ def test_wrong_segmentations(local: dict[str, Any], tmp_path: Path) -> None:
 )
 def test_a_json_of_another_kind(local: dict[str, Any], content: Any, error: str) -> None:
     local["segmentations"].write_text(json.dumps(content))
-    text = (
-        f"{local['segmentations']}: not the segmentations of 'chexlocalize', which are {{image: {{task: {{size, "
-        f"counts}}}}}} with the labels as tasks ({error}). Give gt_segmentations_val.json or _test.json."
-    )
-    with pytest.raises(TableError, match=whole(text)):
+    with pytest.raises(
+        TableError,
+        match=says(
+            local["segmentations"],
+            "'chexlocalize'",
+            "{image: {task: {size, counts}}}",
+            error,
+            "gt_segmentations_val.json",
+        ),
+    ):
         xrv.get_dataset("chexlocalize", **local)
 
 

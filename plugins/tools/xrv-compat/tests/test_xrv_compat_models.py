@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from messages import says
 from model_proofs import settle, xrays
 
 import xrv_compat as xrv
@@ -219,31 +220,30 @@ def test_weights_in_a_folder_of_ones_own(both: tuple[Any, Any], files: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "text"),
+    ("call", "error", "words"),
     [
         (
             lambda: xrv.models.DenseNet(weights="all", num_classes=4),
             ArgumentError,
-            "num_classes and weights cannot both be given: the weights have their own outputs.",
+            ("num_classes and weights", "own outputs"),
         ),
         (
             lambda: xrv.models.DenseNet(in_channels=3),
             ArgumentError,
-            "in_channels=3, num_init_features=64: offered are 1, and twice the growth_rate (64).",
+            ("in_channels=3, num_init_features=64", "1", "growth_rate (64)"),
         ),
-        (lambda: xrv.models.ResNet(), UnknownName, f"weights='None': must be one of {RESNET}."),
+        (lambda: xrv.models.ResNet(), UnknownName, ("weights='None'", RESNET)),
         (
             lambda: xrv.models.get_model("vgg"),
             UnknownName,
-            "Unknown model 'vgg': xrv_core.get_classifier('vgg') may know it.",
+            ("model 'vgg'", "xrv_core.get_classifier('vgg')"),
         ),
-        (lambda: xrv.autoencoders.ResNetAE("x"), UnknownName, "weights='x': must be one of 101-elastic."),
+        (lambda: xrv.autoencoders.ResNetAE("x"), UnknownName, ("weights='x'", "101-elastic")),
     ],
 )
-def test_refusals(call: Any, error: type[Exception], text: str) -> None:
-    with pytest.raises(error) as caught:
+def test_refusals(call: Any, error: type[Exception], words: tuple[str, ...]) -> None:
+    with pytest.raises(error, match=says(*words)):
         call()
-    assert str(caught.value) == text
 
 
 def test_names_that_are_not_weights_are_listed() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from messages import says
 from sklearn.metrics import roc_auc_score
 
 import xrv_eval
@@ -190,6 +191,5 @@ def test_an_error_of_the_dataset_arrives_as_it_is(usual: SimpleNamespace) -> Non
 
     broken = Broken(usual.dataset.scores, usual.dataset.labels)
     for workers in (0, 2):
-        with pytest.raises(ImageError) as error:
+        with pytest.raises(ImageError, match=says("x/33.png", "truncated")):
             evaluate(usual.classifier, broken, num_workers=workers)
-        assert str(error.value) == "x/33.png cannot be decoded: it is truncated."

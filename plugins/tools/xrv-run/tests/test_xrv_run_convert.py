@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from messages import says
 from torch import nn
 
 import xrv_core
@@ -139,9 +140,7 @@ def test_tensors_that_share_memory_and_odd_strides(tmp_path, monkeypatch):
 def test_a_file_that_is_there_stays(tmp_path, pickled):
     out = tmp_path / "last.safetensors"
     out.write_text("mine")
-    assert error("last.ckpt") == (
-        "Error: last.safetensors exists already: give another --out, or --overwrite to replace it.\n"
-    )
+    assert re.search(says("Error: last.safetensors", "exists already", "--out", "--overwrite"), error("last.ckpt"))
     assert out.read_text() == "mine"
     assert run("last.ckpt", "--to", "safetensors", "--overwrite").exit_code == 0
     assert len(load_state_dict(out)) == 7
@@ -156,8 +155,8 @@ def test_places_that_cannot_be_written_to(tmp_path, pickled):
     ):
         assert error("last.ckpt", "--out", out) == f"Error: {message}\n"
     pickled.rename(tmp_path / "last.safetensors")  # a pickle by that name
-    assert error("last.safetensors", "--overwrite") == (
-        "Error: last.safetensors is the file to convert: give another --out.\n"
+    assert re.search(
+        says("Error: last.safetensors", "file to convert", "--out"), error("last.safetensors", "--overwrite")
     )
 
 
@@ -166,7 +165,9 @@ def test_nothing_half_written_is_left(tmp_path, pickled, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
-    assert error("last.ckpt") == "Error: last.safetensors cannot be written: No space left on device.\n"
+    assert re.search(
+        says("Error: last.safetensors", "cannot be written", "No space left on device"), error("last.ckpt")
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
@@ -178,22 +179,15 @@ def test_what_cannot_be_converted(tmp_path, pickled):
             return os.system, ("touch canary",)
 
     torch.save({"weight": Evil()}, "evil.pt")
-    assert error("evil.pt").startswith("Error: Weights file evil.pt asks for posix.system, which is neither")
+    assert re.search(says("Error: ", "evil.pt", "posix.system"), error("evil.pt"))
     Path("page.pt").write_text("<html>")
-    assert error("page.pt") == (
-        "Error: Weights file page.pt holds no weights: it is a web page, so the address did not lead to the file.\n"
-    )
+    assert re.search(says("Error: ", "page.pt", "no weights", "web page"), error("page.pt"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["evil.pt", "last.ckpt", "page.pt"]
     shipped = xrv_core.fetch(xrv_core.describe_classifier("phantom-net").weights)
-    assert error("phantom-net") == f"Error: {shipped} is a safetensors file already: use it as it is.\n"
-    assert error("nothing.pt") == (
-        "Error: Nothing is named 'nothing.pt'. `xrv list` lists all names. Nor is there a weights file at that path.\n"
-    )
+    assert re.search(says("Error: ", shipped, "safetensors", "already"), error("phantom-net"))
+    assert re.search(says("Error: ", "'nothing.pt'", "`xrv list`", "weights file"), error("nothing.pt"))
     obtain = xrv_core.describe_classifier("timm/resnet18").obtain
-    assert error("timm/resnet18") == (
-        "Error: 'timm/resnet18' has no published weights to convert: give the path of a weights file. How to obtain "
-        f"it: {obtain}\n"
-    )
+    assert re.search(says("Error: 'timm/resnet18'", "no published weights", obtain), error("timm/resnet18"))
 
 
 def test_the_format_must_be_named(pickled):
@@ -208,7 +202,4 @@ def test_a_file_that_would_grow_without_end(tmp_path, monkeypatch):
     whole = torch.ones(10_000)
     torch.save({f"view{i}": whole.view(100, 100) for i in range(50)}, "w.pt")
     size = Path("w.pt").stat().st_size
-    assert error("w.pt") == (
-        f"Error: Weights file w.pt has {size:,} bytes, but its tensors would take 2,000,000: they share numbers many "
-        "times over, which no real model does.\n"
-    )
+    assert re.search(says("Error: ", "w.pt", f"{size:,} bytes", "2,000,000"), error("w.pt"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from messages import says
 from PIL import Image
 from torch import nn
 
@@ -177,18 +179,16 @@ def test_a_bad_file_does_not_stop_the_others(run, images: Path, tmp_path: Path) 
     assert result.exit_code == 1
     assert (tmp_path / "out/brightness/a/nothing.png").is_file()
     assert not (tmp_path / "out/brightness/bad").exists()
-    assert result.stderr.splitlines()[1].startswith(f"Error: {bad}: not a readable image.")
+    assert re.search(says(f"Error: {bad}", "not a readable image"), result.stderr.splitlines()[1])
     assert result.stderr.splitlines()[2] == "1 of 2 files could not be read."
 
 
 def test_two_images_of_one_folder(run, images: Path, tmp_path: Path) -> None:
     first, second = images / "a.png", images / "more" / "a.jpg"
     result = run(first, second)
-    assert (result.exit_code, result.output) == (
-        1,
-        f"Error: {first} and {second} would both be written to {tmp_path / 'out/brightness/a'}. Name the folder above "
-        "both of them, or segment them one after the other, with different --out.\n",
-    )
+    assert result.exit_code == 1
+    words = (f"Error: {first} and {second}", tmp_path / "out/brightness/a", "folder above", "different --out")
+    assert re.search(says(*words), result.output)
 
 
 def test_mistakes_are_one_line(run, images: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from messages import says
 
 import xrv_core
 from xrv_core.assets import asset_state
@@ -94,29 +96,31 @@ def test_nan_is_a_difference(tmp_path: Path) -> None:
 
 
 def test_a_name_that_the_model_does_not_give(tmp_path: Path) -> None:
-    with xrv_core.register(other(tmp_path, outputs={"Scoliosis": 0.5})), pytest.raises(ArgumentError) as caught:
+    with (
+        xrv_core.register(other(tmp_path, outputs={"Scoliosis": 0.5})),
+        pytest.raises(
+            ArgumentError,
+            match=says(
+                "'other'", "phantom-net/reference.png", "'Scoliosis'", "Atelectasis, Cardiomegaly", "Pneumothorax"
+            ),
+        ),
+    ):
         verify_model("other")
-    assert str(caught.value) == (
-        "The published output of 'other' for phantom-net/reference.png names 'Scoliosis', which the model does not "
-        "give. It gives: Atelectasis, Cardiomegaly, Effusion, Lung Opacity, Mass, Nodule, Pneumothorax."
-    )
 
 
 def test_nothing_published() -> None:
     done = verify("densenet121-res224-nih")
-    assert (done.exit_code, done.stderr) == (
-        1, "Error: No output of 'densenet121-res224-nih' was published that it could be compared with.\n"
-    )  # fmt: skip
+    assert done.exit_code == 1
+    assert re.search(says("Error: ", "'densenet121-res224-nih'", "published", "compared"), done.stderr)
 
 
 def test_own_copies_of_the_images(tmp_path: Path) -> None:
     shipped = xrv_core.fetch(xrv_core.describe_classifier("phantom-net").reference_outputs[0].image)
-    with pytest.raises(PathMissing) as caught:
+    with pytest.raises(
+        PathMissing,
+        match=says(tmp_path / "reference.png", "no such file", "package://xrv_phantom_net/weights/reference.png"),
+    ):
         verify_model("phantom-net", images=tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path / 'reference.png'}: no such file. It is published at "
-        "package://xrv_phantom_net/weights/reference.png"
-    )
     shutil.copy(shipped, tmp_path)
     assert verify_model("phantom-net", images=tmp_path)[0].equal
 
