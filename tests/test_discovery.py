@@ -41,28 +41,30 @@ def test_it_is_gone_when_its_folder_is(install: Install) -> None:
 def test_an_import_error_is_reported_and_hides_nobody(install: Install) -> None:
     install("xrv-bad", "raise RuntimeError('no\\nlicence')")
     install("xrv-toy", GOOD)
-    assert plugin("xrv-bad").problems == ["import of xrv_bad_plugin raised RuntimeError: no licence"]
+    (problem,) = plugin("xrv-bad").problems
+    assert re.search(says("xrv_bad_plugin", "RuntimeError", "no licence"), problem)
     assert plugin("xrv-bad").state == "broken"
     assert "toy" in xrv_core.list_datasets()
 
 
 def test_a_plugin_that_calls_exit_is_reported(install: Install) -> None:
     install("xrv-bad", "raise SystemExit(3)")
-    assert plugin("xrv-bad").problems == ["import of xrv_bad_plugin raised SystemExit: 3"]
+    (problem,) = plugin("xrv-bad").problems
+    assert re.search(says("xrv_bad_plugin", "SystemExit", "3"), problem)
 
 
 def test_a_misspelt_hook_is_reported_and_the_others_of_the_plugin_count(install: Install) -> None:
     install("xrv-toy", GOOD + "\n@hookimpl\ndef xrv_classifyers():\n    return []\n")
-    assert plugin("xrv-toy").problems == [
-        "'xrv_classifyers' is not a hook of xrv_core. Did you mean 'xrv_classifiers'?"
-    ]
+    (problem,) = plugin("xrv-toy").problems
+    assert re.search(says("'xrv_classifyers'", "hook", "Did you mean 'xrv_classifiers'?"), problem)
     assert plugin("xrv-toy").state == "partly broken"
     assert "toy" in xrv_core.list_datasets()
 
 
 def test_a_hook_without_its_mark_is_reported(install: Install) -> None:
     install("xrv-toy", "def xrv_datasets():\n    return []\n")
-    assert plugin("xrv-toy").problems == ["xrv_datasets is not marked with @xrv_core.hookimpl"]
+    (problem,) = plugin("xrv-toy").problems
+    assert re.search(says("xrv_datasets", "@xrv_core.hookimpl"), problem)
 
 
 def test_a_hook_with_wrong_arguments_is_reported(install: Install) -> None:
@@ -73,7 +75,8 @@ def test_a_hook_with_wrong_arguments_is_reported(install: Install) -> None:
 
 def test_a_plugin_without_hooks_is_reported(install: Install) -> None:
     install("xrv-toy", "")
-    assert plugin("xrv-toy").problems == ["xrv_toy_plugin implements no hook: see xrv_core.hooks for what there is"]
+    (problem,) = plugin("xrv-toy").problems
+    assert re.search(says("xrv_toy_plugin", "no hook", "xrv_core.hooks"), problem)
 
 
 def test_a_hook_that_raises_is_reported(install: Install) -> None:
@@ -86,16 +89,15 @@ def test_a_hook_that_raises_is_reported(install: Install) -> None:
 
 def test_a_hook_that_returns_no_list_is_reported(install: Install) -> None:
     install("xrv-toy", "@hookimpl\ndef xrv_datasets():\n    return None\n")
-    assert plugin("xrv-toy").problems == ["xrv_datasets() raised TypeError: 'NoneType' object is not iterable"]
+    (problem,) = plugin("xrv-toy").problems
+    assert re.search(says("xrv_datasets()", "TypeError", "'NoneType' object is not iterable"), problem)
 
 
 def test_a_name_that_two_claim_stays_with_the_first_and_both_are_named(install: Install) -> None:
     install("xrv-toy", GOOD)
     install("xrv-zoo", "@hookimpl\ndef xrv_datasets():\n    return [dataset('toy'), dataset('zoo')]\n")
-    assert plugin("xrv-zoo").problems == [
-        "The dataset name 'toy' of xrv-zoo 1.0 is taken: xrv-toy 1.0 already offers it. "
-        "Rename one of them, or limit which plugins load with XRV_PLUGINS."
-    ]
+    (problem,) = plugin("xrv-zoo").problems
+    assert re.search(says("dataset name 'toy'", "xrv-zoo 1.0", "taken", "xrv-toy 1.0", "XRV_PLUGINS"), problem)
     assert xrv_core.list_datasets("zoo") == ["zoo"]
 
 
@@ -121,9 +123,8 @@ def test_open_ended_names_are_resolved_and_a_resolver_that_raises_is_reported(in
     install("xrv-toy", source)
     assert xrv_core.describe_dataset("toy/anything").name == "toy/anything"
     assert "toy/anything" not in xrv_core.list_datasets()
-    assert plugin("xrv-bad").problems == [
-        "xrv_resolve('dataset', 'toy/anything') raised ZeroDivisionError: division by zero"
-    ]
+    (problem,) = plugin("xrv-bad").problems
+    assert re.search(says("xrv_resolve('dataset', 'toy/anything')", "ZeroDivisionError: division by zero"), problem)
 
 
 def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +136,7 @@ def test_xrv_plugins_limits_what_loads(install: Install, monkeypatch: pytest.Mon
         xrv_core.describe_dataset("nih")
     monkeypatch.setenv("XRV_PLUGINS", "none")
     xrv_core.reload_plugins()
-    with pytest.raises(UnknownName, match=r"^No dataset named 'x': no installed plugin offers any dataset\.$"):
+    with pytest.raises(UnknownName, match=says("dataset", "'x'", "no installed plugin")):
         xrv_core.describe_dataset("x")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from messages import says
 
 from xrv_core.datasets import read_table
 from xrv_core.errors import MissingColumns, MissingDependency, TableError
@@ -54,6 +55,5 @@ def test_without_pyarrow_the_message_says_what_to_install(tmp_path: Path, monkey
     (tmp_path / "t.parquet").write_bytes(b"")
     for name in ("pyarrow", "fastparquet"):
         monkeypatch.setitem(sys.modules, name, None)
-    text = f"{tmp_path / 't.parquet'}: Parquet tables are read by pyarrow: pip install pyarrow"
-    with pytest.raises(MissingDependency, match=f"^{re.escape(text)}$"):
+    with pytest.raises(MissingDependency, match=says(tmp_path / "t.parquet", "Parquet", "pip install pyarrow")):
         read_table(tmp_path / "t.parquet", owner="toy")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from messages import says
 from model_proofs import xrays
 
 import xrv_compat as xrv
@@ -106,7 +107,7 @@ def test_the_ensemble_asks_for_its_archive() -> None:
 def test_vqgan_from_a_file_of_ones_own(tmp_path: Path) -> None:
     from xrv_compat.baseline_models import ieee8023
 
-    with pytest.raises(UnknownName, match=r"^weights='x': must be one of cxr2-vqgan-768-sd, cxr2-vqgan-768-msdd\.$"):
+    with pytest.raises(UnknownName, match=says("weights='x'", "cxr2-vqgan-768-sd, cxr2-vqgan-768-msdd")):
         ieee8023.VQGAN("x")
     with pytest.raises(FileNotFoundError):
         ieee8023.VQGAN(ckpt_path=str(tmp_path / "none.ckpt"), yaml_path="ignored.yaml")
