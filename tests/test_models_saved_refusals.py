@@ -44,9 +44,7 @@ def test_what_a_file_cannot_build_again_says_what_to_do(tmp_path):
 def test_a_factory_of_another_network_is_noticed(tmp_path):
     path, own = tmp_path / "m.safetensors", BackboneClassifier(own_networks.Tiny(), NAMES)
     assert "1 of another shape" not in refused(own, path, factory="own_networks:doubling")
-    assert "what {'factory': 'own_networks:wide'} builds is another network." in refused(
-        own, path, factory="own_networks:wide"
-    )
+    assert "{'factory': 'own_networks:wide'} builds another network." in refused(own, path, factory="own_networks:wide")
     assert re.search(
         says(
             "{'factory': 'own_networks:absent'}",

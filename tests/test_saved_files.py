@@ -157,7 +157,7 @@ CHANGES = [
     (
         ("build",),
         {"registered": "phantom-net", "options": {"weights": "x"}},
-        ("'options'", "'weights'", "weights come"),
+        ("'options'", "'weights'", "source of weights"),
     ),
 ]
 
