@@ -157,3 +157,21 @@ def test_code_that_cannot_be_imported_is_a_typed_error(install: Install) -> None
 def test_every_installed_plugin_of_ours_is_sound() -> None:
     xrv_core.reload_plugins()
     assert {p.distribution: p.problems for p in xrv_core.plugins() if p.problems} == {}
+
+
+def test_registries_that_no_plugin_reads_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XRV_REGISTRIES", "/share/registry.toml")
+    monkeypatch.setenv("XRV_PLUGINS", "nih")
+    try:
+        row = next(p for p in xrv_core.reload_plugins() if p.name == "registries")
+        assert (row.state, row.module) == ("broken", "/share/registry.toml")
+        assert re.search(says("xrv-labs", "XRV_PLUGINS switches off"), row.problems[0])
+    finally:
+        monkeypatch.undo()
+        xrv_core.reload_plugins()
+
+
+def test_a_list_that_is_no_listing_is_reported(install: Install) -> None:
+    install("xrv-toy", "@hookimpl\ndef xrv_listings():\n    return ['a']\n")
+    (row,) = [p for p in xrv_core.plugins() if p.distribution.startswith("xrv-toy")]
+    assert re.search(says("xrv_listings()", "'a'", "Listing"), row.problems[0])

@@ -141,7 +141,7 @@ class Catalogue:
         row = Plugin(listing.name, listing.origin, listing.place, problems=list(listing.problems))
         self.plugins.append(row)
         owner = FAMILIES["classifier"].get(f"{listing.name}/")
-        if owner is None and any(self.resolve("classifier", spec.name) is not None for spec in listing.classifiers):
+        if owner is None and any(self._is_answered("classifier", spec.name) for spec in listing.classifiers):
             owner = "an installed plugin"
         if owner is not None:
             row.problems.append(
@@ -151,6 +151,13 @@ class Catalogue:
             return
         for spec in listing.classifiers:
             self._add(row, "classifier", spec, "it lists")
+
+    def _is_answered(self, kind: str, name: str) -> bool:
+        """Whether a plugin with open-ended names takes ``name`` for its own, even if it refuses it."""
+        try:
+            return self.resolve(kind, name) is not None
+        except XrvError:
+            return True
 
     def auth(self, url: str) -> Any:
         """Authentication that a plugin has for the address of a file, else None."""

@@ -255,3 +255,18 @@ def test_a_prefix_that_another_plugin_answers_to_is_refused(tmp_path, lab, insta
     assert row.problems == [TIMM.replace("timm", "lab").replace("xrv-lab", "an installed plugin")]
     assert xrv.list_classifiers("lab/") == []
     assert xrv.describe_classifier("lab/mine").name == "phantom-net", "the plugin's, as before"
+
+
+def test_a_plugin_that_refuses_a_name_stops_no_listing(tmp_path, lab, install):  # noqa: F811
+    source = """
+    @hookimpl
+    def xrv_resolve(kind, name):
+        if name.startswith("lab/"):
+            raise xrv_core.errors.ArgumentError("names of lab/ need a number")
+    """
+    install("xrv-toy", source)
+    (row,) = lab(written(tmp_path / "registry.toml", HEAD + entry("a")))
+    assert "its prefix 'lab' is taken" in row.problems[0]
+    assert "phantom-net" in xrv.list_classifiers()
+    with pytest.raises(xrv.errors.ArgumentError, match="need a number"):
+        xrv.describe_classifier("lab/mine")
