@@ -129,7 +129,7 @@ def test_a_cache_that_cannot_be_written_to_is_no_error(bench: Bench, monkeypatch
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache.tempfile, "NamedTemporaryFile", refuse)
+        patch.setattr("xrv_core.assets.replacing", refuse)
         assert bench.open()[1]
     assert not kept()
     (cache_dir() / "tables").rmdir()
