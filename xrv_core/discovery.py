@@ -71,9 +71,7 @@ class Catalogue:
     def __init__(self) -> None:
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.plugins: list[Plugin] = []
-        self.resolvers: list[tuple[Plugin, Callable[..., Spec | None]]] = []
-        self.listings: list[tuple[Plugin, Callable[[], Iterable[Listing]]]] = []
-        self.auths: list[tuple[Plugin, Callable[..., Any]]] = []
+        self.asked: dict[str, list[tuple[Plugin, Callable[..., Any]]]] = {hook: [] for hook in _OTHER_HOOKS}
 
     def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
         """Register everything that ``module`` offers; what is wrong goes to ``plugin.problems``."""
@@ -94,13 +92,9 @@ class Catalogue:
         for caller in callers:
             for implementation in caller.get_hookimpls():
                 function = cast("Callable[..., Any]", implementation.function)
-                if caller.name == "xrv_resolve":
-                    self.resolvers.append((plugin, function))
-                    plugin.open_ended = True
-                elif caller.name == "xrv_listings":
-                    self.listings.append((plugin, function))
-                elif caller.name == "xrv_auth":
-                    self.auths.append((plugin, function))
+                if caller.name in self.asked:
+                    self.asked[caller.name].append((plugin, function))
+                    plugin.open_ended |= caller.name == "xrv_resolve"
                 elif caller.has_spec():
                     self._add_offer(plugin, caller.name, function)
         if not callers and not plugin.problems:
@@ -130,7 +124,7 @@ class Catalogue:
 
     def add_listings(self) -> None:
         """Add what plugins read from elsewhere; each list gets a row of its own in ``plugins``."""
-        for plugin, function in self.listings:
+        for plugin, function in self.asked["xrv_listings"]:
             for listing in self._called(plugin, "xrv_listings", function):
                 if isinstance(listing, Listing):
                     self._add_listing(listing)
@@ -161,7 +155,7 @@ class Catalogue:
 
     def auth(self, url: str) -> Any:
         """Authentication that a plugin has for the address of a file, else None."""
-        for plugin, function in self.auths:
+        for plugin, function in self.asked["xrv_auth"]:
             try:
                 found = function(url=url)
             except Exception as error:
@@ -178,7 +172,7 @@ class Catalogue:
             XrvError: A plugin says that the name is its own and cannot be used, and no other plugin knows it.
         """
         refusal: XrvError | None = None
-        for plugin, function in self.resolvers:
+        for plugin, function in self.asked["xrv_resolve"]:
             try:
                 spec = function(kind=kind, name=name)
             except XrvError as error:
@@ -233,7 +227,7 @@ def discover(session: Mapping[tuple[str, str], Spec] | None = None) -> Catalogue
 def _report_unread_registries(catalogue: Catalogue) -> None:
     """Say so where registries are asked for and the plugin that reads them is not at work."""
     places = os.environ.get("XRV_REGISTRIES", "").strip()
-    if places and not catalogue.listings:
+    if places and not catalogue.asked["xrv_listings"]:
         row = Plugin("registries", "XRV_REGISTRIES", places)
         row.problems.append(f"it is read by the plugin {_absence(owner_of('command', 'publish') or '', catalogue)}")
         catalogue.plugins.append(row)
