@@ -6,7 +6,7 @@ inside installed packages. ``files`` writes a file as a whole and hashes it.
 
 from xrv_core.assets.download import Auth, network_reason, public
 from xrv_core.assets.files import replacing, sha256_of
-from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline
+from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline, switch
 
 __all__ = [
     "Auth",
@@ -20,4 +20,5 @@ __all__ = [
     "public",
     "replacing",
     "sha256_of",
+    "switch",
 ]

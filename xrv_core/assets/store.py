@@ -25,7 +25,7 @@ from xrv_core.assets.download import Auth, Download, Failure, public
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "content_sha256", "fetch", "known_sha256", "offline"]
+__all__ = ["asset_path", "asset_state", "cache_dir", "content_sha256", "fetch", "known_sha256", "offline", "switch"]
 
 
 def cache_dir() -> Path:
@@ -40,7 +40,7 @@ def cache_dir() -> Path:
 
 def offline() -> bool:
     """Whether ``XRV_OFFLINE`` forbids requests to servers; ArgumentError if it is neither yes nor no."""
-    return _switch("XRV_OFFLINE")
+    return switch("XRV_OFFLINE")
 
 
 def asset_path(asset: Asset) -> Path:
@@ -69,7 +69,7 @@ def asset_state(asset: Asset) -> str:
 def known_sha256(path: Path) -> str | None:
     """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is another file."""
     with suppress(OSError, ValueError, TypeError):
-        record = _Record(**json.loads(path.with_name(f".{path.name}.json").read_text()))
+        record = _Record(**json.loads(_beside(path).read_text()))
         if path.is_relative_to(cache_dir()) and record == _Record.of(path, record.sha256):
             return record.sha256
     return None
@@ -103,7 +103,7 @@ def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = Non
         DownloadError: No address served the whole file; the message gives the reason of each.
         AssetError: The cache cannot be read or written, or a package lacks its file.
     """
-    if asset.sha256 is None and _switch("XRV_REQUIRE_HASH"):
+    if asset.sha256 is None and switch("XRV_REQUIRE_HASH"):
         raise UnverifiedAsset(
             f"Asset {asset.name!r} has no published sha256, and XRV_REQUIRE_HASH is set, so it is not used. "
             "Ask its publisher for a hash to put into its Asset, or unset XRV_REQUIRE_HASH."
@@ -135,7 +135,10 @@ class _Record(NamedTuple):
 
 def _place(asset: Asset) -> Path:
     """Where the record of an asset is: in the cache even if the file comes inside a package."""
-    file = cache_dir() / asset.name
+    return _beside(cache_dir() / asset.name)
+
+
+def _beside(file: Path) -> Path:
     return file.with_name(f".{file.name}.json")
 
 
@@ -223,11 +226,12 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _switch(name: str) -> bool:
+def switch(name: str, default: bool = False) -> bool:
+    """Whether an environment variable is set to yes; ArgumentError if it is neither yes nor no."""
     value = os.environ.get(name, "").strip().lower()
     if value not in ("1", "true", "yes", "on", "", "0", "false", "no", "off"):
         raise ArgumentError(f"{name} is {value!r}: set it to 1 or 0.")
-    return value in ("1", "true", "yes", "on")
+    return value in ("1", "true", "yes", "on") if value else default
 
 
 def _addresses(asset: Asset) -> list[str]:

@@ -33,7 +33,6 @@ import pandas as pd
 
 from xrv_core.datasets.tables.gunzip import crc32
 from xrv_core.datasets.tables.index import Index
-from xrv_core.errors import ArgumentError
 
 __all__ = ["cache_key", "cached_index", "read_index", "write_index"]
 
@@ -77,10 +76,9 @@ def cached_index(owner: type, table: Path, state: Mapping[str, Any], build: Call
 
 def cache_key(owner: type, table: Path, state: Mapping[str, Any]) -> str | None:
     """The name of the index in the cache; None where it is not cached. For arguments see ``cached_index``."""
-    value = os.environ.get("XRV_TABLE_CACHE", "1").strip().lower()
-    if value not in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
-        raise ArgumentError(f"XRV_TABLE_CACHE is {value!r}: set it to 1 or 0.")
-    if value in ("0", "false", "no", "off"):
+    from xrv_core.assets import switch
+
+    if not switch("XRV_TABLE_CACHE", default=True):
         return None
     try:
         text = pd.Series(["a"]).dtype  # depends on options of pandas
@@ -153,7 +151,9 @@ def read_index(path: Path, key: str) -> Index | None:
         return None
     whole = pa.py_buffer(body)
     table = pa.ipc.open_stream(whole[_HEAD:]).read_all()
+    text: Any = pd.Series(["a"]).dtype
     cells = [column.chunk(0).values for column in table.columns]
+    cells = [text.__from_arrow__(cell) if pa.types.is_large_string(cell.type) else cell for cell in cells]
     index = {name: _unpacked(note, cells, whole) for name, note in json.loads(table.schema.metadata[b"index"]).items()}
     return Index(**index)
 
@@ -245,8 +245,7 @@ def _unpacked(note: Any, cells: list[Any], whole: Any) -> Any:
         return note["plain"]
     cell = cells[note["cell"]]
     if note["kind"] == "text":
-        text: Any = pd.Series(["a"]).dtype
-        return text.__from_arrow__(cell)
+        return cell
     kind, shape = note["kind"]
     place = cell.buffers()[1].address - whole.address + cell.offset * np.dtype(kind).itemsize if len(cell) else 0
     return np.frombuffer(whole, kind, len(cell), place).reshape(shape)
