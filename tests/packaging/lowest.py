@@ -11,11 +11,11 @@ import re
 import tomllib
 from pathlib import Path
 
-from clean import ROOT, clean
+from clean import ROOT, clean, wheels
 
 EXTRAS = ("datasets", "models", "dicom", "tables", "leakage")
 PINNED = ("torch", "torchvision")
-#: Plugins whose tests run, one of each kind and those with libraries of their own.
+#: Plugins whose tests run; all are installed.
 PLUGINS = ("datasets/xrv-nih", "datasets/xrv-openi", "datasets/xrv-phantom", "models/xrv-phantom-net", "tools/xrv-run")
 TESTS = (
     "tests/test_api.py", "tests/test_discovery.py", "tests/test_cli.py", "tests/test_assets.py",
@@ -49,7 +49,8 @@ def main() -> None:
     parser.add_argument("--torch", action="store_true", help="the declared torch and torchvision, too")
     with_torch = parser.parse_args().torch
     floors: dict[str, str] = {}
-    for pyproject in [ROOT / "pyproject.toml", *(ROOT / "plugins" / plugin / "pyproject.toml" for plugin in PLUGINS)]:
+    projects = [ROOT, *sorted(path.parent for path in (ROOT / "plugins").glob("*/*/pyproject.toml"))]
+    for pyproject in (project / "pyproject.toml" for project in projects):
         for name, floor in bounds(pyproject).items():
             highest = max(floor, floors.get(name, "0"), key=lambda v: [int(part) for part in v.split(".")])
             floors[name] = highest
@@ -60,9 +61,9 @@ def main() -> None:
         kept = [] if with_torch else [line for line in tested if line.split("==")[0] in PINNED]
         limits.write_text("".join(f"{line}\n" for line in [*kept, *(f"{n}=={f}" for n, f in sorted(pins.items()))]))
         print(limits.read_text().replace("\n", "  "))
-        core = f"xrv-core[{','.join(EXTRAS)}] @ {ROOT.as_uri()}"
-        plugins = [ROOT / "plugins" / plugin for plugin in PLUGINS]
-        place.install(core, *plugins, *RUNNERS, constraints=limits)
+        built = wheels(place.folder, *projects)
+        core = f"xrv-core[{','.join(EXTRAS)}] @ {built.pop('xrv-core').as_uri()}"
+        place.install(core, *built.values(), *RUNNERS, constraints=limits)
         place.install("--no-deps", "torchxrayvision")
         tests = [*(ROOT / test for test in TESTS), *(ROOT / "plugins" / plugin / "tests" for plugin in PLUGINS)]
         options = ["-q", "-p", "no:cacheprovider", "--rootdir", ROOT, "-c", ROOT / "pyproject.toml"]

@@ -18,11 +18,12 @@ from sklearn.metrics import roc_auc_score
 from torch.utils.data import DataLoader
 
 import xrv_core as xrv
+import xrv_phantom_net
 from xrv_core.errors import CheckpointError, InputError
 from xrv_phantom_net.plugin import PHANTOM_AE, PHANTOM_NET, RECORD, xrv_autoencoders, xrv_classifiers
 
 FOLDER = Path(__file__).parent.parent
-WEIGHTS = FOLDER / "src" / "xrv_phantom_net" / "weights"
+WEIGHTS = Path(xrv_phantom_net.__file__).parent / "weights"
 
 
 @pytest.fixture(scope="module")
