@@ -56,16 +56,23 @@ def arguments(cls: str, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def opened(peer: Any, tmp_path: Path) -> Callable[..., Both]:
-    """``opened(cls, **options)`` opens one miniature with both libraries; options it has not are left out."""
+    """``opened(cls, **options)`` opens one miniature with both libraries; options it has not are left out.
+
+    ``opened.arguments(cls)`` gives the arguments that name the miniature's files.
+    """
     known: dict[str, dict[str, Any]] = {}
 
-    def give(cls: str, **options: Any) -> Both:
+    def files(cls: str) -> dict[str, Any]:
         if cls not in known:
             known[cls] = arguments(cls, tmp_path / cls)
+        return known[cls]
+
+    def give(cls: str, **options: Any) -> Both:
         wanted = {name: value for name, value in options.items() if name in OLD_DATASETS[cls].arguments}
-        given = {**known[cls], **wanted}
+        given = {**files(cls), **wanted}
         return Both(getattr(peer.datasets, cls)(**given), getattr(xrv.datasets, cls)(**given))
 
+    give.arguments = files  # type: ignore[attr-defined]
     return give
 
 

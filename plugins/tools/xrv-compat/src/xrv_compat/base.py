@@ -6,11 +6,14 @@ import pprint
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
+from xrv_compat.old import listed
 from xrv_compat.utils import in_notebook
 from xrv_core.datasets import Labelled
-from xrv_core.errors import PathMissing
+from xrv_core.errors import ArgumentError, PathMissing
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "check_rows"]
 
 
 class Dataset(Labelled):
@@ -43,6 +46,11 @@ class Dataset(Labelled):
 
     __str__ = __repr__
 
+    def _position(self, idx: Any) -> int:
+        """``idx`` as an int from 0 on; negative ones count from the end, as everywhere in torchxrayvision."""
+        negative = isinstance(idx, int | np.integer) and -len(self) <= idx < 0
+        return super()._position(idx + len(self) if negative else idx)
+
     def check_paths_exist(self) -> None:
         """Raise PathMissing unless ``imgpath`` is a folder and ``csvpath`` a file."""
         if not Path(self.imgpath).is_dir():
@@ -58,7 +66,12 @@ class Dataset(Labelled):
             self.csv = self.csv[self.csv["view"].isin(self.views)]
 
 
-def listed(views: Any) -> list[Any]:
-    """``views`` as a list; ``["*"]`` if it contains ``"*"``."""
-    found = list(views) if isinstance(views, list | tuple) else [views]
-    return ["*"] if "*" in found else found
+def check_rows(*datasets: Any) -> None:
+    """Raise ArgumentError if ``csv`` and ``labels`` of one have another number of rows."""
+    for dataset in datasets:
+        if hasattr(dataset, "csv") and len(dataset.csv) != len(dataset.labels):
+            raise ArgumentError(
+                f"csv has {len(dataset.csv)} rows and labels has {len(dataset.labels)}: row i of both belongs to item "
+                "i. Select them together, such as dataset.csv = dataset.csv.iloc[keep]; dataset.labels = "
+                "dataset.labels[keep]."
+            )

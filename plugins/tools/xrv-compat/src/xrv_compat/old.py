@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["INCLUDED", "REQUIRED", "Old", "OldDataset", "OldModel", "signature_of"]
+__all__ = ["INCLUDED", "REQUIRED", "Old", "OldDataset", "OldModel", "listed", "signature_of"]
 
 #: An argument without a default.
 REQUIRED = inspect.Parameter.empty
@@ -37,7 +37,11 @@ class OldDataset(Old):
         arguments: Arguments and defaults, in torchxrayvision's order.
         renamed: Arguments with another name in the registry's dataset, and that name.
         unused: Arguments that torchxrayvision accepts but does not use.
+        image: Column that names a row's image.
         tables: Arguments whose default is the table of that number in the spec.
+        needed: Whether ``tables`` are needed with these arguments and a table of the caller's own.
+        asks: Method that torchxrayvision asks for masks.
+        asks_shape: Whether it gets the shape of the image, not the width.
         options: Further arguments of the registry's dataset.
         views: torchxrayvision's views with another name here, and that name.
         patient: Column of the patient, for ``unique_patients``.
@@ -50,10 +54,14 @@ class OldDataset(Old):
     """
 
     name: str
+    image: str
     arguments: Mapping[str, Any]
     renamed: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     tables: Mapping[str, int] = field(default_factory=dict)
+    needed: Callable[[Mapping[str, Any]], bool] = lambda given: True
+    asks: str = ""
+    asks_shape: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     views: Mapping[str, str] = field(default_factory=dict)
     patient: str = ""
@@ -87,3 +95,9 @@ def signature_of(arguments: Mapping[str, Any]) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     given = [inspect.Parameter(name, kind, default=default) for name, default in arguments.items()]
     return inspect.Signature([inspect.Parameter("self", kind), *given])
+
+
+def listed(views: Any) -> list[Any]:
+    """``views`` as a list; ``["*"]`` if it contains ``"*"``."""
+    found = list(views) if isinstance(views, list | tuple) else [views]
+    return ["*"] if "*" in found else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xrv_compat.old import INCLUDED, REQUIRED, OldDataset
+from xrv_compat.old import INCLUDED, REQUIRED, OldDataset, listed
 
 __all__ = ["OLD_DATASETS"]
 
@@ -34,6 +34,8 @@ OLD_DATASETS = {
         "nih",
         ", csvpath, boxes=...",
         differs=_BOXES,
+        image="Image Index",
+        asks="get_mask_dict",
         arguments=_OPEN
         | {"bbox_list_path": INCLUDED}
         | _PA
@@ -41,6 +43,7 @@ OLD_DATASETS = {
         | {"unique_patients": True, "pathology_masks": False},
         renamed={"bbox_list_path": "boxes"},
         tables={"bbox_list_path": 1},
+        needed=lambda given: bool(given["pathology_masks"]),
         patient="Patient ID",
     ),
     "RSNA_Pneumonia_Dataset": _row(
@@ -48,6 +51,8 @@ OLD_DATASETS = {
         ", csvpath, dicomcsvpath",
         differs="patientid is NA (Kaggle's patientId stays, but it names an image); csv has no x, y, width, height; "
         f"{_BOXES}",
+        image="patientId",
+        asks="get_mask_dict",
         arguments=_OPEN | {"dicomcsvpath": INCLUDED} | _PA | _ROWS | {"pathology_masks": False, "extension": ".jpg"},
         order=("patientId",),
         every_mask=True,
@@ -56,6 +61,7 @@ OLD_DATASETS = {
         "nih-google",
         ", csvpath",
         differs="also has patientid, age_years and sex",
+        image="Image Index",
         arguments=_OPEN | _PA | _ROWS | {"unique_patients": True},
         patient="Patient ID",
     ),
@@ -64,6 +70,7 @@ OLD_DATASETS = {
         ", csvpath",
         differs=f"{_REAL_ROW}; age_years is the age at the study, not in 2017; offset_day_int counts from a patient's "
         "first study, not from 1970; two patients with contradictory years of birth stay",
+        image="ImageID",
         arguments=_OPEN | _PA | _FLAT,
         patient="PatientID",
         by_patient=False,
@@ -73,6 +80,7 @@ OLD_DATASETS = {
         "chexpert",
         ", csvpath",
         differs=f"{_REAL_ROW}; csvpath may have any name; an age of 0 is NA; csv has no PatientID",
+        image="Path",
         arguments=_OPEN | _PA | _FLAT,
         patient="patientid",
     ),
@@ -81,6 +89,8 @@ OLD_DATASETS = {
         ", csvpath, segmentations=...",
         differs=f'{_REAL_ROW}; the view "Unknown" is "UNKNOWN" in csv; a label without a drawn pixel has no '
         "mask; masks have the shape of the image (torchxrayvision: a square)",
+        image="Path",
+        asks="get_mask_dict",
         arguments=_OWN
         | {"views": ["PA", "AP", "Unknown"]}
         | _TAIL
@@ -94,6 +104,7 @@ OLD_DATASETS = {
         ", csvpath, metadata=...",
         differs=f"{_REAL_ROW}; offset_day_int counts days from a patient's first study (torchxrayvision: the number "
         "YYYYMMDD)",
+        image="dicom_id",
         arguments=_OWN | {"metacsvpath": REQUIRED} | _PA | _TAIL | {"unique_patients": True},
         renamed={"metacsvpath": "metadata"},
         patient="subject_id",
@@ -102,6 +113,7 @@ OLD_DATASETS = {
     "BRAX_Dataset": _row(
         "brax",
         ", csvpath",
+        image="PngPath",
         arguments=_OWN | _PA | _TAIL | {"unique_patients": True, "max_aspect_ratio": 10},
         patient="PatientID",
         by_patient=False,
@@ -111,6 +123,7 @@ OLD_DATASETS = {
         ", csvpath, dicomcsv=...",
         differs="csv has mesh_major and mesh_automatic for labels_major and labels_automatic; lateral views are "
         '"L" in csv; age_years is known',
+        image="imageid",
         arguments={"imgpath": REQUIRED, "xmlpath": INCLUDED, "dicomcsv_path": INCLUDED, "tsnepacsv_path": INCLUDED}
         | {"use_tsne_derived_view": False}
         | _PA
@@ -119,6 +132,7 @@ OLD_DATASETS = {
         renamed={"xmlpath": "csvpath", "dicomcsv_path": "dicomcsv", "tsnepacsv_path": "tsnecsv"},
         unused=("nrows",),
         tables={"dicomcsv_path": 1},
+        needed=lambda given: not given["use_tsne_derived_view"] and "*" not in listed(given["views"]),
         views={"LATERAL": "L", "LARGE LATERAL": "L"},
         patient="uid",
         shows=(),
@@ -127,16 +141,21 @@ OLD_DATASETS = {
         "covid19",
         ", csvpath",
         differs="CT images are left out; has_masks is known if semantic_masks=True",
+        image="filename",
+        asks="get_semantic_mask_dict",
+        asks_shape=True,
         arguments=_OWN | {"views": ["PA", "AP"]} | _TAIL | {"semantic_masks": False},
     ),
     "NLMTB_Dataset": _row(
         "nlmtb",
         differs="labels are float32, not int64",
+        image="fname",
         arguments={"imgpath": REQUIRED} | _TAIL | _PA,
     ),
     "TBX11K_Dataset": _row(
         "tbx11k",
         ", split=...",
+        image="file_name",
         arguments={"imgpath": REQUIRED, "split": "train"} | _TAIL,
         shows=("data_aug",),
         keys=("bbox",),
@@ -147,6 +166,8 @@ OLD_DATASETS = {
         ", csvpath",
         differs="one item per image, 12,047, with the union of its outlines (torchxrayvision: one per outline, 12,954, "
         "with only the last outline); csv has outlines, their number, instead of EncodedPixels",
+        image="ImageId",
+        asks="get_pathology_mask_dict",
         arguments=_OPEN | _TAIL | {"unique_patients": True, "pathology_masks": False},
         unused=("unique_patients",),
         options={"extension": ".dcm"},
@@ -156,6 +177,9 @@ OLD_DATASETS = {
         "vinbrain",
         ", csvpath, readers=...",
         differs="pixels are scaled from the window of the file (torchxrayvision guesses the bit depth)",
+        image="image_id",
+        asks="get_mask_dict",
+        asks_shape=True,
         arguments=_OPEN | {"views": None} | _TAIL | {"pathology_masks": False},
         unused=("views",),
         options={"extension": ".dicom"},
@@ -165,6 +189,7 @@ OLD_DATASETS = {
         "ralo",
         ", csvpath",
         differs="offset_day_int counts from a patient's first image, not from 1970",
+        image="image",
         arguments=_OWN | {"transform": None, "data_aug": None, "views": ["AP"], "seed": 0},
         shows=(),
         label_columns=True,
@@ -172,6 +197,7 @@ OLD_DATASETS = {
     "ObjectCXR_Dataset": _row(
         "objectcxr",
         ", csvpath",
+        image="image_name",
         arguments={"imgzippath": REQUIRED, "csvpath": REQUIRED} | _TAIL,
         renamed={"imgzippath": "imgpath"},
     ),

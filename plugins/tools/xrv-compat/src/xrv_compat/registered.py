@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 import xrv_core
-from xrv_compat.base import Dataset, listed
+from xrv_compat.base import Dataset, check_rows
 from xrv_compat.notes import warn_once
-from xrv_compat.old import INCLUDED, OldDataset, signature_of
+from xrv_compat.old import INCLUDED, OldDataset, listed, signature_of
 from xrv_compat.old_datasets import OLD_DATASETS
 from xrv_compat.transforms import apply_transforms
-from xrv_core.errors import ArgumentError
+from xrv_core.assets import asset_path
+from xrv_core.errors import ArgumentError, ImageMissing
 
 __all__ = ["Registered", "dataset_class"]
 
@@ -27,60 +29,105 @@ class Registered(Dataset):
     """A dataset of the registry with torchxrayvision's interface. ``registered`` is the dataset itself.
 
     Rows are in torchxrayvision's order. Items hold numpy arrays, or the results of ``transform`` and ``data_aug``.
+    ``csv`` and ``labels`` may be filtered, shuffled and repeated together: a row names its image, wherever it is.
     """
 
-    def _open(self, old: OldDataset, given: Mapping[str, Any]) -> None:
+    _old: ClassVar[OldDataset]
+
+    def _open(self, given: Mapping[str, Any]) -> None:
+        old = self._old
         if given.get("nrows") is not None and "nrows" not in old.unused:
             raise ArgumentError(
                 f"nrows={given['nrows']!r} is not supported: open the whole table, and take the first items with "
                 "SubsetDataset(dataset, range(n))."
             )
-        self._old = old
-        self.shows = old.shows  # type: ignore[misc]
         self.transform, self.data_aug = given["transform"], given["data_aug"]
         self.imgpath = given.get("imgpath", given.get("imgzippath"))
         views = given.get("views", [])
         self.views = views if "views" in old.unused else listed(views)
-        self.registered: Any = xrv_core.get_dataset(
-            old.name, **_options(old, given), labels="torchxrayvision", on_error="defer"
-        )
+        self._options = {name: value for name, value in given.items() if name not in {"self", *_HERE, *old.unused}}
+        self.registered = self._opened()
         self.csvpath = getattr(self.registered, "csvpath", None)
         self.spec = self.registered.spec
         unique = bool(given.get("unique_patients")) and bool(old.patient)
-        self._rows = _rows(self.registered.csv, old, unique)
-        csv = self.registered.csv.iloc[self._rows].reset_index(drop=True)
+        rows = _rows(self.registered.csv, old, unique)
+        csv = self.registered.csv.iloc[rows].reset_index(drop=True)
         sex = csv["sex"].fillna("")
         more = pd.DataFrame({"sex_male": sex == "M", "sex_female": sex == "F"})
         self.csv = pd.concat([csv, more], axis=1)  # assign warns about the many columns of OpenI
-        self.labels = self.registered.labels[self._rows]
+        self.labels = self.registered.labels[rows]
         self.pathologies = list(self.registered.pathologies)
         if old.label_columns:
             self.csv[self.pathologies] = self.labels
 
     def __getitem__(self, idx: Any, /) -> dict[str, Any]:
-        position = self._position(idx + len(self) if isinstance(idx, int) and idx < 0 else idx)
-        found = self.registered[int(self._rows[position])]
+        check_rows(self)
+        position = self._position(idx)
+        row = self._row(position)
+        image = self.registered.pixels(row)
         sample: dict[str, Any] = {"idx": idx, "lab": self.labels[position]}
         sample |= {key: self.csv[key].iloc[position] for key in self._old.keys}
-        sample["img"] = found["img"].numpy()
-        if "pathology_masks" in found:
-            sample["pathology_masks"] = self._masks(found["pathology_masks"], sample["img"])
-        if "semantic_masks" in found:
-            sample["semantic_masks"] = {name: mask.numpy() for name, mask in found["semantic_masks"].items()}
+        sample["img"] = image
+        for kind in ("pathology_masks", "semantic_masks"):
+            if getattr(self, kind):
+                sample[kind] = self._masks(kind, self._name(position), row, image)
         return apply_transforms(apply_transforms(sample, self.transform), self.data_aug)
 
-    def _masks(self, masks: Mapping[int, Any], image: NDArray[np.float32]) -> dict[int, Any]:
-        """Masks by the current columns, which ``relabel_dataset`` may have changed."""
-        names = self.registered.pathologies
+    def _name(self, position: int) -> str:
+        """The cell that names the image of an item."""
+        if self._old.image not in self.csv:
+            raise ArgumentError(f"csv has no column {self._old.image!r}, which names the image of each row.")
+        return str(self.csv[self._old.image].iloc[position])
+
+    def _row(self, position: int) -> int:
+        """The row of ``registered`` with the image of an item."""
+        return self._row_of(self._name(position))
+
+    def _row_of(self, name: str) -> int:
+        try:
+            return self._rows[name]
+        except KeyError:
+            raise ImageMissing(
+                f"csv, column {self._old.image!r}: {name!r} is no image of the table {self.csvpath}. "
+                "Open the dataset with the table that names it, or remove its row."
+            ) from None
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        """The rows of ``registered`` by the names of their images."""
+        names = self.registered.csv[self._old.image].astype("str").tolist()
+        return {name: row for row, name in reversed(list(enumerate(names)))}  # the first row of a name
+
+    def _masks(self, kind: str, name: str, row: int, image: NDArray[np.float32]) -> dict[Any, Any]:
+        """What torchxrayvision's method for ``kind`` gives, which a subclass of the caller may have overridden."""
+        ask = getattr(self, self._old.asks, None)
+        if ask is None or ask.__func__ in _MASKS:
+            return self._masks_of(kind, row, image.shape)
+        found: dict[Any, Any] = ask(name, image.shape if self._old.asks_shape else image.shape[2])
+        return found
+
+    def _masks_of(self, kind: str, row: int, shape: tuple[int, ...]) -> dict[Any, Any]:
+        """Masks ``[1, H, W]``; pathologies by the current columns, which ``relabel_dataset`` may have changed."""
+        size = (int(shape[-2]), int(shape[-1]))
+        if kind == "semantic_masks":
+            return dict(self.registered.semantic_masks_of(row, size))
         column = {name: i for i, name in enumerate(self.pathologies)}
-        empty = dict.fromkeys(names if self._old.every_mask else (), np.zeros_like(image))
-        named = {**empty, **{names[i]: mask.numpy() for i, mask in masks.items()}}
+        names = self.registered.pathologies if self._old.every_mask else ()
+        named = {**{name: np.zeros((1, *size), np.float32) for name in names}}
+        named |= self.registered.pathology_masks_of(row, size)
         return {column[name]: mask for name, mask in named.items() if name in column}
 
     def why(self, idx: int, label: str) -> dict[str, Any]:
         """The source's data about one label of one item, as in ``xrv_core``'s datasets."""
-        found: dict[str, Any] = self.registered.why(int(self._rows[self._position(idx)]), label)
+        check_rows(self)
+        found: dict[str, Any] = self.registered.why(self._row(self._position(idx)), label)
         return found
+
+    def _opened(self) -> Any:
+        """The dataset of the registry."""
+        return xrv_core.get_dataset(
+            self._old.name, **_options(self._old, self._options), labels="torchxrayvision", on_error="defer"
+        )
 
     @property
     def pathology_masks(self) -> bool:
@@ -89,7 +136,7 @@ class Registered(Dataset):
 
     @pathology_masks.setter
     def pathology_masks(self, wanted: bool) -> None:
-        self.registered.pathology_masks = wanted
+        self._want("pathology_masks", wanted)
 
     @property
     def semantic_masks(self) -> bool:
@@ -98,7 +145,30 @@ class Registered(Dataset):
 
     @semantic_masks.setter
     def semantic_masks(self, wanted: bool) -> None:
-        self.registered.semantic_masks = wanted
+        self._want("semantic_masks", wanted)
+
+    def _want(self, kind: str, wanted: bool) -> None:
+        if wanted and not self._options.get(kind):  # what is not wanted was not read
+            self._options = {**self._options, kind: True}
+            self.registered = self._opened()
+        setattr(self.registered, kind, wanted)
+
+
+def get_mask_dict(self: Registered, image_name: str, this_size: Any) -> dict[int, NDArray[np.float32]]:
+    """Masks of an image by column: ``this_size`` is the height and width of a square, or the shape of the image."""
+    return self._masks_of("pathology_masks", self._row_of(image_name), _shape(this_size))
+
+
+def get_semantic_mask_dict(self: Registered, image_name: str, this_shape: Any) -> dict[str, NDArray[np.float32]]:
+    """Masks of an image by structure, for an image of ``this_shape``."""
+    return self._masks_of("semantic_masks", self._row_of(image_name), _shape(this_shape))
+
+
+_MASKS = (get_mask_dict, get_semantic_mask_dict)
+
+
+def _shape(size: Any) -> tuple[int, ...]:
+    return (size, size) if np.ndim(size) == 0 else tuple(size)
 
 
 def dataset_class(name: str) -> type[Registered]:
@@ -110,25 +180,32 @@ def dataset_class(name: str) -> type[Registered]:
         warn_once(f"datasets.{name}")
         given = signature.bind(self, *args, **kwargs)
         given.apply_defaults()
-        self._open(old, given.arguments)
+        self._open(given.arguments)
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     doc = f"torchxrayvision's ``{name}``: the dataset {old.name!r} of the registry. New code: ``{old.new}``."
-    return type(name, (Registered,), {"__init__": __init__, "__doc__": doc, "__module__": "xrv_compat.datasets"})
+    own = {"__init__": __init__, "__doc__": doc, "__module__": "xrv_compat.datasets", "_old": old, "shows": old.shows}
+    if old.asks:
+        own[old.asks] = get_semantic_mask_dict if "semantic" in old.asks else get_mask_dict
+    return type(name, (Registered,), own)
 
 
 def _options(old: OldDataset, given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of the registry's dataset."""
-    skip = {"self", *_HERE, *old.unused}
-    options = {name: value for name, value in given.items() if name not in skip}
-    for name, value in given.items():
-        if isinstance(value, str) and value == INCLUDED:
-            del options[name]
-            if name in old.tables:
-                options[name] = xrv_core.fetch(xrv_core.describe_dataset(old.name).tables[old.tables[name]])
+    options = {name: value for name, value in given.items() if not _is_included(value)}
+    assets = xrv_core.describe_dataset(old.name).tables
+    own = any(old.renamed.get(name, name) == "csvpath" for name in options)
+    for name, number in old.tables.items():
+        # with a table of the caller's own, nothing is asked for that is not needed
+        if name not in options and (not own or old.needed(given) or asset_path(assets[number]).is_file()):
+            options[name] = xrv_core.fetch(assets[number])
     if "views" in options:
         options["views"] = [old.views.get(view, view) for view in listed(options["views"])]
     return {**{old.renamed.get(name, name): value for name, value in options.items()}, **old.options}
+
+
+def _is_included(value: Any) -> bool:
+    return isinstance(value, str) and value == INCLUDED
 
 
 def _rows(csv: pd.DataFrame, old: OldDataset, unique: bool) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_compat.base import Dataset
+from xrv_compat.base import Dataset, check_rows
 from xrv_compat.notes import warn_once
 from xrv_core import datasets
 from xrv_core.datasets import Labelled
@@ -66,6 +66,8 @@ class MergeDataset(_Fixed, datasets.MergeDataset):
                 "label_concat=True is not supported: its labels have no names. Give each dataset its own labels with "
                 'RelabelledDataset, and merge them with xrv_core.datasets.MergeDataset(..., pathologies="union").'
             )
+        datasets = list(datasets)
+        check_rows(*datasets)
         super().__init__(datasets, columns="all")
 
     @property
@@ -103,7 +105,8 @@ class SubsetDataset(_Part, _Fixed, datasets.SubsetDataset):
 
     def __init__(self, dataset: Any, idxs: Any = None) -> None:
         warn_once("datasets.SubsetDataset")
-        super().__init__(dataset, range(len(dataset)) if idxs is None else idxs)
+        check_rows(dataset)
+        super().__init__(dataset, range(len(dataset)) if idxs is None else _from_start(idxs, len(dataset)))
 
 
 class FilterDataset(_Part, datasets.FilterDataset):
@@ -111,6 +114,7 @@ class FilterDataset(_Part, datasets.FilterDataset):
 
     def __init__(self, dataset: Any, labels: Sequence[str] | None = None) -> None:
         warn_once("datasets.FilterDataset")
+        check_rows(dataset)
         super().__init__(dataset, labels)
 
 
@@ -131,6 +135,7 @@ class CovariateDataset(_View, datasets.CovariateDataset):
         verbose: bool = False,
     ) -> None:
         warn_once("datasets.CovariateDataset")
+        check_rows(d1, d2)
         super().__init__(d1, d1_target, d2, d2_target, ratio, mode, seed, nsamples, splits)
         if verbose:
             print(self.counts)  # noqa: T201
@@ -144,12 +149,21 @@ class CovariateDataset(_View, datasets.CovariateDataset):
 def relabel_dataset(pathologies: Sequence[str], dataset: Any, silent: bool = False) -> None:
     """Give ``dataset`` the labels ``pathologies``, in place; see ``xrv_core.datasets.relabel_dataset``."""
     warn_once("datasets.relabel_dataset")
+    check_rows(dataset)
     done = datasets.relabel_dataset(pathologies, dataset)
     if not silent:
         if done.dropped:
             print(f"{set(done.dropped)} will be dropped")  # noqa: T201
         for name in done.added:
             print(f"{name} doesn't exist. Adding nans instead.")  # noqa: T201
+
+
+def _from_start(idxs: Any, length: int) -> Any:
+    """``idxs`` with negative positions counted from the end."""
+    positions = np.asarray(idxs)
+    if not np.issubdtype(positions.dtype, np.integer):
+        return idxs
+    return np.where((positions < 0) & (positions >= -length), positions + length, positions)
 
 
 def _string(dataset: Any) -> str:
