@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         coded_lists,
         common_columns,
         days_from_first,
+        distinct_rows,
         joined,
         numbers_in,
         open_gzip,
@@ -103,7 +104,7 @@ _HOME = {
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource choose_extension release_folder",
     "tables": (
-        "Index ListedTerms coded_lists common_columns days_from_first joined "
+        "Index ListedTerms coded_lists common_columns days_from_first distinct_rows joined "
         "numbers_in open_gzip read_table require_columns "
         "substring_labels term_labels "
     ),
@@ -194,6 +195,7 @@ __all__ = [
     "coded_lists",
     "common_columns",
     "days_from_first",
+    "distinct_rows",
     "decode_image",
     "default_pathologies",
     "describe",

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from xrv_core.datasets.base.dataset import XrayDataset
 from xrv_core.datasets.pixels import PixelRecipe, decode_image
 from xrv_core.datasets.sources import ImageSource
-from xrv_core.datasets.tables import Index, cached_index, check_label_policy, read_table
+from xrv_core.datasets.tables import (
+    NO_REPEATS,
+    Index,
+    cached_index,
+    check_label_policy,
+    check_on_duplicates,
+    distinct_index,
+    read_table,
+)
 from xrv_core.errors import ArgumentError, ImageMissing, TableError
 from xrv_core.specs import Asset, DatasetSpec
 
@@ -46,6 +54,8 @@ class FileDataset(XrayDataset):
         labels: "strict", or "torchxrayvision" for the labels of torchxrayvision 1.5.7.
         on_error: "raise" stops where rows name images that are not there; "skip" leaves such rows out (see
             ``skipped``); "defer" looks for an image when its item is asked for, not before.
+        on_duplicates: Rows of one image that are equal count once. Where they differ, "error" stops and "first" takes
+            the first of them; see ``duplicates``.
         recipe: How pixels are read (DICOM look-up tables).
         **options: ``views``, ``unique_patients``, ``transform``, ``pathology_masks``,
             ``semantic_masks``: see ``XrayDataset``.
@@ -54,10 +64,13 @@ class FileDataset(XrayDataset):
         csvpath: The metadata table.
         source: The images; None without ``imgpath``.
         skipped: Names of the images that rows asked for and ``on_error="skip"`` left out.
+        duplicates: A row for each row of the table that was left out because an earlier one is of the same image:
+            ``key``, the image; ``first`` and ``again``, their rows in the table, counted from 0; ``differs``, the names
+            of the columns they differ in, blank where they are equal.
         extras: What ``build`` and ``locate`` found besides rows and labels.
 
     Raises:
-        PathMissing, TableError, MissingColumns: The table cannot be used.
+        PathMissing, TableError, MissingColumns: The table cannot be used, or has rows that contradict each other.
         ImagePathError: A row names an image outside ``imgpath``.
         ImageMissing: Rows name images that are not there.
         ArgumentError: An argument that cannot be used.
@@ -80,6 +93,7 @@ class FileDataset(XrayDataset):
         *,
         labels: str = "strict",
         on_error: str = "raise",
+        on_duplicates: str = "error",
         recipe: PixelRecipe | None = None,
         **options: Any,
     ) -> None:
@@ -87,6 +101,7 @@ class FileDataset(XrayDataset):
             raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: {', '.join(ON_ERROR)}.")
         self.spec = spec
         self.label_policy = check_label_policy(labels)
+        self.on_duplicates = check_on_duplicates(on_duplicates)
         state = dict(vars(self))  # all that the index depends on besides its table
         root = None if imgpath is None else Path(imgpath).expanduser()
         self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names)
@@ -98,6 +113,9 @@ class FileDataset(XrayDataset):
             index = cached_index(type(self), self.csvpath, state, self._built)
         else:
             index = self._built()
+        self.duplicates = NO_REPEATS if index.repeats is None else index.repeats
+        if len(self.duplicates):
+            self._tell_duplicates()
         index = self.locate(index)
         self.extras = index.extras
         super().__init__(
@@ -185,4 +203,15 @@ class FileDataset(XrayDataset):
             raise TableError(
                 f"{self.csvpath}: {blank} of {len(index.images)} rows of {self.spec.name!r} name no image."
             )
-        return index
+        return distinct_index(
+            index, by_name=self.unique_file_names, where=self.csvpath, on_duplicates=self.on_duplicates
+        )
+
+    def _tell_duplicates(self) -> None:
+        differ = int((self.duplicates["differs"] != "").sum())
+        first, again = self.duplicates[["first", "again"]].iloc[0] + 2
+        _log.warning(
+            "%s: left out %d rows of %s whose image an earlier row has (%d equal to it, %d not); the first is line %d, "
+            "as line %d",
+            *(self.spec.name, len(self.duplicates), self.csvpath, len(self.duplicates) - differ, differ, again, first),
+        )

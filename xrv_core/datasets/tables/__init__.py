@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xrv_core.datasets.tables.cache import cached_index
 from xrv_core.datasets.tables.days import days_from_first
+from xrv_core.datasets.tables.duplicates import NO_REPEATS, check_on_duplicates, distinct_index, distinct_rows
 from xrv_core.datasets.tables.gunzip import open_gzip
 from xrv_core.datasets.tables.index import Index
 from xrv_core.datasets.tables.labels import ListedTerms, check_label_policy, substring_labels, term_labels
@@ -19,13 +20,17 @@ from xrv_core.datasets.tables.text_split import coded_lists
 
 __all__ = [
     "COMMON_COLUMNS",
+    "NO_REPEATS",
     "Index",
     "ListedTerms",
     "check_label_policy",
+    "check_on_duplicates",
     "cached_index",
     "coded_lists",
     "common_columns",
     "days_from_first",
+    "distinct_index",
+    "distinct_rows",
     "joined",
     "numbers_in",
     "open_gzip",

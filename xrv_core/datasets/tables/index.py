@@ -24,6 +24,9 @@ class Index(NamedTuple):
         pathologies: Names of the P labels; None means those of the spec.
         order: N numbers that put a patient's images in time where the source does not give days; or None.
         extras: What else the dataset needs later, such as boxes: frames, arrays and plain values by name.
+        rows: The row of the source that each image comes from, counted from 0; None where it is not known.
+        repeats: A row for each row that was left out because an earlier one is of the same image: ``key``, the image;
+            ``first`` and ``again``, their rows; ``differs``, the names of columns, blank where they are equal. Or None.
     """
 
     csv: pd.DataFrame
@@ -32,6 +35,8 @@ class Index(NamedTuple):
     pathologies: list[str] | None = None
     order: pd.Series[Any] | None = None
     extras: Mapping[str, Any] = {}
+    rows: NDArray[np.int64] | None = None
+    repeats: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -48,7 +53,7 @@ class Index(NamedTuple):
         """The index of N source rows.
 
         Args:
-            table: N rows, one an image, in any index.
+            table: N rows, one an image. Its index counts the rows of the source from 0; errors name lines by it.
             images: See the attributes.
             labels: See the attributes.
             pathologies: See the attributes.
@@ -64,6 +69,7 @@ class Index(NamedTuple):
             pathologies,
             None if order is None else order.reset_index(drop=True),
             extras or {},
+            table.index.to_numpy() if table.index.dtype.kind == "i" else None,
         )
 
     def with_common(self, **common: Any) -> Index:
@@ -78,4 +84,5 @@ class Index(NamedTuple):
             labels=self.labels[rows],
             images=self.images.iloc[rows].reset_index(drop=True),
             order=None if self.order is None else self.order.iloc[rows].reset_index(drop=True),
+            rows=None if self.rows is None else self.rows[rows],
         )

@@ -197,12 +197,12 @@ def test_tables_that_were_exchanged(mini: dict[str, Any]) -> None:
 
 
 def test_a_study_or_an_image_that_is_there_twice(mini: dict[str, Any]) -> None:
-    edit(mini["splits"], "00000001,59000011", "00000002,59000011")
-    words = f"{mini['splits']}: dicom_id 0000000a-0000000b-0000000c-0000000d-00000002 .*more than once"
+    edit(mini["splits"], "00000001,59000011,99000001,train", "00000002,59000011,99000001,test")
+    words = f"{mini['splits']}, lines 2 and 3: .*'0000000a-0000000b-0000000c-0000000d-00000002'"
     with pytest.raises(TableError, match=words):
         xrv.get_dataset("mimic", **mini)
     edit(mini["csvpath"], "99000001,59000012", "99000001,59000011")
-    with pytest.raises(TableError, match=f"{mini['csvpath']}: study_id 59000011 .*more than once"):
+    with pytest.raises(TableError, match=f"{mini['csvpath']}, lines 2 and 3: .*'59000011'.*'Support Devices'"):
         xrv.get_dataset("mimic", **mini)
 
 

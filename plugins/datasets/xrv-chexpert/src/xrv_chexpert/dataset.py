@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -26,11 +28,11 @@ class CheXpertImages(ChexpertLabelled):
                 f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, but the path of an image of "
                 f"{self.spec.name!r} looks like {_EXAMPLE!r}."
             )
-        top = paths.str.replace(r"/patient[^/]+/study[^/]+/view[^/]+$", "", regex=True)
+        top = _tops(paths)
         image = paths.str.replace(r"^.+/patient", "patient", regex=True)
         lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else image.str.contains("lateral")
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
-        number, tops = pd.factorize(top)
+        tops = top.unique()
         age = table.get("Age")
         table = table.assign(
             study=image.str.replace(r"^.+/study|/view.+$", "", regex=True).astype("int64"),
@@ -41,7 +43,7 @@ class CheXpertImages(ChexpertLabelled):
             images=top.map({name: _folder(name) for name in tops}) + image,
             labels=self.labels_of(table),
             order=table["study"],  # in the training set the age never falls from one study to the next
-            extras={"tops": tops.tolist(), "top": number},
+            extras={"tops": tops.tolist()},
             patientid=image.str.replace(r"/.*$", "", regex=True).str.removeprefix("patient"),
             view=frontal.mask(lateral, "L"),
             age_years=None if age is None else age.where(age > 0),  # 0 in three rows; all others are adults
@@ -53,7 +55,7 @@ class CheXpertImages(ChexpertLabelled):
         tops = index.extras["tops"]
         folders = [self._place(top) for top in tops]
         if folders != [_folder(top) for top in tops]:
-            place = pd.Series(folders, dtype="str").take(index.extras["top"]).reset_index(drop=True)
+            place = _tops(index.csv["Path"].astype("str")).map(dict(zip(tops, folders, strict=True)))
             index = index._replace(images=place + index.images.str.replace(r"^[^/]*/", "", regex=True))
         return super().locate(index)
 
@@ -81,6 +83,11 @@ class CheXpertDataset(CheXpertImages):
 
     caches_index = True
     needs = (*CheXpertImages.needs, "No Finding", "Sex", "Age", "Frontal/Lateral", "AP/PA")
+
+
+def _tops(paths: pd.Series[Any]) -> pd.Series[Any]:
+    """What each path has above the folder of the patient."""
+    return paths.str.replace(r"/patient[^/]+/study[^/]+/view[^/]+$", "", regex=True)
 
 
 def _folder(top: str) -> str:

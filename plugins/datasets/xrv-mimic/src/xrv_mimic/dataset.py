@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import ChexpertLabelled, Index, days_from_first, read_table, release_folder
+from xrv_core.datasets import ChexpertLabelled, Index, days_from_first, distinct_rows, read_table, release_folder
 from xrv_core.errors import ArgumentError, TableError
 
 _SPLITS = ("train", "validate", "test")
@@ -34,8 +34,8 @@ class MIMICDataset(ChexpertLabelled):
 
     Raises:
         ArgumentError: A table is missing, or ``split`` is unknown or has no image.
-        TableError: A table has a study or an image twice, or the tables have no study in common; for the others see
-            ``ChexpertLabelled``.
+        TableError: Two rows of a study or an image contradict each other, or the tables have no study in common; for
+            the others see ``ChexpertLabelled``.
     """
 
     needs = ("dicom_id", *_STUDY, "ViewPosition", "StudyDate", "StudyTime")
@@ -70,12 +70,13 @@ class MIMICDataset(ChexpertLabelled):
         table = self._read(self.csvpath, self.needs, _METADATA)
         table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
         labels = self._read(self.label_table, (*_STUDY, *ChexpertLabelled.needs, "No Finding"), _LABELS)
-        self._unique(self.label_table, labels, "study_id")
+        labels = self._unique(self.label_table, labels, "study_id")
         if not table["study_id"].isin(labels["study_id"]).any():
             raise TableError(
                 f"{self.label_table}: none of its studies is in {self.csvpath}. Check csvpath and metadata."
             )
-        table = table.merge(labels, on=_STUDY, how="left" if self.label_policy == "strict" else "inner")
+        how: Any = "left" if self.label_policy == "strict" else "inner"
+        table = table.reset_index(names="row").merge(labels, on=_STUDY, how=how).set_index("row")
         return table if self._splits is None else self._with_split(table, self._splits)
 
     def build(self, table: pd.DataFrame) -> Index:
@@ -97,7 +98,7 @@ class MIMICDataset(ChexpertLabelled):
     def _with_split(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
         """``table`` with the column ``split``, limited to ``self.split`` if it is set."""
         splits = self._read(path, ("dicom_id", "split"), _SPLIT)
-        self._unique(path, splits, "dicom_id")
+        splits = self._unique(path, splits, "dicom_id")
         table["split"] = table["dicom_id"].map(splits.set_index("dicom_id")["split"])
         if self.split is None:
             return table
@@ -107,15 +108,13 @@ class MIMICDataset(ChexpertLabelled):
             raise ArgumentError(
                 f"split={self.split!r} has no image of {self.csvpath}. Images by split in {path}: {there or 'none'}."
             )
-        return kept.reset_index(drop=True)
+        return kept
 
     def _read(self, path: Path, needs: tuple[str, ...], expected: str) -> pd.DataFrame:
         return read_table(path, needs=needs, text=self.text, owner=self.spec.name, expected=expected)
 
-    def _unique(self, path: Path, table: pd.DataFrame, key: str) -> None:
-        twice = table[key][table[key].duplicated()]
-        if len(twice):
-            raise TableError(f"{path}: {key} {twice.iloc[0]} occurs more than once. Compare the file with its source.")
+    def _unique(self, path: Path, table: pd.DataFrame, key: str) -> pd.DataFrame:
+        return distinct_rows(table, key, where=path, on_duplicates=self.on_duplicates)
 
 
 def _needed(spec: DatasetSpec, argument: str, file: str) -> ArgumentError:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, days_from_first, joined, read_table, substring_labels
+from xrv_core.datasets import FileDataset, Index, days_from_first, distinct_rows, joined, read_table, substring_labels
 from xrv_openi.reports import read_reports
 from xrv_openi.terms import deciding_terms, mesh_labels
 
@@ -75,6 +75,7 @@ class OpeniDataset(FileDataset):
         for path, needs, asset in wanted:
             if path is not None:
                 more = read_table(path, needs=needs, text=needs, owner=self.spec.name, expected=Path(asset.name).name)
+                more = distinct_rows(more, "imageid", where=path, on_duplicates=self.on_duplicates)
                 table = joined(table, more, on="imageid", key="imageid")
         return table
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, age_in_years, boxes_mask, choose_extension, joined
+from xrv_core.datasets import FileDataset, Index, age_in_years, boxes_mask, choose_extension, distinct_rows, joined
 from xrv_rsna.tables import boxes_by_image, read_boxes, read_classes, read_headers, read_mapping
 
 _DRAWN_ON = (1024, 1024)
@@ -74,12 +74,16 @@ class RSNADataset(FileDataset):
 
     def build(self, table: pd.DataFrame) -> Index:
         """One row an image, with its header; the source has one a box."""
+        told = table[["patientId", "Target"]].drop_duplicates()
+        images = distinct_rows(told, "patientId", where=self.csvpath, on_duplicates=self.on_duplicates)
+        if len(images) < len(told):
+            table = table.merge(images)
         boxes = read_boxes(table, self.csvpath)
-        images = table[["patientId", "Target"]].drop_duplicates("patientId", ignore_index=True)
-        images = joined(images, read_headers(self._headers, self.spec.name), on="patientId", key="PatientID")
+        headers = read_headers(self._headers, self.spec.name, self.on_duplicates)
+        images = joined(images.reset_index(drop=True), headers, on="patientId", key="PatientID")
         ids = images["patientId"]
         if self._classes is not None:
-            images["class"] = ids.map(read_classes(self._classes, self.spec.name))
+            images["class"] = ids.map(read_classes(self._classes, self.spec.name, self.on_duplicates))
         known: dict[str, Any] = {"source_uid": "rsna:" + ids}
         if self._mapping is not None:
             nih = ids.map(read_mapping(self._mapping)).astype("str")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import grouped, numbers_in, read_table
+from xrv_core.datasets import distinct_rows, grouped, numbers_in, read_table
 from xrv_core.errors import PathMissing, TableError
 
 _BOX = ["x", "y", "width", "height"]
@@ -28,9 +28,6 @@ def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"this row of {row.patientId!r} is Target {row.Target} with x, y, width, height "
             f"{row.x}, {row.y}, {row.width}, {row.height}."
         )
-    targets = table.groupby("patientId", sort=False)["Target"].nunique()
-    for image in targets.index[targets > 1]:
-        raise TableError(f"{path}: the rows of {image!r} contradict each other: Target 1 and Target 0.")
     images = table["patientId"][is_box].reset_index(drop=True)
     return pd.DataFrame({"patientId": images, **dict(zip(_BOX, boxes[is_box].T, strict=True))})
 
@@ -40,15 +37,16 @@ def boxes_by_image(boxes: pd.DataFrame) -> dict[str, list[list[float]]]:
     return grouped(boxes["patientId"].tolist(), boxes[_BOX].to_numpy().tolist())
 
 
-def read_headers(path: Path, owner: str) -> pd.DataFrame:
-    """The table of DICOM headers; ``PatientID`` names the image."""
+def read_headers(path: Path, owner: str, on_duplicates: str) -> pd.DataFrame:
+    """The table of DICOM headers, a row an image; ``PatientID`` names the image."""
     needs = ("PatientID", "PatientAge", "PatientSex", "ViewPosition")
     expected = "kaggle_stage_2_train_images_dicom_headers.csv"
     table = read_table(path, needs=needs, text=("PatientID",), owner=owner, expected=expected)
-    return table.drop(columns="Unnamed: 0", errors="ignore")
+    table = table.drop(columns="Unnamed: 0", errors="ignore")
+    return distinct_rows(table, "PatientID", where=path, on_duplicates=on_duplicates)
 
 
-def read_classes(path: Path, owner: str) -> pd.Series[Any]:
+def read_classes(path: Path, owner: str, on_duplicates: str) -> pd.Series[Any]:
     """The class of each image, one of three."""
     text = ("patientId", "class")
     table = read_table(path, needs=text, text=text, owner=owner, expected="stage_2_detailed_class_info.csv")
@@ -57,7 +55,8 @@ def read_classes(path: Path, owner: str) -> pd.Series[Any]:
             f"{path}, line {row + 2}: unknown class {table['class'][row]!r} of {owner!r}. "
             f"The classes are: {', '.join(_CLASSES)}."
         )
-    return table.drop_duplicates("patientId").set_index("patientId")["class"]
+    table = distinct_rows(table[[*text]], "patientId", where=path, on_duplicates=on_duplicates)
+    return table.set_index("patientId")["class"]
 
 
 def read_mapping(path: Path) -> dict[str, str]:

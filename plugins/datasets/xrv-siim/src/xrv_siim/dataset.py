@@ -74,7 +74,7 @@ class SIIMDataset(FileDataset):
 
     def build(self, table: pd.DataFrame) -> Index:
         """One row an image, with the number of its outlines; the source has one an outline."""
-        outlines, images = read_outlines(table, self.csvpath, self.spec.name)
+        outlines, images = read_outlines(table, self.csvpath, self.spec.name, self.on_duplicates)
         drawn = images["outlines"] > 0
         return Index.of(
             images,

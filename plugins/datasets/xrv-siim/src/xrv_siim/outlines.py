@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from xrv_core.datasets import grouped, require_columns
+from xrv_core.datasets import distinct_rows, grouped, require_columns
 from xrv_core.errors import TableError
 
 _NONE = "-1"
 
 
-def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_outlines(table: pd.DataFrame, path: Path, owner: str, on_duplicates: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The outlines (``ImageId``, ``rle``), and one row an image (``ImageId``, number of ``outlines``)."""
     plain = table.rename(columns=str.strip)  # the header of stage 1 is "ImageId, EncodedPixels", with a blank
     require_columns(plain, ("ImageId", "EncodedPixels"), path, owner, "train-rle.csv")
@@ -20,13 +20,17 @@ def read_outlines(table: pd.DataFrame, path: Path, owner: str) -> tuple[pd.DataF
     if len(blank):
         raise TableError(f"{path}, line {blank[0] + 2}: a row needs an ImageId and EncodedPixels ({_NONE!r} for none).")
     images, cells = plain["ImageId"], plain["EncodedPixels"].astype("str").str.strip()
+    plain = pd.DataFrame({"ImageId": images, "EncodedPixels": cells}).drop_duplicates()  # a row given twice counts once
+    told = plain.assign(EncodedPixels=plain["EncodedPixels"] != _NONE).drop_duplicates()
+    agreed = distinct_rows(told, "ImageId", where=path, on_duplicates=on_duplicates)
+    if len(agreed) < len(told):
+        right = plain["ImageId"].map(agreed.set_index("ImageId")["EncodedPixels"])
+        plain = plain[right == (plain["EncodedPixels"] != _NONE)]
+    images, cells = plain["ImageId"], plain["EncodedPixels"]
     drawn = cells != _NONE
-    counts = drawn.groupby(images, sort=False).agg(["sum", "size"])
-    both = counts.index[(counts["sum"] > 0) & (counts["sum"] < counts["size"])]
-    if len(both):
-        raise TableError(f"{path}: the rows of {min(both)!r} contradict each other: an outline and {_NONE!r} (none).")
+    counts = drawn.groupby(images, sort=False).sum()
     outlines = pd.DataFrame({"ImageId": images[drawn], "rle": cells[drawn]}).reset_index(drop=True)
-    return outlines, pd.DataFrame({"ImageId": counts.index, "outlines": counts["sum"].to_numpy()})
+    return outlines, pd.DataFrame({"ImageId": counts.index, "outlines": counts.to_numpy()})
 
 
 def outlines_by_image(table: pd.DataFrame) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xrv_core.datasets import read_table, require_columns
+from xrv_core.datasets import distinct_rows, read_table, require_columns
 from xrv_core.errors import TableError
 
 
@@ -17,6 +17,7 @@ def read_sizes(path: Path, images: Sequence[str], owner: str) -> dict[str, tuple
     table = read_table(path, needs=("image_id",), text=("image_id",), owner=owner, expected=expected)
     names = ["height", "width"] if "height" in table else ["dim0", "dim1"]
     require_columns(table, names, path, owner, expected)
+    table = distinct_rows(table[["image_id", *names]], "image_id", where=path)
     sizes = table[names].apply(pd.to_numeric, errors="coerce")
     for row in table.index[~(sizes >= 1).all(axis=1)]:
         raise TableError(f"{path}, line {row + 2}: {table['image_id'][row]!r} needs a height and width of 1 or more.")

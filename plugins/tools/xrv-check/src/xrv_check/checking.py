@@ -7,7 +7,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import xrv_core
 from xrv_check.journal import Journal, Seen
 from xrv_core.assets import replacing
 from xrv_core.datasets import FileDataset, ImageSource, decode_image
-from xrv_core.errors import ArgumentError, ImageError
+from xrv_core.errors import ArgumentError, ImageError, TableError
 
 _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
 
@@ -78,13 +78,14 @@ def check(
         ArgumentError: The dataset has no image files, or ``OUT.partial`` belongs to another check.
         XrvError: The table or a path of the dataset is not valid.
     """
-    dataset = _opened(name, imgpath, csvpath, options or {})
+    dataset, contradictions = _opened(name, imgpath, csvpath, options or {})
     assert dataset.source is not None, "imgpath was given"
     about = {"dataset": name, "imgpath": str(dataset.source.root.absolute())}
     target = None if out is None else Path(out)
     hidden = not (sys.stderr.isatty() if progress is None else progress)
     with Journal(_partial(target), about) if target else _Memory() as journal:
         report = _look(dataset, dataset.source, journal, workers, hidden)
+        report = replace(report, findings=(*contradictions, *report.findings))
         if target is not None:
             _write(target, report.findings)
     return report
@@ -96,7 +97,7 @@ def _look(dataset: FileDataset, source: ImageSource, journal: Journal | _Memory,
     reading = _read(dataset, source, present, journal, workers)
     seen = list(tqdm(reading, total=len(present), unit="image", file=sys.stderr, disable=hidden))
     findings = [Finding("missing", image, "the table names it") for image in dataset.skipped]
-    findings += [*_of_images(seen), *_unexpected(source, present), *_label_totals(dataset)]
+    findings += [*_repeated(dataset), *_of_images(seen), *_unexpected(source, present), *_label_totals(dataset)]
     return Report(tuple(findings), len(dataset) + len(dataset.skipped), len(seen))
 
 
@@ -120,14 +121,23 @@ def _partial(out: Path) -> Path:
     return out.with_name(f"{out.name}.partial")
 
 
-def _opened(name: str, imgpath: str | Path, csvpath: str | Path | None, options: Mapping[str, Any]) -> FileDataset:
+def _opened(
+    name: str, imgpath: str | Path, csvpath: str | Path | None, options: Mapping[str, Any]
+) -> tuple[FileDataset, list[Finding]]:
+    """The dataset, and the contradiction that does not let it open, unless ``duplicates`` tells it."""
     spec = xrv_core.describe_dataset(name)
     if spec.synthetic:
         raise ArgumentError(f"{name!r} draws its images by code, so there are no files to check.")
-    dataset = xrv_core.get_dataset(name, imgpath, csvpath, on_error="skip", **options)
+    asked = {"on_error": "skip", **options}
+    found = []
+    try:
+        dataset = xrv_core.get_dataset(name, imgpath, csvpath, **asked)
+    except TableError as error:  # perhaps a contradiction, of any of its tables
+        dataset = xrv_core.get_dataset(name, imgpath, csvpath, **{**asked, "on_duplicates": "first"})
+        found.append(Finding("contradiction", name, str(error)))
     if not isinstance(dataset, FileDataset):
         raise ArgumentError(f"{name!r} is not an xrv_core.datasets.FileDataset, so the file of a row is unknown.")
-    return dataset
+    return dataset, [] if (dataset.duplicates["differs"] != "").any() else found
 
 
 def _read(
@@ -157,6 +167,16 @@ def _read(
                 if fresh:
                     journal.add(one)
                 yield one
+
+
+def _repeated(dataset: FileDataset) -> Iterator[Finding]:
+    """Rows of the table that were left out because an earlier one is of the same image."""
+    for image, first, again, differs in dataset.duplicates.itertuples(index=False):
+        where = f"lines {first + 2} and {again + 2} of {dataset.csvpath}"
+        if differs:
+            yield Finding("contradiction", image, f"{where} differ in {differs}")
+        else:
+            yield Finding("repeated row", image, f"{where} are equal")
 
 
 def _of_images(seen: Sequence[Seen]) -> list[Finding]:
