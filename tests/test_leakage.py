@@ -152,9 +152,9 @@ def test_a_table_of_names_links_images_and_patients(tmp_path: Path) -> None:
         ["rsna:r2", "nih:00000002_001", "2"],
     ]
     train = toy("x").subset([0, 1])
-    train.csv = table("nih", ["1", "2"]).assign(source_uid=["nih:00000001_000", "nih:00000002_000"])
+    train.csv[["patientid", "source_uid"]] = [["1", "nih:00000001_000"], ["2", "nih:00000002_000"]]
     test = toy("x").subset([0, 1, 2])
-    test.csv = table("rsna", [None, None, None, None]).iloc[:3].assign(source_uid=["rsna:r1", "rsna:r2", "rsna:r9"])
+    test.csv[["patientid", "source_uid"]] = [[None, "rsna:r1"], [None, "rsna:r2"], [None, "rsna:r9"]]
     report = check_leakage(train, test, id_map=id_map)
     assert report.images["source_uid"].tolist() == ["nih:00000001_000"]
     assert report.patients["patient"].tolist() == ["nih/1", "nih/2"], "another image of the patient"

@@ -193,13 +193,9 @@ class MixesPatients(Toy):
 
 
 class KeepsTheLast(Toy):
-    def __init__(self, *arguments: Any, unique_patients: bool = False, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        if unique_patients:
-            last = self.csv.assign(row=range(len(self))).sort_values("offset_day_int", kind="stable")
-            rows = sorted(last[~last["patientid"].duplicated(keep="last") | last["patientid"].isna()]["row"])
-            self.csv, self.labels = self.csv.iloc[rows].reset_index(drop=True), self.labels[rows]
-            self._images = self._images.iloc[rows].reset_index(drop=True)
+    def _first_of_each_patient(self, csv: pd.DataFrame, when: Any) -> Any:
+        last = csv.assign(row=range(len(csv))).sort_values("offset_day_int", kind="stable")
+        return np.sort(last[~last["patientid"].duplicated(keep="last") | last["patientid"].isna()]["row"])
 
 
 class ForgetsTheFilter(Toy):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xrv_core.datasets.base.chexpert import ChexpertLabelled, chexpert_labels
 from xrv_core.datasets.base.dataset import XrayDataset
 from xrv_core.datasets.base.files import FileDataset
-from xrv_core.datasets.base.labelled import Labelled, tree
+from xrv_core.datasets.base.labelled import Labelled, check_rows, tree
 from xrv_core.datasets.base.validation import check_dataset, whole_number
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Labelled",
     "XrayDataset",
     "check_dataset",
+    "check_rows",
     "chexpert_labels",
     "tree",
     "whole_number",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import pprint
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.wrappers import FilterDataset, MergeDataset, RelabelledDataset, SubsetDataset
     from xrv_core.protocols import Dataset, Sample
 
-__all__ = ["Labelled", "tree"]
+__all__ = ["Labelled", "check_rows", "tree"]
 
 
 class Labelled:
@@ -29,14 +29,87 @@ class Labelled:
     Attributes:
         pathologies: Label names, one for each column of ``labels``.
         labels: float32 ``[N, P]`` of 1 / 0 / NaN.
-        csv: N rows with a RangeIndex; row i belongs to item i.
+        csv: N rows with a RangeIndex; row i belongs to item i. Columns may be added and changed; rows stay as they are:
+            another order or number of rows is an ArgumentError, when it is assigned or when the item is asked for.
     """
+
+    #: A row is known by its position. A class whose items follow ``csv`` wherever its rows go says False, and looks
+    #: up the image of a row by its cells, such as ``source_uid``: then csv and labels can be assigned freely.
+    rows_are_fixed: ClassVar[bool] = True
+    #: ``source_uid`` of each row, as the constructor set it.
+    _uids: pd.Series[Any] | None = None
 
     pathologies: list[str]
     labels: NDArray[np.float32]
     csv: pd.DataFrame
     _transform: Callable[..., Any] | None = None
     _transformed: Callable[[Mapping[str, Any]], Sample] | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.rows_are_fixed and name in ("csv", "labels"):
+            if self._uids is None:
+                if name == "csv" and "source_uid" in value:
+                    object.__setattr__(self, "_uids", value["source_uid"])
+            elif name == "csv":
+                value = self._own_rows(value)
+            elif np.shape(value)[:1] != self._uids.shape:
+                raise self._moved(f"The new labels have the shape {np.shape(value)} for {len(self._uids)} items.")
+        super().__setattr__(name, value)
+
+    def _own_rows(self, csv: Any) -> pd.DataFrame:
+        """``csv`` with a RangeIndex; it must have the rows of this dataset in their order.
+
+        A row may get another ``source_uid`` in place, unless another row of the dataset had it.
+        """
+        if not isinstance(csv, pd.DataFrame) or "source_uid" not in csv:
+            raise self._moved("The new csv is no DataFrame with the column source_uid.")
+        new, own = _filled(csv["source_uid"]), _filled(self._uids)
+        if len(new) != len(own):
+            raise self._moved(f"The new csv has {len(new)} rows for {len(own)} items.")
+        wrong = new != own
+        if csv is self.csv:
+            wrong &= new.isin(own)
+        elif "source_uid" in self.csv and len(self.csv) == len(own):
+            wrong &= new != _filled(self.csv["source_uid"])
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise self._moved(f"Row {row} of csv has the source_uid {new[row]!r}, not {own[row]!r}.")
+        return csv if csv.index.equals(new.index) else csv.reset_index(drop=True)
+
+    def _check_rows(self) -> None:
+        """Refuse csv, labels or pathologies that were changed in place so that they do not fit each other."""
+        if not self.rows_are_fixed:
+            return
+        self._check_columns()
+        if self._uids is not None:
+            self._own_rows(self.csv)
+
+    def _check_columns(self) -> int:
+        """The number of items; an error unless labels has a column for each of ``pathologies``."""
+        rows, shape = len(self), np.shape(self.labels)
+        if shape != (rows, len(self.pathologies)):
+            raise ArgumentError(
+                f"labels has the shape {shape}, but there are {rows} items and {len(self.pathologies)} pathologies. "
+                "Use relabel([...]) or relabel_dataset, which change names and columns together."
+            )
+        return rows
+
+    def _check_row(self, row: int) -> None:
+        """Refuse a row of csv that was moved in place."""
+        if self._uids is None:
+            return
+        if "source_uid" not in self.csv:
+            raise self._moved("csv has lost its column source_uid.")
+        here, own = self.csv["source_uid"].array, self._uids.array
+        if here is not own and str(here[row]) != str(own[row]) and (self._uids == here[row]).any():
+            raise self._moved(f"Row {row} of csv has the source_uid {here[row]!r}, not {own[row]!r}.")
+
+    def _moved(self, what: str) -> ArgumentError:
+        return ArgumentError(
+            f"{what} Row i of csv and labels belongs to item i, and its image stays where it is. "
+            f"To leave out, repeat or reorder items of this {type(self).__name__}, use d.subset(positions) or "
+            "d.filter(...). If you have reordered its labels already, open it again."
+        )
 
     @property
     def transform(self) -> Callable[..., Any] | None:
@@ -54,7 +127,10 @@ class Labelled:
             self._transformed = SampleTransform(transform)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        rows = len(self.labels)
+        if self._uids is not None and not rows == len(self.csv) == len(self._uids):
+            raise self._moved(f"There are {len(self._uids)} items, but csv has {len(self.csv)} rows and labels {rows}.")
+        return rows
 
     @property
     def views(self) -> list[str]:
@@ -63,6 +139,7 @@ class Labelled:
 
     def totals(self) -> dict[str, dict[float, int]]:
         """How often each value occurs, by pathology: ``{"Mass": {0.0: 900, 1.0: 100}, ...}``; NaN is not counted."""
+        self._check_columns()
         counts: dict[str, dict[float, int]] = {}
         for column, name in enumerate(self.pathologies):
             values = self.labels[:, column]
@@ -131,10 +208,23 @@ class Labelled:
                 f"An item index must be an integer, got {type(idx).__name__} {idx!r}. "
                 "Use .subset([...]) for several items."
             ) from None
-        if not 0 <= position < len(self):
+        rows = self._check_columns() if self.rows_are_fixed else len(self)
+        if not 0 <= position < rows:
             hint = " (negative indices are not supported)" if position < 0 else ""
-            raise IndexOutOfRange(f"Index {position} is out of range for {len(self)} items{hint}.")
+            raise IndexOutOfRange(f"Index {position} is out of range for {rows} items{hint}.")
+        self._check_row(position)
         return position
+
+
+def _filled(uids: Any) -> pd.Series[Any]:
+    values: pd.Series[Any] = uids.astype(object)
+    return values.where(uids.notna(), "").reset_index(drop=True)
+
+
+def check_rows(dataset: Any) -> None:
+    """Refuse one of our datasets whose csv, labels or pathologies were changed so that they do not fit its items."""
+    if isinstance(dataset, Labelled):
+        dataset._check_rows()
 
 
 def tree(title: str, below: Mapping[str, Any]) -> str:

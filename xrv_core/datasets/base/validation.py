@@ -6,6 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from xrv_core.datasets.base.labelled import check_rows
 from xrv_core.errors import ArgumentError, MissingColumns
 
 __all__ = ["NEEDED", "check_dataset", "whole_number"]
@@ -31,6 +32,7 @@ def check_dataset(dataset: Any, verb: str) -> None:
             f"The dataset ({type(dataset).__name__}) has no {_names(missing)}. "
             "It must keep the contract of xrv_core.Dataset; load one by name with xrv_core.get_dataset(name, ...)."
         )
+    check_rows(dataset)
     items = len(dataset)
     if items == 0:
         raise ArgumentError(f"The dataset has no items, so there is nothing to {verb}.")

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.harmonization.vocabulary import Vocabulary, packaged_vocabulary
 from xrv_core.datasets.wrappers import View, label_names
 from xrv_core.errors import ArgumentError
@@ -84,6 +85,7 @@ class HarmonizedDataset(View):
     ) -> None:
         if infer not in INFER:
             raise ArgumentError(f"Unknown infer={infer!r}. Choose one of: {', '.join(INFER)}.")
+        check_rows(dataset)
         self.dataset = dataset
         self.transform = transform
         self.pathologies = label_names(pathologies)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.wrappers.views import SubsetDataset
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
@@ -42,6 +43,7 @@ class FilterDataset(SubsetDataset):
         match: str = "any",
         transform: Callable[..., Any] | None = None,
     ) -> None:
+        check_rows(dataset)
         keep = np.ones(len(dataset), dtype=bool)
         if match not in ("any", "all"):
             raise ArgumentError(f"match={match!r} must be 'any' or 'all'.")

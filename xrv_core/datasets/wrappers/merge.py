@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.base import tree
+from xrv_core.datasets.base import check_rows, tree
 from xrv_core.datasets.tables import COMMON_COLUMNS, common_columns
 from xrv_core.datasets.wrappers.relabel import label_columns, label_names
 from xrv_core.datasets.wrappers.views import View
@@ -53,6 +53,8 @@ class MergeDataset(View):
         self.datasets = list(datasets)
         if not self.datasets:
             raise ArgumentError("MergeDataset needs at least one dataset.")
+        for dataset in self.datasets:
+            check_rows(dataset)
         if columns not in ("common", "all"):
             raise ArgumentError(f"columns={columns!r} must be 'common' or 'all'.")
         self.transform = transform

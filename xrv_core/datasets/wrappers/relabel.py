@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.wrappers.views import View
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
@@ -87,6 +88,7 @@ class RelabelledDataset(View):
     def __init__(
         self, dataset: Dataset, pathologies: Iterable[str], *, transform: Callable[..., Any] | None = None
     ) -> None:
+        check_rows(dataset)
         self.dataset = dataset
         self.transform = transform
         self.pathologies = label_names(pathologies)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from xrv_core.datasets.base import Labelled, tree
+from xrv_core.datasets.base import Labelled, check_rows, tree
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 from xrv_core.protocols import Dataset, Sample
 
@@ -34,6 +34,14 @@ class View(Labelled):
     def summary(self) -> str:
         """The class and size, and below it the dataset."""
         return tree(f"{type(self).__name__} num_samples={len(self)}", {" of": self.dataset})
+
+    def _check_row(self, row: int) -> None:
+        super()._check_row(row)
+        dataset, inner = self._origin(row)
+        if not getattr(dataset, "rows_are_fixed", True):  # else it refuses a moved row itself
+            here, below = self.csv["source_uid"].array[row], dataset.csv["source_uid"].array[inner]
+            if str(here) != str(below):
+                raise self._moved(f"Row {row} of csv has the source_uid {here!r}, but its image is {below!r} now.")
 
     def _names_here(self, name: str) -> tuple[str, ...]:
         """The labels of this view that mean the label ``name`` of a dataset below."""
@@ -98,6 +106,7 @@ class SubsetDataset(View):
     """
 
     def __init__(self, dataset: Dataset, idxs: Any, *, transform: Callable[..., Any] | None = None) -> None:
+        check_rows(dataset)
         positions = np.asarray(idxs).reshape(-1)
         if positions.size == 0:
             positions = positions.astype(np.int64)

@@ -25,6 +25,7 @@ class Dataset(Labelled):
         views: The requested views.
     """
 
+    rows_are_fixed = False  # callers assign csv and labels; see Registered
     views: Any = None
     #: Attributes that are printed beside the number of items.
     shows: ClassVar[tuple[str, ...]] = ()

@@ -24,6 +24,7 @@ class NotAssignable(XrvError, AttributeError, NotImplementedError):
 class _View(Dataset):
     """Shared by all wrappers."""
 
+    rows_are_fixed = True  # an item is known by its position in the wrapped datasets
     views = Labelled.views
 
     @property
