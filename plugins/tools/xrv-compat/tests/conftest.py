@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import torch
+from model_proofs import settle, xrays
 from real_tables import seed_cache
 
 import xrv_compat as xrv
 import xrv_core
 from xrv_compat.old_datasets import OLD_DATASETS
+
+PC, RESNET, AE = "densenet121-res224-pc", "resnet50-res512-all", "101-elastic"
 
 
 class Both(NamedTuple):
@@ -101,6 +105,40 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return files
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Random networks of torchxrayvision under their published names, in its folder, which HOME leads to."""
+    peer = pytest.importorskip("torchxrayvision")
+    home = tmp_path_factory.mktemp("home")
+    folder = home / ".torchxrayvision" / "models_data"
+    folder.mkdir(parents=True)
+    specs = [xrv_core.describe_classifier(PC), xrv_core.describe_classifier(RESNET), xrv_core.describe_autoencoder(AE)]
+    found = {spec.weights.name: folder / Path(spec.weights.name).name for spec in specs}
+    with torch.random.fork_rng(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        torch.manual_seed(0)
+        dense = settle(peer.models.DenseNet(), xrays(2, 1, 64, 64))
+        torch.nn.init.uniform_(dense.features.norm5.weight, 0.05, 0.15)  # features of order 1, as the published ones
+        torch.nn.init.normal_(dense.classifier.bias, mean=-2)
+        from torchvision.models import resnet50
+
+        residual = resnet50(num_classes=18)
+        residual.conv1 = torch.nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+        settle(residual, xrays(2, 1, 64, 64))
+        auto = settle(peer.autoencoders.ResNetAE(), xrays(2, 1, 224, 224))
+        for path, saved in zip(found.values(), (dense, residual.state_dict(), auto.state_dict()), strict=True):
+            torch.save(saved, path)
+        yield found
+
+
+@pytest.fixture
+def both(peer: Any, files: dict[str, Path], shelf: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    monkeypatch.setenv("HOME", str(next(iter(files.values())).parents[2]))
+    shelf.update(files)
+    return peer, xrv
+
+
 @pytest.fixture(autouse=True)
 def _notes_are_noted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xrv_compat.notes._noted", set())
+    monkeypatch.setattr("xrv_compat.utils.warning_log", {})

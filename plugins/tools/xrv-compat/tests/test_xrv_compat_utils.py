@@ -102,7 +102,9 @@ def test_resolution_and_range(peer: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         xrv.models.warn_normalization(x)
-        with pytest.raises(UserWarning, match="cannot be that scale"):
+        xrv.models.warn_normalization(x / 1024)  # theirs, too, looks at the first image only
+        xrv.utils.warning_log.clear()
+        with pytest.raises(UserWarning, match="does not appear to be normalized correctly"):
             xrv.models.warn_normalization((x + 1024) / 2048)
 
 

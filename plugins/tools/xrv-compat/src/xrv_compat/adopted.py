@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch.nn import functional as F
+from torch import nn
 
 import xrv_core
+from xrv_compat import utils
 from xrv_compat.notes import warn_once
 from xrv_compat.old import OldModel, signature_of
 from xrv_compat.old_models import OLD_MODELS
 from xrv_core.errors import ArgumentError
-from xrv_core.models import BackboneClassifier, NetworkSegmenter, apply_operating_points
+from xrv_core.models import (
+    BackboneClassifier,
+    NetworkSegmenter,
+    apply_operating_points,
+    load_state_dict,
+    renamed_keys,
+    resize_input,
+)
 
-__all__ = ["AdoptedClassifier", "AdoptedSegmenter", "baseline", "batch", "op_norm", "weights_of"]
+__all__ = [
+    "AdoptedClassifier", "AdoptedSegmenter", "PeerClassifier", "baseline", "batch", "native_input", "op_norm",
+    "published", "weights_file", "weights_of",
+]  # fmt: skip
+
+#: Attributes that people set for want of the right one.
+_MISNAMED = ("fc", "head", "heads", "classification_head", "op_thresholds", "op_thresh", "op_threshold", "op_points")
 
 
 def op_norm(outputs: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
@@ -34,16 +49,93 @@ def _op_norm(outputs: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
     return torch.where(op_threshs.isnan(), 0.5, apply_operating_points(outputs, op_threshs))
 
 
-class AdoptedClassifier(BackboneClassifier):
-    """A classifier whose untrained columns are 0.5 and have no name, as in torchxrayvision.
+class PeerClassifier(nn.Module):
+    """A classifier with the modules of torchxrayvision's class of the same name, and what xrv_core asks of one.
 
     Attributes:
-        targets: Names of the outputs.
+        targets: Names of the outputs; "" for an untrained one.
+        pathologies: The same.
         apply_sigmoid: Whether logits become probabilities if there are no operating points.
+        activation: How ``predict`` turns logits into values: "sigmoid" or "softmax".
     """
 
     targets: list[str]
-    outputs: ClassVar[str] = "logits"
+    pathologies: list[str]
+    input_resolution: int
+    apply_sigmoid = False
+    activation: ClassVar[str] = "sigmoid"
+    prints: ClassVar[str] = ""
+    #: Where the last layer is.
+    head: ClassVar[str] = "model.fc"
+
+    @property
+    def trained(self) -> list[bool]:
+        """Which outputs were trained."""
+        return [bool(name) for name in self.pathologies]
+
+    def prepared(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` as a batch of the model's type; resized and with a warning of its scale if there is a resolution."""
+        x = batch(x).to(next(self.parameters(), x).dtype)
+        if not hasattr(self, "input_resolution"):
+            return x
+        return native_input(x, self.input_resolution)
+
+    def calibrated(self, out: torch.Tensor) -> torch.Tensor:
+        """Logits ``[B, P]``, or what ``op_threshs`` and ``apply_sigmoid`` make of them."""
+        points = getattr(self, "op_threshs", None)  # a program may have deleted them
+        if points is not None:
+            wide = out if out.dtype == torch.float64 else out.float()
+            return _op_norm(wide.sigmoid(), points)
+        return out.sigmoid() if self.apply_sigmoid else out
+
+    def predict(self, x: torch.Tensor) -> dict[str, float] | list[dict[str, float]]:
+        """Probabilities by name, of trained outputs only, of an image or of each image of a batch."""
+        modes = {module: module.training for module in self.modules()}
+        try:
+            with torch.no_grad():
+                out = self.eval()(x)
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+        if getattr(self, "op_threshs", None) is None and not self.apply_sigmoid:
+            out = out.sigmoid() if self.activation == "sigmoid" else out.softmax(1)
+        names = self.pathologies
+        if len(names) != out.shape[1]:  # the program has given it another last layer
+            names = [f"output_{i}" for i in range(out.shape[1])]
+        rows = [{name: p for name, p in zip(names, row, strict=True) if name} for row in out.tolist()]
+        return rows if x.ndim == 4 else rows[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if self.head == "model.fc" and name in ("backbone", "classifier"):  # the core's names
+            return self.model.fc if name == "classifier" else self.model
+        return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = type(self).__module__.startswith("xrv_compat.")  # a subclass may have layers of any name
+        if own and name == "classifier" and self.head == "model.fc":
+            self.model.fc = value
+            return
+        if own and name in _MISNAMED:
+            right = "op_threshs" if name.startswith("op_") else self.head
+            warnings.warn(
+                f"{type(self).__name__} does not use {name!r}, so this changes nothing. Did you mean {right!r}?",
+                stacklevel=2,
+            )
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return self.prints
+
+
+class AdoptedClassifier(BackboneClassifier):
+    """A classifier of the registry that neither checks the scale of its input nor has other outputs than the peer's.
+
+    Attributes:
+        targets: Names of the outputs.
+        apply_sigmoid: Whether logits become probabilities.
+    """
+
+    targets: list[str]
     apply_sigmoid = False
     prints = ""
 
@@ -52,32 +144,18 @@ class AdoptedClassifier(BackboneClassifier):
         vars(self).update(vars(model))
 
     @property
-    def pathologies(self) -> list[str]:  # type: ignore[override]
-        """Names of the outputs; "" for an untrained one."""
-        names = vars(self)["pathologies"]
-        return [name if trained else "" for name, trained in zip(names, self.trained, strict=True)]
-
-    @pathologies.setter
-    def pathologies(self, names: list[str]) -> None:
-        vars(self)["pathologies"] = names
-
-    @property
     def model(self) -> torch.nn.Module:
         """The network without its head."""
         return self.backbone
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Feature vectors ``[B, D]``."""
-        return super().features(batch(x))
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``[B, P]``: with ``op_threshs`` calibrated probabilities, else logits, probabilities or log-softmax."""
-        out: torch.Tensor = self.classifier(BackboneClassifier.features(self, batch(x)))
-        if self.op_threshs is not None:
-            return _op_norm(out.float().sigmoid(), self.op_threshs)
-        if self.apply_sigmoid:
-            return out.sigmoid()
-        return F.log_softmax(out, dim=1) if self.outputs == "log_softmax" else out
+        """``[B, P]``: logits, or probabilities."""
+        out: torch.Tensor = self.classifier(self.features(x))
+        return out.sigmoid() if self.apply_sigmoid else out
+
+    def _prepare(self, x: torch.Tensor) -> torch.Tensor:
+        x = batch(x).to(next(self.parameters(), x).dtype)
+        return self.adapt(native_input(x, self.input_resolution))
 
     def _probabilities(self, out: torch.Tensor) -> torch.Tensor:
         return out if self.apply_sigmoid else super()._probabilities(out)
@@ -87,7 +165,7 @@ class AdoptedClassifier(BackboneClassifier):
 
 
 class AdoptedSegmenter(NetworkSegmenter):
-    """A segmenter with its structures as ``targets``."""
+    """A segmenter of the registry that does not check the scale of its input, with its structures as ``targets``."""
 
     targets: list[str]
     prints = ""
@@ -96,9 +174,16 @@ class AdoptedSegmenter(NetworkSegmenter):
         """Take over the contents of ``model``, which must not be used afterwards."""
         vars(self).update(vars(model))
 
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network."""
+        return self.network
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits ``[B, K, h, w]`` at the network's resolution."""
-        return super().forward(batch(x))
+        x = batch(x).to(next(self.parameters(), x).dtype)
+        out: torch.Tensor = self.network(self.adapt(native_input(x, self.input_resolution)))
+        return out
 
     def __repr__(self) -> str:
         return self.prints
@@ -109,13 +194,34 @@ def batch(x: torch.Tensor) -> torch.Tensor:
     return x[None] if x.ndim == 3 else x
 
 
+def native_input(x: torch.Tensor, resolution: int | None) -> torch.Tensor:
+    """A batch resized to ``resolution``, after a warning, the first time, if it seems to have another scale."""
+    x = resize_input(x, resolution)
+    utils.tell_scale(x)
+    return x
+
+
 def weights_of(spec: Any, cache_dir: str | None) -> str | Path:
-    """The published file in ``cache_dir`` if it exists, else "default", which the registry fetches."""
-    if cache_dir is not None and spec.weights is not None:
-        file = Path(cache_dir).expanduser() / Path(spec.weights.name).name
-        if file.is_file():
-            return file
+    """The published file in ``cache_dir`` if it exists, else "default", which the registry fetches.
+
+    A program's own ``xrv.utils.get_cache_dir`` counts as ``cache_dir``.
+    """
+    folder = Path(utils.get_cache_dir() if cache_dir is None else cache_dir).expanduser()
+    file = None if spec.weights is None else folder / Path(spec.weights.name).name
+    if file is not None and folder != utils.core_cache_dir() and file.is_file():
+        return file
     return "default"
+
+
+def weights_file(spec: Any, cache_dir: str | None = None) -> Path:
+    """The path of the published file: in ``cache_dir``, or fetched and checked."""
+    found = weights_of(spec, cache_dir)
+    return xrv_core.fetch(spec.weights) if found == "default" else Path(found)
+
+
+def published(path: Path, renames: Sequence[tuple[str, str]]) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file, by torchxrayvision's names; ``renames`` are for files that xrv_core has saved."""
+    return renamed_keys(load_state_dict(path), renames)
 
 
 def baseline(name: str) -> Any:
@@ -142,7 +248,6 @@ def baseline(name: str) -> Any:
         "__module__": f"xrv_compat.baseline_models.{module}",
         "targets": list(getattr(spec, "structures", ()) or getattr(spec, "pathologies", ())),
         "prints": old.prints,
-        "outputs": old.outputs,
     }
     return type(cls, (AdoptedSegmenter if segments else AdoptedClassifier,), own)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 import xrv_core
-from xrv_compat.adopted import AdoptedClassifier, batch, op_norm, weights_of
+from xrv_compat.adopted import PeerClassifier, op_norm, published, weights_file
+from xrv_compat.networks import _DenseBlock, _DenseLayer, _Transition, dense_features, feature_vector, residual
 from xrv_compat.notes import warn_once
 from xrv_compat.urls import urls_of
 from xrv_compat.utils import fix_resolution, warn_normalization
 from xrv_core.datasets import default_pathologies
 from xrv_core.errors import ArgumentError, UnknownName
-from xrv_core.models import BackboneClassifier, wrapped_keys
+from xrv_core.models import load_into
 
 __all__ = [
-    "DenseNet", "ResNet", "fix_resolution", "get_densenet_params", "get_model", "get_weights", "model_urls", "op_norm",
-    "warn_normalization",
+    "DenseNet", "ResNet", "_DenseBlock", "_DenseLayer", "_Transition", "fix_resolution", "get_densenet_params",
+    "get_model", "get_weights", "model_urls", "op_norm", "warn_normalization",
 ]  # fmt: skip
 
 _KEYS = ("all", "nih", "pc", "chex", "rsna", "mimic_nb", "mimic_ch")
@@ -36,30 +37,31 @@ _ARCHITECTURES = {
 model_urls = urls_of(xrv_core.describe_classifier, (*_DENSENETS, *_RESNETS))
 
 
-class _Core(AdoptedClassifier):
-    """What the two classes share."""
+class _Core(PeerClassifier):
+    """What the two classes share.
+
+    Attributes:
+        weights: Name of the weights, None if they are random.
+        weights_filename_local: Path of their file.
+        op_threshs: Operating points ``[P]`` or None: a buffer, which a program may also delete.
+        input_resolution: Height and width of the resized input. Only published weights have one; without it,
+            images of any size and scale are taken as they are.
+    """
 
     targets: list[str] = list(default_pathologies)  # noqa: RUF012  # torchxrayvision's
     weights: str | None = None
-    #: What torchxrayvision's state dicts call the last layer.
-    head = ""
+    op_threshs: torch.Tensor | None
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Load a state dict of this class, or one that torchxrayvision's class of this name has saved."""
-        state = {key.removeprefix("model."): tensor for key, tensor in state_dict.items()}
+    def _load(self, weights: str, network: torch.nn.Module, cache_dir: str | None, head: str) -> None:
+        """Fill ``network`` from the published file, and take over what is known of it."""
+        path = weights_file(xrv_core.describe_classifier(weights), cache_dir)
+        state = published(path, [(r"backbone\.", ""), (r"classifier\.", f"{head}.")])
         points = state.pop("op_threshs", None)
-        done = super().load_state_dict(wrapped_keys(state, self.head), strict, assign)
-        if points is not None:
-            self.op_threshs = points
-        return done
-
-    def _load(self, weights: str, known: tuple[str, ...], cache_dir: str | None, apply_sigmoid: bool) -> None:
-        if weights not in known:
-            raise UnknownName(f"weights={weights!r}: must be one of {', '.join(known)}.")
-        spec = xrv_core.describe_classifier(weights)
-        self.adopt(xrv_core.get_classifier(weights, weights=weights_of(spec, cache_dir)))
-        self.weights, self.apply_sigmoid = weights, apply_sigmoid
-        self.targets = self.pathologies
+        load_into(network, state, path)
+        self.weights_filename_local = str(path)
+        self.op_threshs = torch.tensor(model_urls[weights]["op_threshs"]) if points is None else points
+        self.input_resolution = model_urls[weights]["input_resolution"]
+        self.eval()
 
     def __repr__(self) -> str:
         return self.prints if self.weights is None else f"{self.prints}-{self.weights}"
@@ -68,18 +70,22 @@ class _Core(AdoptedClassifier):
 class DenseNet(_Core):
     """A DenseNet, with published weights or random ones.
 
-    With ``weights``, the classifier of that name; new code: ``xrv_core.get_classifier(weights)``. Without, a random
-    network that takes images of any size; new code: ``xrv_core.get_classifier("timm/densenet121", ...)``.
+    With ``weights``, the network of that name; new code: ``xrv_core.get_classifier(weights)``. Without, a random
+    network that takes images of any size and scale; new code: ``xrv_core.get_classifier("timm/densenet121", ...)``.
 
     Args:
-        growth_rate, block_config, num_init_features, bn_size, drop_rate: Of a random network;
-            ``num_init_features`` is twice the ``growth_rate``.
+        growth_rate, block_config, num_init_features, bn_size, drop_rate: Shape of the network.
         num_classes: Outputs of a random network.
-        in_channels: 1.
+        in_channels: Channels of its input.
         weights: A key of ``model_urls``.
         cache_dir: Where a file of the published name is used if it is there.
         op_threshs: Operating points ``[P]`` of a random network.
         apply_sigmoid: Give probabilities where there are no operating points.
+
+    Attributes:
+        features: The network up to its last normalisation, from ``[B, C, H, W]`` to ``[B, D, h, w]``; it neither
+            resizes nor warns.
+        classifier: The last layer, or any module in its place.
     """
 
     prints = "XRV-DenseNet121"
@@ -100,69 +106,95 @@ class DenseNet(_Core):
         apply_sigmoid: bool = False,
     ) -> None:
         warn_once("models.DenseNet")
-        if weights is not None:
+        super().__init__()
+        self.weights, self.apply_sigmoid = weights, apply_sigmoid
+        if weights is None:
+            own = [f"output_{i}" for i in range(num_classes)]
+            self.pathologies = list(default_pathologies) if num_classes == len(default_pathologies) else own
+        else:
+            _check_known(weights, _DENSENETS)
             if num_classes != len(default_pathologies):
                 raise ArgumentError("num_classes and weights cannot both be given: the weights have their own outputs.")
-            self._load(weights, _DENSENETS, cache_dir, apply_sigmoid)
-            return
-        if in_channels != 1 or num_init_features != 2 * growth_rate:
-            raise ArgumentError(
-                f"in_channels={in_channels}, num_init_features={num_init_features}: offered are 1, and twice the "
-                f"growth_rate ({2 * growth_rate})."
-            )
-        names = default_pathologies if num_classes == 18 else [f"output_{i}" for i in range(num_classes)]
-        shape: dict[str, Any] = {"growth_rate": growth_rate, "block_config": block_config, "bn_size": bn_size}
-        blank = torch.nn.Identity()
-        self.adopt(BackboneClassifier("densenet121", names, adapt=blank, in_chans=1, proj_drop_rate=drop_rate, **shape))
-        self.input_resolution = None
-        self.op_threshs = op_threshs
-        self.apply_sigmoid = apply_sigmoid
+            self.targets = self.pathologies = model_urls[weights]["labels"]
+        self.features = dense_features(in_channels, num_init_features, block_config, growth_rate, bn_size, drop_rate)
+        self.classifier = torch.nn.Linear(self.features.norm5.num_features, num_classes)
+        self._initialise()
+        self.register_buffer("op_threshs", op_threshs)
+        if weights is not None:
+            self._load(weights, self, cache_dir, "classifier")
 
-    @property
-    def features(self) -> Any:  # type: ignore[override]
-        """The network without its head: from ``[B, 1, H, W]`` to maps ``[B, D, h, w]``, behind the last ReLU."""
-        return self.backbone.features
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight)
+        torch.nn.init.zeros_(self.classifier.bias)
 
     def features2(self, x: torch.Tensor) -> torch.Tensor:
         """Feature vectors ``[B, D]``."""
-        return BackboneClassifier.features(self, batch(x))
+        maps = F.relu(self.features(self.prepared(x)), inplace=True)
+        return maps.mean((2, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[B, P]``: with ``op_threshs`` calibrated probabilities, else logits, or probabilities."""
+        return self.calibrated(self.classifier(self.features2(self.prepared(x))))
 
     def __repr__(self) -> str:
         return "XRV-DenseNet" if self.weights is None else super().__repr__()
 
 
 class ResNet(_Core):
-    """The ResNet-50 of that name; new code: ``xrv_core.get_classifier(weights)``. Arguments as in ``DenseNet``."""
+    """The ResNet-50 of that name; new code: ``xrv_core.get_classifier(weights)``. Arguments as in ``DenseNet``.
+
+    Attributes:
+        model: torchvision's ResNet-50 of grey images, whose last layer ``fc`` may be any module.
+    """
 
     prints = "XRV-ResNet"
-    head = "fc"
 
     def __init__(self, weights: str | None = None, apply_sigmoid: bool = False, cache_dir: str | None = None) -> None:
         warn_once("models.ResNet")
-        self._load(str(weights), _RESNETS, cache_dir, apply_sigmoid)
+        super().__init__()
+        _check_known(str(weights), _RESNETS)
+        self.weights, self.apply_sigmoid = weights, apply_sigmoid
+        self.weights_dict = model_urls[str(weights)]
+        self.targets = self.pathologies = self.weights_dict["labels"]
+        self.model = residual("resnet50", len(self.targets), in_channels=1)
+        self.register_buffer("op_threshs", None)
+        self._load(str(weights), self.model, cache_dir, "fc")
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Feature vectors ``[B, 2048]``, the input of ``model.fc``."""
+        return feature_vector(self.model, self.prepared(x))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[B, P]``, as that of ``DenseNet``."""
+        return self.calibrated(self.model(self.prepared(x)))
 
 
-def get_model(weights: str, **kwargs: Any) -> AdoptedClassifier:
+def _check_known(weights: str, known: tuple[str, ...]) -> None:
+    if weights not in known:
+        raise UnknownName(f"weights={weights!r}: must be one of {', '.join(known)}.")
+
+
+def get_model(weights: str, **kwargs: Any) -> DenseNet | ResNet:
     """The classifier of that name.
 
     Raises:
         UnknownName: ``weights`` begins neither with "densenet" nor with "resnet".
     """
     warn_once("models.get_model")
-    for beginning, cls in (("densenet", DenseNet), ("resnet", ResNet)):
-        if weights.startswith(beginning):
-            return cls(weights=weights, **kwargs)
+    if weights.startswith("densenet"):
+        return DenseNet(weights=weights, **kwargs)
+    if weights.startswith("resnet"):
+        return ResNet(weights=weights, **kwargs)
     raise UnknownName(f"Unknown model {weights!r}: xrv_core.get_classifier({weights!r}) may know it.")
 
 
 def get_weights(weights: str, cache_dir: str | None = None) -> str:
     """The path of the weights file of that name, fetched if need be."""
     warn_once("models.get_weights")
-    if weights not in model_urls:
-        raise UnknownName(f"weights={weights!r}: must be one of {', '.join(model_urls)}.")
-    spec = xrv_core.describe_classifier(weights)
-    there = weights_of(spec, cache_dir)
-    return str(xrv_core.fetch(spec.weights) if there == "default" else there)
+    _check_known(weights, tuple(model_urls))
+    return str(weights_file(xrv_core.describe_classifier(weights), cache_dir))
 
 
 def get_densenet_params(arch: str) -> dict[str, Any]:

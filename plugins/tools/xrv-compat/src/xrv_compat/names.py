@@ -62,9 +62,7 @@ _TOOLS = {
     ),
     "utils.infer": Old(new="xrv_eval.evaluate(classifier, dataset), or a DataLoader"),
     "utils.fix_resolution": Old(new=f"{_M}.resize_input(x, resolution)", differs="prints nothing"),
-    "utils.warn_normalization": Old(
-        new=f"{_M}.check_input(x), which raises", differs="warns on every call, by warnings.warn"
-    ),
+    "utils.warn_normalization": Old(new=f"{_M}.check_input(x), which raises", differs="also warns by warnings.warn"),
 }
 
 #: By the name after ``xrv.``: ``"datasets.NIH_Dataset"``.

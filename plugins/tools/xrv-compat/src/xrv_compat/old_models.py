@@ -8,11 +8,10 @@ from xrv_compat.old import OldModel
 
 __all__ = ["OLD_MODELS"]
 
-_KEYS = "load_state_dict takes torchxrayvision's keys, but state_dict has the core's; classifier must be an nn.Linear"
-_RANGE = "pixels that cannot be in [-1024, 1024] are an error"
+_OWN = "its layers have the core's names"
 
 
-def _classifier(name: str, prints: str, differs: str = _RANGE, **arguments: Any) -> OldModel:
+def _classifier(name: str, prints: str, differs: str = "", **arguments: Any) -> OldModel:
     outputs = arguments.pop("outputs", "logits")
     return OldModel(
         name=name, new=f"xrv_core.get_classifier({name!r})", differs=differs, arguments=arguments, prints=prints,
@@ -22,13 +21,12 @@ def _classifier(name: str, prints: str, differs: str = _RANGE, **arguments: Any)
 
 def _segmenter(name: str, prints: str, **arguments: Any) -> OldModel:
     new = f"xrv_core.get_segmenter({name!r})"
-    return OldModel(name=name, new=new, differs=_RANGE, arguments=arguments, prints=prints)
+    return OldModel(name=name, new=new, differs=_OWN, arguments=arguments, prints=prints)
 
 
 OLD_MODELS = {
     "models.DenseNet": OldModel(
         new="xrv_core.get_classifier(weights)",
-        differs=f"features includes the last ReLU; {_RANGE}; {_KEYS}",
         arguments={
             "growth_rate": 32,
             "block_config": (6, 12, 24, 16),
@@ -47,14 +45,14 @@ OLD_MODELS = {
     "models.ResNet": OldModel(
         new="xrv_core.get_classifier(weights)",
         differs="0.5 is the operating point (torchxrayvision uses points of a double sigmoid; its numbers: "
-        f'xrv_core.get_classifier(weights, op_threshs="as-published")); {_RANGE}; {_KEYS}',
+        'xrv_core.get_classifier(weights, op_threshs="as-published"))',
         arguments={"weights": None, "apply_sigmoid": False, "cache_dir": None},
         prints="XRV-ResNet",
     ),
     "autoencoders.ResNetAE": OldModel(
         name="resnet101-elastic",
         new="xrv_core.get_autoencoder('resnet101-elastic')",
-        differs="decode stays in [-1024, 1024]; images of other sizes than 224 x 224 are resized, not refused",
+        differs="with weights, decode stays in [-1024, 1024], and images of other sizes than 224 x 224 are resized",
         arguments={"weights": None, "cache_dir": None},
         prints="XRV-ResNetAE",
     ),
@@ -66,18 +64,18 @@ OLD_MODELS = {
         prints="VQGAN",
     ),
     "baseline_models.jfhealthcare.DenseNet": _classifier(
-        "jfhealthcare", "jfhealthcare-DenseNet121", apply_sigmoid=True
+        "jfhealthcare", "jfhealthcare-DenseNet121", _OWN, apply_sigmoid=True
     ),
     "baseline_models.chexpert.DenseNet": _classifier(
         "chexpert-ensemble",
         "CheXpert-DenseNet121-ensemble",
-        f"stays on the chosen device, and reads its members from the archive one at a time; {_RANGE}",
+        f"stays on the chosen device, and reads its members from the archive one at a time; {_OWN}",
         weights_zip="",
         num_models=30,
         outputs="sigmoid",
     ),
     "baseline_models.emory_hiti.RaceModel": _classifier("race", "Emory-HITI-RaceModel-resnet34", outputs="log_softmax"),
-    "baseline_models.riken.AgeModel": _classifier("age", "riken-age-prediction"),
+    "baseline_models.riken.AgeModel": _classifier("age", "riken-age-prediction", _OWN),
     "baseline_models.xinario.ViewModel": _classifier("view", "xinario-view-prediction"),
     "baseline_models.mira.SexModel": _classifier("sex", "MIRA-SexModel-resnet34", weights=True),
     "baseline_models.chestx_det.PSPNet": _segmenter("chestx-det", "chestx-det-pspnet", cache_dir=None),

@@ -14,17 +14,25 @@ from xrv_compat.notes import warn_once
 from xrv_core.assets import cache_dir
 from xrv_core.datasets import PixelRecipe, luminance, scale_pixels
 from xrv_core.datasets import load_image as _load_image
-from xrv_core.errors import ArgumentError, InputError
+from xrv_core.errors import ArgumentError
 
 __all__ = [
     "fix_resolution", "get_cache_dir", "in_notebook", "infer", "load_image", "normalize", "read_xray_dcm",
-    "warn_normalization",
+    "warn_normalization", "warning_log",
 ]  # fmt: skip
+
+#: What was told already; ``warning_log["norm_check"] = True`` keeps ``warn_normalization`` silent.
+warning_log: dict[Any, Any] = {}
+
+
+def core_cache_dir() -> Path:
+    """The folder where xrv_core keeps torchxrayvision's files."""
+    return cache_dir() / "torchxrayvision"
 
 
 def get_cache_dir() -> str:
     """The folder of fetched weights, under torchxrayvision's file names."""
-    return f"{cache_dir() / 'torchxrayvision'}/"
+    return f"{core_cache_dir()}/"
 
 
 def in_notebook() -> bool:
@@ -93,11 +101,29 @@ def fix_resolution(x: Any, resolution: int, model: Any = None) -> Any:
 
 
 def warn_normalization(x: Any) -> None:
-    """Warn if ``x`` cannot be on the scale [-1024, 1024]; models here raise an error."""
-    from xrv_core.models import check_input
-
+    """Warn the first time in this process if ``x`` does not seem to be on the scale [-1024, 1024]."""
     warn_once("utils.warn_normalization")
+    tell_scale(x)
+
+
+def tell_scale(x: Any) -> None:
+    """``warn_normalization`` without a note, and without a look at what has no values, such as a traced tensor."""
+    import torch
+
+    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if tracing or "norm_check" in warning_log or not isinstance(x, torch.Tensor) or x.is_meta:
+        return
     try:
-        check_input(x)
-    except InputError as error:
-        warnings.warn(str(error), stacklevel=2)
+        low, high = x.detach().min().item(), x.detach().max().item()
+    except RuntimeError:  # empty, or inside torch.func.vmap
+        return
+    right = -1025 <= low <= -255 and 255 <= high <= 1025
+    warning_log.update(norm_check=True, norm_correct=right)
+    if not right:
+        text = (
+            f"Input image does not appear to be normalized correctly. It has the range [{low:.2f},{high:.2f}], which "
+            "does not seem to be [-1024,1024]; xrv.utils.load_image reads a file the right way. Only the first image "
+            "is looked at."
+        )
+        print(f"Warning: {text}")  # noqa: T201  # as torchxrayvision does; the other can be filtered or made an error
+        warnings.warn(text, stacklevel=2)

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from xrv_compat.adopted import baseline
+from typing import Any
+
+from torch import nn
+
+from xrv_compat.resnets import ResNetBaseline
 
 __all__ = ["RaceModel"]
 
-RaceModel = baseline("emory_hiti.RaceModel")
+
+class RaceModel(ResNetBaseline):
+    """torchxrayvision's ``RaceModel``, which gives log-softmax; new code: ``xrv_core.get_classifier("race")``."""
+
+    key = "emory_hiti.RaceModel"
+    architecture = "resnet34"
+    linear = "fc.0"
+    targets = ["Asian", "Black", "White"]  # noqa: RUF012  # torchxrayvision's
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def network(self, outputs: int) -> Any:
+        """ResNet-34 with random weights."""
+        found = super().network(outputs)
+        found.fc = nn.Sequential(nn.Linear(found.fc.in_features, outputs), nn.LogSoftmax(dim=1))
+        return found
