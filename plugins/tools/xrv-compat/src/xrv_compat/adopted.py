@@ -106,8 +106,10 @@ class PeerClassifier(nn.Module):
         return rows if x.ndim == 4 else rows[0]
 
     def __getattr__(self, name: str) -> Any:
-        if self.head == "model.fc" and name in ("backbone", "classifier"):  # the core's names
-            return self.model.fc if name == "classifier" else self.model
+        if name == "backbone":  # the core's names
+            return self.model if self.head == "model.fc" else self.features
+        if name == "classifier" and self.head == "model.fc":
+            return self.model.fc
         return super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
