@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from xrv_core.errors import LeakageError
-
 __all__ = [
     "Overlap",
     "between",
-    "check_training_data",
     "collection_of",
     "collections_in",
     "leaves",
@@ -94,28 +91,6 @@ def training_overlaps(training_data: Sequence[str], dataset: Any) -> list[Overla
             if overlap is not None:
                 found[trained, spec.name] = overlap._replace(one=trained)
     return list(found.values())
-
-
-def check_training_data(model: Any, dataset: Any, *, acknowledged: bool = False) -> list[str]:
-    """Check that a model was not trained on patients of ``dataset``; returns the known overlaps in words.
-
-    Args:
-        model: A model; without ``spec.training_data`` nothing is known.
-        dataset: The data for testing, or for fitting operating points.
-        acknowledged: Return the overlaps instead of raising.
-
-    Raises:
-        LeakageError: There is an overlap, and it is not acknowledged.
-    """
-    spec = getattr(model, "spec", None)
-    overlaps = [str(overlap) for overlap in training_overlaps(getattr(spec, "training_data", ()), dataset)]
-    if overlaps and not acknowledged:
-        raise LeakageError(
-            f"{getattr(spec, 'name', type(model).__name__)!r} may have seen these patients in training. "
-            f"{'. '.join(overlaps)}. The results say little about unseen patients. To continue anyway, pass "
-            "acknowledge_leakage=True (on the command line --acknowledge-leakage)."
-        )
-    return overlaps
 
 
 def _of_names(trained: str, spec: Any) -> Overlap | None:

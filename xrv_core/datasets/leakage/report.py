@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from xrv_core.datasets.leakage.overlaps import Overlap, between, collections_in, leaves
+from xrv_core.datasets.leakage.overlaps import Overlap, between, leaves
+from xrv_core.datasets.leakage.seen import identities, with_patients
 from xrv_core.datasets.tables import read_table
 from xrv_core.errors import ArgumentError, LeakageError
 from xrv_core.protocols import Dataset
@@ -145,25 +145,17 @@ def read_id_map(
 
 
 def _identities(dataset: Dataset, id_map: pd.DataFrame | None) -> pd.DataFrame:
-    """All names of each image and its patient: ``item``, ``uid``, ``collection``, ``patient``."""
-    csv = dataset.csv
-    uid = csv["source_uid"].astype("str").reset_index(drop=True)
-    own = pd.DataFrame({"item": np.arange(len(csv)), "uid": uid, "patientid": csv["patientid"].to_numpy()})
-    frames = [own]
-    if id_map is not None:
-        missing = [name for name in ("source_uid", "same_as") if name not in id_map.columns]
-        if missing:
-            raise ArgumentError(f"id_map needs the columns source_uid and same_as; it lacks {missing[0]!r}.")
-        there = id_map if "patientid" in id_map.columns else id_map.assign(patientid=None)
-        frames += [
-            own[["item", "uid"]].merge(there, left_on="uid", right_on="source_uid")
-            [["item", "same_as", "patientid"]].rename(columns={"same_as": "uid"})
-        ]  # fmt: skip
-    names = pd.concat(frames, ignore_index=True)
-    names["collection"] = collections_in(names["uid"])
-    patient = names["collection"] + "/" + names["patientid"].astype("str")
-    names["patient"] = patient.where(names["patientid"].notna())
-    return names
+    """All names of each image, also those in ``id_map``: as ``identities``."""
+    own = identities(dataset)
+    if id_map is None:
+        return own
+    missing = [name for name in ("source_uid", "same_as") if name not in id_map.columns]
+    if missing:
+        raise ArgumentError(f"id_map needs the columns source_uid and same_as; it lacks {missing[0]!r}.")
+    there = id_map if "patientid" in id_map.columns else id_map.assign(patientid=None)
+    more = own[["item", "uid"]].merge(there, left_on="uid", right_on="source_uid")
+    more = more[["item", "same_as", "patientid"]].rename(columns={"same_as": "uid"})
+    return pd.concat([own, with_patients(more)], ignore_index=True)
 
 
 def _shared(sides: Sequence[pd.DataFrame], key: str, *, count: bool = False) -> pd.DataFrame:

@@ -76,7 +76,7 @@ def fit_operating_points(
     """
     from xrv_core.datasets import check_dataset, check_training_data  # models alone need no pandas
 
-    check_training_data(model, dataset, acknowledged=acknowledge_leakage)
+    check_training_data(model, dataset, acknowledged=acknowledge_leakage, uses=["trained"])
     check_dataset(dataset, "fit on")
     columns = _columns(model, dataset)
     outputs, known = (list(side) for side in zip(*columns.values(), strict=True))

@@ -2,7 +2,8 @@
 
 This module needs only the standard library, so reading a description loads no torch. The header of a
 safetensors file is JSON: its ``__metadata__`` maps texts to texts, and ours is one text of JSON under
-``xrv_core``: ``{"format": 1, "xrv_core": "0.1.0", "build": {...}, "spec": {...}}``.
+``xrv_core``: ``{"format": 1, "xrv_core": "0.1.0", "build": {...}, "spec": {...}}``. Another, ``xrv_core.seen``, is
+the list of training images: see ``xrv_core.datasets.leakage.SeenData``.
 """
 
 from __future__ import annotations
@@ -12,24 +13,29 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xrv_core import __version__
 from xrv_core.errors import CheckpointError, PathMissing, SpecError
 from xrv_core.models.saved.facts import FACTS, checked, plain
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 
+if TYPE_CHECKING:
+    from xrv_core.datasets.leakage import SeenData
+
 __all__ = [
     "FORMAT",
+    "SEEN",
     "SOURCES",
     "check_options",
     "is_saved",
+    "read_seen",
     "read_spec",
     "to_metadata",
 ]
 
 FORMAT = 1
-KEY = "xrv_core"
+KEY, SEEN = "xrv_core", "xrv_core.seen"
 
 #: Bytes of header; a network of 100,000 tensors needs 15 million.
 MAX_HEADER = 25_000_000
@@ -72,6 +78,23 @@ def read_spec(name: str | os.PathLike[str]) -> SavedClassifierSpec:
     except SpecError as error:
         raise CheckpointError(f"Model file {path} is damaged: {error}") from error
     return spec
+
+
+def read_seen(path: Path) -> tuple[SeenData, ...]:
+    """The images and patients that a saved classifier has seen.
+
+    Raises:
+        CheckpointError: The record is damaged.
+    """
+    text = _metadata(path).get(SEEN)
+    if text is None:
+        return ()
+    from xrv_core.datasets.leakage import seen_from_text
+
+    try:
+        return seen_from_text(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"Model file {path} is damaged: its list of training images, {error}.") from error
 
 
 def check_options(build: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from xrv_core.api import describe_classifier
 from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
 from xrv_core.factories import load_factory
 from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
-from xrv_core.models.saved.header import is_saved
+from xrv_core.models.saved.header import is_saved, read_seen
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 from xrv_core.models.weights import load_into, load_state_dict
 from xrv_core.specs import ClassifierSpec
@@ -58,7 +58,10 @@ def open_saved(
     with torch.random.fork_rng(devices=[]):  # the random weights are overwritten: the caller's random state stays
         model = _built(spec, base, trust_factory)
     state = load_state_dict(weights)
-    return fill(model, spec, timm_keys(state, spec.build["timm"]) if "timm" in spec.build else state, weights)
+    fill(model, spec, timm_keys(state, spec.build["timm"]) if "timm" in spec.build else state, weights)
+    if is_saved(weights) and (seen := read_seen(weights)):
+        model.seen = seen
+    return model
 
 
 def fill(model: Any, spec: SavedClassifierSpec, state: Mapping[str, torch.Tensor], path: Path) -> Any:

@@ -6,22 +6,25 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from xrv_core.datasets import check_dataset
+from xrv_core.datasets.leakage import SeenData, covered, dataset_names, seen_to_text
 from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
 from xrv_core.models.base import InputAdapter, in_eval_mode, timm_feature_maps
 from xrv_core.models.saved.facts import NOT_STATED, checked
-from xrv_core.models.saved.header import SOURCES, to_metadata
+from xrv_core.models.saved.header import SEEN, SOURCES, to_metadata
 from xrv_core.models.saved.opening import fill, open_saved
 from xrv_core.models.saved.plugin import SUFFIX
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 from xrv_core.models.weights import write_safetensors
-from xrv_core.protocols import Classifier, missing_members
+from xrv_core.protocols import Classifier, Dataset, missing_members
 from xrv_core.specs import ClassifierSpec
 
 __all__ = ["save_classifier"]
@@ -37,7 +40,13 @@ TOLERANCE = 1e-3
 
 
 def save_classifier(
-    model: Any, path: str | os.PathLike[str], *, factory: str | None = None, **facts: Any
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    factory: str | None = None,
+    trained_on: Dataset | Sequence[Dataset] = (),
+    tuned_on: Dataset | Sequence[Dataset] = (),
+    **facts: Any,
 ) -> SavedClassifierSpec:
     """Save a classifier: tensors, labels, operating points, and how to build the network again.
 
@@ -51,6 +60,10 @@ def save_classifier(
         factory: ``"package.module:function"`` for a network that neither timm nor a registered name builds.
             ``function(spec, weights=None)`` must return a classifier of the same layers. To open the file,
             the user needs that package and must pass ``trust_factory=True``.
+        trained_on: The dataset or datasets that the model was trained on, as they were: subsets, merges and all. The
+            file keeps their images and patients as salted hashes (11 bytes each), and a later ``evaluate`` decides
+            by image and patient whether test data was seen. The names go into ``training_data``.
+        tuned_on: The same for data that operating points or settings were chosen on.
         **facts: ``name``, ``title``, ``licence``, ``citation``, ``homepage``, ``obtain``, ``description``, ``warning``,
             ``training_data``, ``task``, ``unit``, ``contact``. Default: a name from the file name; the facts of
             the registered model that this one was built from; else "not stated".
@@ -68,14 +81,43 @@ def save_classifier(
     _check(model, path)
     build = {"factory": factory} if factory else _recipe(model)
     try:
-        spec = SavedClassifierSpec(**_facts(model, path, build, facts))
+        fields = _facts(model, path, build, facts)
+        seen = _seen(model, fields, "training_data" in facts, trained_on, tuned_on)
+        spec = SavedClassifierSpec(**fields)
         metadata = to_metadata(spec)
     except SpecError as error:
         raise ArgumentError(f"The classifier cannot be saved: {error}") from error
     state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
     _prove(model, spec, state, path)
-    write_safetensors(path, state, metadata)
+    write_safetensors(path, state, {**metadata, SEEN: seen_to_text(seen)} if seen else metadata)
     return spec
+
+
+def _seen(model: Any, fields: dict[str, Any], given: bool, trained_on: Any, tuned_on: Any) -> list[SeenData]:
+    """What the model has seen, earlier and now. The datasets' names are added to ``fields["training_data"]``.
+
+    Args:
+        model: The model.
+        fields: All fields of the spec.
+        given: The user stated ``training_data``: it stands for these datasets. Inherited names stand for data whose
+            images are unknown.
+        trained_on: See ``save_classifier``.
+        tuned_on: The same.
+    """
+    seen, before = list(getattr(model, "seen", ())), tuple(fields.get("training_data", ()))
+    for use, data in (("trained", trained_on), ("tuned", tuned_on)):
+        several = list(data) if isinstance(data, list | tuple) else [data]
+        for dataset in several:
+            check_dataset(dataset, "record")
+        if not several:
+            continue
+        now = SeenData.of(several, use)
+        if use == "trained":
+            names = before if given else [name for name in dataset_names(several) if name not in before]
+            fields["training_data"] = before if given else (*before, *names)
+            now = replace(now, covers=covered(names, now))
+        seen.append(now)
+    return seen
 
 
 def _check(model: Any, path: Path) -> None:
