@@ -148,7 +148,7 @@ def test_the_transform_gets_image_and_masks() -> None:
 @pytest.mark.parametrize(
     ("idx", "error", "words"),
     [
-        (-1, IndexOutOfRange, ("Index -1", "7 items", "negative indices")),
+        (-8, IndexOutOfRange, ("Index -8", "7 items")),
         (7, IndexOutOfRange, ("Index 7", "7 items")),
         (1.5, ArgumentError, ("integer", "float 1.5", ".subset([...])")),
         ("0", ArgumentError, ("integer", "str '0'", ".subset([...])")),

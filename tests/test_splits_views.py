@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import says
 
 from xrv_core import Dataset, DatasetSpec
-from xrv_core.datasets import SubsetDataset, XrayDataset, common_columns, split
+from xrv_core.datasets import MergeDataset, SubsetDataset, XrayDataset, common_columns, split
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 
 SPEC = DatasetSpec(
@@ -75,21 +76,66 @@ def test_an_empty_subset_is_a_dataset() -> None:
     [
         ([0, 2, 5], IndexOutOfRange, ("Position 2", "2 items", "2 of 3")),
         ([-1], IndexOutOfRange, ("Position -1", "2 items", "1 of 1")),
-        (
-            [True, False],
-            ArgumentError,
-            ("idxs", "got bool", "np.flatnonzero(mask)"),
-        ),
-        (
-            [0.5],
-            ArgumentError,
-            ("idxs", "got float64", "np.flatnonzero(mask)"),
-        ),
+        ([True], ArgumentError, ("idxs", "mask of 2", "got 1 values", "bool")),
+        (np.ones((2, 2), bool), ArgumentError, ("idxs", "mask of 2", "got 4 values", "bool")),
+        (np.zeros(0, bool), ArgumentError, ("mask of 2", "got 0 values")),
+        ([0.5], ArgumentError, ("idxs", "mask of 2", "float64")),
+        (["yes", "no"], ArgumentError, ("idxs", "mask of 2")),
     ],
 )
 def test_positions_that_are_none(idxs: Any, error: type[Exception], words: tuple[str, ...]) -> None:
     with pytest.raises(error, match=says(*words)):
         toy(list("ab")).subset(idxs)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        [True, False, True],
+        np.array([True, False, True]),
+        torch.tensor([True, False, True]),
+        pd.Series([True, False, True]),
+        pd.Series([True, None, True]),
+        pd.array([True, None, True], dtype="boolean"),
+        pd.Series([True, True, False], index=[2, 0, 1]),
+        pd.Series([True, False, True], index=["x", "y", "z"]),
+    ],
+)
+def test_a_mask_chooses_items(mask: Any) -> None:
+    assert toy(list("abc")).subset(mask).idxs.tolist() == [0, 2]
+
+
+def test_an_item_is_found_as_in_a_list_and_a_slice_is_a_subset() -> None:
+    d = toy(list("abcde"))
+    for view in (d, d.subset(range(5)), d.merge(), d.relabel(["Mass"])):
+        same = [view[i]["idx"] for i in (-1, np.int64(-5), torch.tensor(4), np.uint8(0))]
+        assert same == [4, 0, 4, 0]
+        for beyond in (5, -6, np.int64(99)):
+            with pytest.raises(IndexOutOfRange, match=says(f"Index {beyond}", "5 items")):
+                view[beyond]
+        assert [sample["idx"] for sample in view] == list(range(5))
+        part = view[1:4]
+        assert isinstance(part, SubsetDataset)
+        assert part.csv["patientid"].tolist() == list("bcd")
+        assert view[::-2].idxs.tolist() == [4, 2, 0]
+        assert len(view[7:]) == 0
+        assert part[-1]["idx"] == 2
+        assert part[1:][0]["img"].equal(view[2]["img"])
+
+
+def test_datasets_are_added_and_concatenated() -> None:
+    d, e = toy(list("abc")), toy(list("de"))
+    both = d + e
+    assert isinstance(both, MergeDataset)
+    assert both.csv["patientid"].tolist() == list("abcde")
+    assert [both[i]["source"] for i in (0, -1)] == [0, 1]
+    assert [sample["source"] for sample in d[:1] + e + d[:1]] == [0, 0, 0, 1], "two sides, whatever is in them"
+    chain = torch.utils.data.ConcatDataset([d, e])
+    assert [chain[i]["img"].equal(both[i]["img"]) for i in (0, 4, -1)] == [True] * 3
+    with pytest.raises(TypeError, match="unsupported operand"):
+        d + 1
+    with pytest.raises(ArgumentError, match="pathology alignment"):
+        d + e.relabel(["Hernia"])
 
 
 def test_an_index_into_a_subset_counts_in_the_subset() -> None:

@@ -54,6 +54,7 @@ WRONG = {
     "MoreKeys": "sample_keys",
     "SharedLabels": "lab items_are_fresh",
     "WrapsRound": "index_errors",
+    "CountsFromTheFront": "index_errors",
     "KeepsItems": "items_are_fresh",
     "Noisy": "deterministic",
     "IgnoresFunctions": "transform",

@@ -145,6 +145,11 @@ class WrapsRound(Toy):
         return super().__getitem__(idx % len(self) if isinstance(idx, int) else idx)
 
 
+class CountsFromTheFront(Toy):
+    def __getitem__(self, idx: int, /) -> Any:
+        return super().__getitem__(0 if isinstance(idx, int) and -len(self) <= idx < 0 else idx)
+
+
 class KeepsItems(Toy):
     def pixels(self, row: int) -> np.ndarray:
         kept = self.__dict__.setdefault("_items", {})

@@ -86,7 +86,7 @@ class ArgumentError(XrvError, ValueError):
 
 
 class IndexOutOfRange(XrvError, IndexError):
-    """An item index outside ``0 .. len(dataset) - 1``."""
+    """An item index beyond the items of a dataset."""
 
 
 class InputError(XrvError, ValueError):

@@ -138,10 +138,9 @@ class XrayDataset(Labelled):
         known = getattr(self, "_known_labels", None)  # of a relabelled dataset, which may have got columns of NaN
         return self.evidence(row, label) if known is None or label in known else {}
 
-    def __getitem__(self, idx: int, /) -> Sample:
+    def _item(self, row: int) -> Sample:
         import torch
 
-        row = self._position(idx)
         pixels = self.pixels(row)
         shape = (pixels.shape[-2], pixels.shape[-1])
         sample: Sample = {"idx": row, "img": torch.from_numpy(pixels), "lab": self.labels[row].copy()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import pprint
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 import pandas as pd
@@ -132,6 +132,28 @@ class Labelled:
             raise self._moved(f"There are {len(self._uids)} items, but csv has {len(self.csv)} rows and labels {rows}.")
         return rows
 
+    @overload
+    def __getitem__(self, idx: slice, /) -> SubsetDataset: ...
+    @overload
+    def __getitem__(self, idx: int, /) -> Sample: ...
+    def __getitem__(self, idx: Any, /) -> Any:
+        """An item; -1 is the last one. A slice is a view of several, as ``subset`` gives it."""
+        if isinstance(idx, slice):
+            return self.subset(range(len(self))[idx])
+        return self._item(self._position(idx))
+
+    def _item(self, row: int) -> Sample:
+        """The item at position ``row``, which exists."""
+        raise TypeError(f"{type(self).__name__} does not say how to get an item.")
+
+    def __add__(self: Dataset, other: Any) -> MergeDataset:
+        """A merge of two; ``a.merge(b, c)`` counts more than two as ``source``."""
+        if not all(hasattr(other, name) for name in ("pathologies", "labels", "csv")):
+            return NotImplemented
+        from xrv_core.datasets.wrappers import MergeDataset
+
+        return MergeDataset([self, other])
+
     @property
     def views(self) -> list[str]:
         """The views that are in the dataset, sorted."""
@@ -200,18 +222,18 @@ class Labelled:
             )
 
     def _position(self, idx: Any) -> int:
-        """``idx`` as an int in ``0 .. len - 1``."""
+        """``idx``, which may count from the end, as an int in ``0 .. len - 1``."""
         try:
             position = operator.index(idx)
         except TypeError:
             raise ArgumentError(
                 f"An item index must be an integer, got {type(idx).__name__} {idx!r}. "
-                "Use .subset([...]) for several items."
+                "Use .subset([...]) for several items, and for a boolean mask."
             ) from None
         rows = self._check_columns() if self.rows_are_fixed else len(self)
-        if not 0 <= position < rows:
-            hint = " (negative indices are not supported)" if position < 0 else ""
-            raise IndexOutOfRange(f"Index {position} is out of range for {rows} items{hint}.")
+        if not -rows <= position < rows:
+            raise IndexOutOfRange(f"Index {position} is out of range for {rows} items.")
+        position %= rows
         self._check_row(position)
         return position
 

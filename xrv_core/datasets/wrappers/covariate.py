@@ -117,11 +117,11 @@ class CovariateDataset(View):
         wanted = [half - from_d2[0], half - from_d2[1], from_d2[0], from_d2[1]]
         return [part[:number] for part, number in zip(dealt, wanted, strict=True)]
 
-    def __getitem__(self, idx: int, /) -> Sample:
-        sample: Any = super().__getitem__(idx)
+    def _item(self, position: int) -> Sample:
+        sample: Any = super()._item(position)
         sample["site"] = sample.pop("source")
-        below, position = self.dataset._origin(sample["idx"])
-        sample["lab-old"] = below.labels[position].copy()
+        below, inner = self.dataset._origin(position)
+        sample["lab-old"] = below.labels[inner].copy()
         found: Sample = sample
         return found
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.base import check_rows
-from xrv_core.datasets.wrappers.views import SubsetDataset
+from xrv_core.datasets.wrappers.views import SubsetDataset, boolean_mask
 from xrv_core.errors import ArgumentError
 from xrv_core.protocols import Dataset
 
@@ -79,7 +79,7 @@ def _by_query(csv: pd.DataFrame, query: Query) -> NDArray[np.bool_]:
             f"query={query!r} cannot be evaluated on csv: {type(error).__name__}: {error}. "
             f"Its columns are: {', '.join(map(str, csv.columns))}."
         ) from error
-    answer = pd.Series(found).reset_index(drop=True) if np.ndim(found) == 1 else None
-    if answer is None or len(answer) != len(csv) or not pd.api.types.is_bool_dtype(answer.dropna().infer_objects()):
+    mask = boolean_mask(found, len(csv))
+    if mask is None:
         raise ArgumentError(f"query={query!r} must give one boolean for each of the {len(csv)} rows of csv.")
-    return answer.fillna(False).to_numpy(dtype=bool)
+    return mask

@@ -76,8 +76,8 @@ class MergeDataset(View):
     def _number(self, position: int) -> int:
         return int(np.searchsorted(self.starts, position, side="right")) - 1
 
-    def __getitem__(self, idx: int, /) -> Sample:
-        sample = super().__getitem__(idx)
+    def _item(self, position: int) -> Sample:
+        sample = super()._item(position)
         sample["source"] = self._number(sample["idx"])
         return sample
 

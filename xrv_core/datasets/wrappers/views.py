@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from xrv_core.datasets.base import Labelled, check_rows, tree
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 from xrv_core.protocols import Dataset, Sample
 
-__all__ = ["SubsetDataset", "View"]
+__all__ = ["SubsetDataset", "View", "boolean_mask"]
 
 
 class View(Labelled):
@@ -51,8 +53,7 @@ class View(Labelled):
         """The labels of this view that the label ``name`` of a dataset below is evidence for."""
         return self._names_here(name)
 
-    def __getitem__(self, idx: int, /) -> Sample:
-        position = self._position(idx)
+    def _item(self, position: int) -> Sample:
         dataset, inner = self._origin(position)
         sample: dict[str, Any] = {**dataset[inner], "idx": position, "lab": self.labels[position].copy()}
         if "pathology_masks" in sample:
@@ -97,22 +98,25 @@ class SubsetDataset(View):
 
     Args:
         dataset: Any object that follows the ``Dataset`` protocol.
-        idxs: Positions as a sequence or array of integers.
+        idxs: Positions as a sequence or array of integers, 0 or more; or a boolean mask with a value for each item.
+            A Series is brought into the order of ``csv`` by its index; NA counts as False.
         transform: Applied after the transform of ``dataset``.
 
     Raises:
-        ArgumentError: ``idxs`` are not integers.
+        ArgumentError: ``idxs`` are not integers, or a mask does not fit.
         IndexOutOfRange: ``dataset`` does not have a position.
     """
 
     def __init__(self, dataset: Dataset, idxs: Any, *, transform: Callable[..., Any] | None = None) -> None:
         check_rows(dataset)
-        positions = np.asarray(idxs).reshape(-1)
-        if positions.size == 0:
+        mask = boolean_mask(idxs, len(dataset))
+        positions = np.asarray(idxs).reshape(-1) if mask is None else np.flatnonzero(mask)
+        if positions.size == 0 and positions.dtype != bool:
             positions = positions.astype(np.int64)
         if not np.issubdtype(positions.dtype, np.integer):
             raise ArgumentError(
-                f"idxs must be integer positions, got {positions.dtype}. For a boolean mask pass np.flatnonzero(mask)."
+                f"idxs must be integer positions, or a mask of {len(dataset)} booleans; "
+                f"got {positions.size} values of type {positions.dtype}."
             )
         wrong = positions[(positions < 0) | (positions >= len(dataset))]
         if wrong.size:
@@ -128,3 +132,18 @@ class SubsetDataset(View):
 
     def _origin(self, position: int) -> tuple[Dataset, int]:
         return self.dataset, int(self.idxs[position])
+
+
+def boolean_mask(values: Any, items: int) -> NDArray[np.bool_] | None:
+    """``values`` as a mask of ``items``, NA as False; None if they are anything else.
+
+    A Series whose index is that of ``csv`` in another order is brought into the order of ``csv``.
+    """
+    if np.ndim(values) != 1 or len(values) != items:
+        return None
+    mask = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+    if not pd.api.types.is_bool_dtype(mask.dropna().infer_objects()):
+        return None
+    own = pd.RangeIndex(items)
+    mask = mask.reindex(own) if mask.index.is_unique and mask.index.isin(own).all() else mask
+    return mask.fillna(False).to_numpy(dtype=bool)

@@ -87,13 +87,13 @@ def lab(subject: DatasetSubject) -> Iterator[str]:
 
 
 def index_errors(subject: DatasetSubject) -> Iterator[str]:
-    """An index outside ``0 .. len - 1`` raises IndexError, one that is no integer a typed error."""
+    """An index beyond the items raises IndexError, one that is no integer a typed error; -1 is the last item."""
     subject.samples  # noqa: B018  # if nothing can be read, indices show nothing
     d: Any = subject.dataset
     wrong: tuple[tuple[Any, tuple[type[Exception], ...]], ...] = (
         (len(d), (IndexError,)),
         (len(d) + 7, (IndexError,)),
-        (-1, (IndexError,)),
+        (-len(d) - 1, (IndexError,)),
         ("0", (XrvError, TypeError)),
         (0.5, (XrvError, TypeError)),
         (None, (XrvError, TypeError)),
@@ -108,6 +108,9 @@ def index_errors(subject: DatasetSubject) -> Iterator[str]:
         else:
             yield f"d[{index!r}] gives an item instead of raising {allowed[0].__name__}"
     d[np.int64(0)]
+    last = d[-1]["idx"]
+    if last != len(d) - 1:
+        yield f"d[-1] gives item {last} instead of the last one, {len(d) - 1}"
 
 
 def items_are_fresh(subject: DatasetSubject) -> Iterator[str]:
