@@ -159,8 +159,6 @@ def test_image_and_masks_get_the_same_random_numbers() -> None:
 
 @quiet
 def test_what_is_not_offered_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"^engine='cv2' is not supported.* 'skimage'"):
-        xrv.datasets.XRayResizer(224, engine="cv2")
     with pytest.raises(ArgumentError, match=r"^nrows=5 is not supported.* SubsetDataset\(dataset, range\(n\)\)"):
         xrv.datasets.RSNA_Pneumonia_Dataset(str(tmp_path), nrows=5)
     with pytest.raises(FileNotFoundError, match=r"none: no such folder or archive\. Check imgpath\.$"):

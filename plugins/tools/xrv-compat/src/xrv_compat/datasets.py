@@ -5,10 +5,10 @@ from __future__ import annotations
 from xrv_compat.base import Dataset
 from xrv_compat.old import INCLUDED as USE_INCLUDED_FILE
 from xrv_compat.registered import dataset_class
-from xrv_compat.transforms import ToPILImage, XRayResizer, apply_transforms
+from xrv_compat.transforms import ToPILImage, XRayCenterCrop, XRayResizer, apply_transforms
 from xrv_compat.utils import normalize
 from xrv_compat.views import CovariateDataset, FilterDataset, MergeDataset, SubsetDataset, relabel_dataset
-from xrv_core.datasets import XRayCenterCrop, default_pathologies
+from xrv_core.datasets import default_pathologies
 
 __all__ = [
     "BRAX_Dataset",

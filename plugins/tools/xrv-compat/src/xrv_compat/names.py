@@ -19,7 +19,7 @@ _TOOLS = {
     ),
     "datasets.SubsetDataset": Old(
         new=f"{_D}.SubsetDataset(dataset, idxs) or dataset.subset(idxs)",
-        differs="idxs are integers from 0, not booleans or negative numbers",
+        differs="idxs are integers, not booleans",
     ),
     "datasets.FilterDataset": Old(
         new=f"{_D}.FilterDataset(dataset, labels) or dataset.filter(labels)",
@@ -27,8 +27,8 @@ _TOOLS = {
     ),
     "datasets.CovariateDataset": Old(
         new=f"{_D}.CovariateDataset(...)",
-        differs="no patient is in two modes; other items, in the same numbers, if every patient has one image; splits "
-        "need not sum to 1 exactly; labels are float32; csv has the common columns only",
+        differs="no patient is in two modes where there are enough patients; other items, in the same numbers, if every "
+        "patient has one image; splits need not sum to 1 exactly; labels are float32; csv has the common columns only",
     ),
     "datasets.relabel_dataset": Old(
         new=f"{_D}.relabel_dataset(pathologies, dataset)",
@@ -54,7 +54,7 @@ _TOOLS = {
     "utils.read_xray_dcm": Old(
         new=f"{_D}.load_image(path, recipe=PixelRecipe(voi_lut=..., fix_monochrome=...))[0]",
         differs="signed pixels are read correctly; voi_lut applies the modality LUT first and scales from the window; "
-        "colour becomes luminance; MONOCHROME1 is inverted without a warning",
+        "colour becomes luminance and is not refused",
     ),
     "utils.normalize": Old(
         new=f"{_D}.load_image(path), which knows the range of each file",

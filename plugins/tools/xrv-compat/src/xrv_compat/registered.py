@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
@@ -85,7 +86,7 @@ class Registered(Dataset):
 
     def _row_of(self, name: str) -> int:
         try:
-            return self._rows[name]
+            return self._rows[_plain(name)]
         except KeyError:
             raise ImageMissing(
                 f"csv, column {self._old.image!r}: {name!r} is no image of the table {self.csvpath}. "
@@ -95,7 +96,7 @@ class Registered(Dataset):
     @cached_property
     def _rows(self) -> dict[str, int]:
         """The rows of ``registered`` by the names of their images."""
-        names = self.registered.csv[self._old.image].astype("str").tolist()
+        names = map(_plain, self.registered.csv[self._old.image].astype("str"))
         return {name: row for row, name in reversed(list(enumerate(names)))}  # the first row of a name
 
     def _masks(self, kind: str, name: str, row: int, image: NDArray[np.float32]) -> dict[Any, Any]:
@@ -202,6 +203,11 @@ def _options(old: OldDataset, given: Mapping[str, Any]) -> dict[str, Any]:
     if "views" in options:
         options["views"] = [old.views.get(view, view) for view in listed(options["views"])]
     return {**{old.renamed.get(name, name): value for name, value in options.items()}, **old.options}
+
+
+def _plain(name: str) -> str:
+    """A name without the folders that torchxrayvision passes over."""
+    return re.sub(r"^valid/", "val/", re.sub(r"^(CheXpert-v1\.0(-small)?|images)/", "", name))
 
 
 def _is_included(value: Any) -> bool:

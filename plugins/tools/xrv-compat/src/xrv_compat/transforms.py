@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from xrv_compat.notes import warn_once
 from xrv_core import datasets
-from xrv_core.datasets import apply_in_step
-from xrv_core.errors import ArgumentError
+from xrv_core.datasets import apply_in_step, luminance
+from xrv_core.errors import ArgumentError, MissingDependency
 from xrv_core.torchvision_guard import import_torchvision
 
-__all__ = ["ToPILImage", "XRayResizer", "apply_transforms"]
+__all__ = ["ToPILImage", "XRayCenterCrop", "XRayResizer", "apply_transforms"]
 
 _MASKS = ("pathology_masks", "semantic_masks")
 
@@ -33,17 +36,51 @@ def apply_transforms(
     return sample
 
 
+class XRayCenterCrop(datasets.XRayCenterCrop):
+    """The core's transform of that name, which also takes arrays ``[C, H, W]``."""
+
+    def forward(self, *inputs: Any) -> Any:
+        """Crop an array, or whatever the core's transform takes."""
+        if len(inputs) != 1 or not isinstance(inputs[0], np.ndarray) or inputs[0].ndim not in (2, 3):
+            return super().forward(*inputs)
+        height, width = inputs[0].shape[-2:]
+        side = min(height, width)
+        top, left = height // 2 - side // 2, width // 2 - side // 2
+        return inputs[0][..., top : top + side, left : left + side]
+
+
 class XRayResizer(datasets.XRayResizer):
-    """Resize to a square of ``size`` pixels, as the core's transform of that name; ``engine`` must be "skimage"."""
+    """The core's transform of that name, which makes ``[1, size, size]`` of every array; colour becomes luminance.
+
+    Args:
+        size: Height and width of the result.
+        engine: "skimage", with whose pixels the published models were trained, or "cv2", which averages areas and
+            needs OpenCV.
+    """
 
     def __init__(self, size: int, engine: str = "skimage") -> None:
-        if engine != "skimage":
-            raise ArgumentError(
-                f"engine={engine!r} is not supported: the published models were trained with the pixels of 'skimage'. "
-                "Leave it out, or call another resizer in torchvision.transforms.Lambda(...)."
-            )
+        if engine not in ("skimage", "cv2"):
+            raise ArgumentError(f"Unknown engine, Must be skimage (default) or cv2. This is {engine!r}.")
         super().__init__(size)
         self.engine = engine
+
+    def forward(self, *inputs: Any) -> Any:
+        """Resize an array ``[H, W]`` or ``[C, H, W]``, or whatever the core's transform takes."""
+        if len(inputs) != 1 or not isinstance(inputs[0], np.ndarray) or inputs[0].ndim not in (2, 3):
+            return super().forward(*inputs)
+        image = inputs[0]
+        if image.ndim == 3:
+            image = luminance(np.moveaxis(image, 0, -1)) if len(image) > 2 else image[0]
+        if self.engine == "skimage":
+            return super().forward(image[np.newaxis])
+        try:
+            cv2: Any = importlib.import_module("cv2")
+        except ImportError as error:
+            raise MissingDependency(
+                f"engine='cv2' needs OpenCV ({error}): pip install opencv-python-headless, or leave engine out."
+            ) from error
+        resized = cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        return resized.reshape(1, self.size, self.size).astype(np.float32)
 
 
 class ToPILImage:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrv_compat.notes import warn_once
 from xrv_core.assets import cache_dir
-from xrv_core.datasets import PixelRecipe, luminance, scale_pixels
+from xrv_core.datasets import PixelRecipe, decode_image, luminance, scale_pixels
 from xrv_core.datasets import load_image as _load_image
 from xrv_core.errors import ArgumentError
 
@@ -45,13 +47,40 @@ def in_notebook() -> bool:
 def load_image(fname: str | Path) -> NDArray[np.float32]:
     """``xrv_core.datasets.load_image``: float32 ``[1, H, W]`` in [-1024, 1024]."""
     warn_once("utils.load_image")
-    return _load_image(fname)
+    image = _load_image(fname)
+    _warn_inverted(Path(fname).read_bytes(), fname)
+    return image
 
 
-def read_xray_dcm(path: str | Path, voi_lut: bool = False, fix_monochrome: bool = True) -> NDArray[np.float32]:
-    """A DICOM file as float32 ``[H, W]`` in [-1024, 1024]; see ``PixelRecipe`` for the options."""
+def read_xray_dcm(
+    path: str | Path | BinaryIO, voi_lut: bool = False, fix_monochrome: bool = True
+) -> NDArray[np.float32]:
+    """A DICOM file, by path or open, as float32 ``[H, W]`` in [-1024, 1024]; see ``PixelRecipe`` for the options."""
     warn_once("utils.read_xray_dcm")
-    return _load_image(path, recipe=PixelRecipe(voi_lut=voi_lut, fix_monochrome=fix_monochrome))[0]
+    recipe = PixelRecipe(voi_lut=voi_lut, fix_monochrome=fix_monochrome)
+    if isinstance(path, str | os.PathLike):
+        image, data = _load_image(Path(path), recipe=recipe), Path(path).read_bytes()
+    else:
+        data = path.read()
+        image = decode_image(data, str(getattr(path, "name", "the open file.dcm")), recipe)
+    if fix_monochrome:
+        _warn_inverted(data, path)
+    return image[0]
+
+
+def _warn_inverted(data: bytes, name: Any) -> None:
+    """Tell, as torchxrayvision does, that a DICOM file of MONOCHROME1 was inverted."""
+    if data[128:132] != b"DICM":
+        return
+    import pydicom
+
+    header = pydicom.dcmread(BytesIO(data), force=True, specific_tags=["PhotometricInterpretation"])
+    if header.get("PhotometricInterpretation") == "MONOCHROME1":
+        warnings.warn(
+            f"Converting MONOCHROME1 to MONOCHROME2 interpretation for file: {name}. Can be avoided by setting "
+            "`fix_monochrome=False`",
+            stacklevel=3,
+        )
 
 
 def normalize(img: NDArray[Any], maxval: float, reshape: bool = False) -> NDArray[np.float32]:

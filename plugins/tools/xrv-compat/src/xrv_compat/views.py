@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,6 +27,16 @@ class _View(Dataset):
 
     rows_are_fixed = True  # an item is known by its position in the wrapped datasets
     views = Labelled.views
+
+    def __getitem__(self, idx: Any, /) -> Any:
+        sample: Any = super().__getitem__(idx)
+        sample["idx"] = self._below(sample["idx"])
+        return sample
+
+    def _below(self, position: int) -> int:
+        """What torchxrayvision's item has as ``idx``: its position in the dataset that no view of ours is."""
+        dataset, inner = self._origin(position)  # type: ignore[attr-defined]
+        return dataset._below(inner) if isinstance(dataset, _View) else int(inner)
 
     @property
     def which_dataset(self) -> NDArray[Any]:
@@ -137,14 +148,54 @@ class CovariateDataset(_View, datasets.CovariateDataset):
     ) -> None:
         warn_once("datasets.CovariateDataset")
         check_rows(d1, d2)
-        super().__init__(d1, d1_target, d2, d2_target, ratio, mode, seed, nsamples, splits)
+        self._shares = (ratio, splits)
+        given = (d1, d1_target, d2, d2_target, ratio, mode, seed, nsamples, splits)
+        super().__init__(*given)
+        if not self._size and all((np.asarray(t) == label).any() for t in (d1_target, d2_target) for label in (0, 1)):
+            warnings.warn(
+                "CovariateDataset: too few patients to keep each in one mode. Images of a patient may be in several "
+                "modes, as in torchxrayvision.",
+                stacklevel=2,
+            )
+            vars(self).clear()
+            self._shares = (ratio, splits)
+            super().__init__(*given, by=None)
         if verbose:
-            print(self.counts)  # noqa: T201
+            print(f"n_per_category={self._size}\n{self.counts}")  # noqa: T201
+
+    def _part(self, cells: Any, mode: str, nsamples: int | None) -> list[NDArray[np.intp]]:
+        """As the core, in torchxrayvision's numbers: a mode may be empty, and ``nsamples`` too large."""
+        # a cut between two modes can lose the rest of one patient
+        self._size = max(min(len(cell) - 2 * max(cell.largest - 1, 0) for cell in cells), 0)
+        counts = _counts(self._size, *self._shares)
+        if all(number >= 0 for number in counts["test"].values()):
+            self.counts = counts
+        available = sum(self.counts[mode].values())
+        if not available:
+            return [np.empty(0, np.intp) for _ in cells]
+        if nsamples:
+            nsamples = min(2 * (nsamples // 4 + -(-nsamples // 4)), available)
+        return super()._part(cells, mode, nsamples or None)
+
+    def _below(self, position: int) -> int:
+        return int(self.imageids[position])
 
     @property
     def imageids(self) -> NDArray[Any]:
         """The position of each item in its dataset."""
         return np.concatenate([part.idxs for part in self.dataset.datasets])
+
+
+def _counts(size: int, ratio: float, splits: Sequence[float]) -> dict[str, dict[tuple[int, int], int]]:
+    """Items by mode, site and target if each site has ``size`` of either target; torchxrayvision rounds down."""
+
+    def part(share: float, more: float, less: float) -> dict[tuple[int, int], int]:
+        many, few = int(size * more * share * 2), int(size * less * share * 2)
+        return {(0, 0): many, (0, 1): few, (1, 0): few, (1, 1): many}
+
+    train, valid = part(splits[0], ratio, 1 - ratio), part(splits[1], 1 - ratio, ratio)
+    test = {cell: size - train[cell] - valid[cell] for cell in train}
+    return {"train": train, "valid": valid, "test": test}
 
 
 def relabel_dataset(pathologies: Sequence[str], dataset: Any, silent: bool = False) -> None:
