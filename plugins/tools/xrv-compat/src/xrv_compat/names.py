@@ -27,7 +27,7 @@ _TOOLS = {
     ),
     "datasets.CovariateDataset": Old(
         new=f"{_D}.CovariateDataset(...)",
-        differs="no patient is in two modes where there are enough patients; other items, in the same numbers, if every "
+        differs="no patient is in two modes if there are enough patients; other items, in the same numbers if every "
         "patient has one image; splits need not sum to 1 exactly; labels are float32; csv has the common columns only",
     ),
     "datasets.relabel_dataset": Old(

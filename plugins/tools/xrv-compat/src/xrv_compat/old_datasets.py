@@ -33,7 +33,8 @@ OLD_DATASETS = {
     "NIH_Dataset": _row(
         "nih",
         ", csvpath, boxes=...",
-        differs=f"{_BOXES}; with a csvpath of your own, has_masks is known if pathology_masks=True or bbox_list_path is given",
+        differs=f"{_BOXES}; with a csvpath of your own, has_masks is known if pathology_masks=True or bbox_list_path "
+        "is given",
         image="Image Index",
         asks="get_mask_dict",
         arguments=_OPEN
