@@ -170,11 +170,16 @@ def get_dataset(
 
     Raises:
         UnknownName, NotInstalled: No such dataset here.
+        ArgumentError: An option that the dataset does not have, or a value of another kind than it takes.
         XrvError: What the dataset says about its arguments and files.
     """
     spec = cast("DatasetSpec", describe("dataset", name))
     paths = {key: value for key, value in (("imgpath", imgpath), ("csvpath", csvpath)) if value is not None}
-    dataset = cast("Dataset", load_factory(spec)(spec, **paths, **options))
+    from xrv_core.datasets.options import checked_options
+
+    factory = load_factory(spec)
+    with checked_options(spec, factory, options, paths):
+        dataset = cast("Dataset", factory(spec, **paths, **options))
     tell_terms(spec)
     return dataset
 
@@ -210,8 +215,13 @@ def get_segmenter(name: str, weights: str | Path | None = "default", **options: 
 
 
 def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, Any]) -> Any:
-    path = None if weights is None else _default_weights(spec) if weights == "default" else _own_weights(spec, weights)
-    return load_factory(spec)(spec, weights=path, **options)
+    from xrv_core.datasets.options import checked_options
+
+    factory = load_factory(spec)
+    with checked_options(spec, factory, options):
+        default = weights == "default"
+        path = None if weights is None else _default_weights(spec) if default else _own_weights(spec, weights)
+        return factory(spec, weights=path, **options)
 
 
 def _default_weights(spec: ModelSpec) -> Path | None:

@@ -71,19 +71,17 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
     kinds = [what.removesuffix("s")] if what else list(_KINDS)
     found = {kind: [api.find(name, kind)[0][1] for name in api.names(kind, pattern)] for kind in kinds}
     if as_json:
-        click.echo(
-            json.dumps({f"{kind}s": [spec.to_dict() for spec in specs] for kind, specs in found.items()}, indent=2)
-        )
+        plain = {f"{kind}s": [spec.to_dict() for spec in specs] for kind, specs in found.items()}
+        click.echo(json.dumps(plain, indent=2))
         return
     for number, (kind, specs) in enumerate(found.items()):
         if not what:
             click.echo(("\n" if number else "") + click.style(f"{kind}s".upper(), bold=True))
         if kind == "dataset":
-            print_table(
-                ("NAME", "IMAGES", "LABELS", "MASKS", "TITLE", "LICENCE"), map(_dataset_row, specs), right=(1, 2)
-            )
+            head, row = "NAME IMAGES LABELS MASKS TITLE LICENCE", _dataset_row
         else:
-            print_table(("NAME", "LABELS", "PIXELS", "WEIGHTS", "TITLE"), map(_model_row, specs), right=(1, 2))
+            head, row = "NAME LABELS PIXELS WEIGHTS TITLE", _model_row
+        print_table(head.split(), map(row, specs), right=(1, 2))
     troubled = sum(bool(p.problems) for p in api.plugins())
     if troubled:
         click.echo(f"{troubled} plugin{'s' * (troubled > 1)} with problems: see `xrv plugins`.", err=True)
@@ -164,15 +162,8 @@ def _find(name: str, kind: str | None) -> list[tuple[str, Spec]]:
 def _dataset_row(spec: Spec) -> tuple[Any, ...]:
     assert isinstance(spec, DatasetSpec)
     images = "-" if spec.images is None else f"{spec.images:,}"
-    labels = len(spec.pathologies) or "from data"
-    return (
-        spec.name,
-        images,
-        labels,
-        ", ".join(spec.masks) or "-",
-        spec.title,
-        shorten(spec.licence, 50, placeholder=" …"),
-    )
+    labels, masks = len(spec.pathologies) or "from data", ", ".join(spec.masks) or "-"
+    return spec.name, images, labels, masks, spec.title, shorten(spec.licence, 50, placeholder=" …")
 
 
 def _model_row(spec: Spec) -> tuple[Any, ...]:
@@ -182,13 +173,8 @@ def _model_row(spec: Spec) -> tuple[Any, ...]:
         labels = sum(spec.trained)
     elif isinstance(spec, SegmenterSpec):
         labels = len(spec.structures)
-    return (
-        spec.name,
-        labels,
-        spec.input_resolution or "any",
-        weights_state(spec.weights) if not spec.weights_given else "yours, by path",
-        spec.title,
-    )
+    state = "yours, by path" if spec.weights_given else weights_state(spec.weights)
+    return spec.name, labels, spec.input_resolution or "any", state, spec.title
 
 
 def _offers(plugin: Plugin) -> str:

@@ -16,8 +16,16 @@ from xrv_core import api
 
 __all__ = ["dataset_options", "open_dataset", "parse_options"]
 
+_SQUARE = "Centre-crop and resize to this"
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 _RESERVED = {"imgpath": "--imgpath", "csvpath": "--csvpath", "views": "--views", "transform": "--size"}
+
+
+class _Given(dict[str, Any]):
+    """Arguments by name; ``texts`` has them as they were written."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
 
 
 def dataset_options(size: str) -> list[click.Parameter]:
@@ -38,12 +46,7 @@ def dataset_options(size: str) -> list[click.Parameter]:
         ),
         click.Option(["--views"], metavar="A,B", help="Only these views, such as PA,AP."),
         click.Option(["--limit"], type=click.IntRange(1), metavar="N", help="Only the first N items."),
-        click.Option(
-            ["--size"],
-            type=click.IntRange(1),
-            metavar="PIXELS",
-            help=f"Centre-crop and resize to this; default: {size}.",
-        ),
+        click.Option(["--size"], type=click.IntRange(1), metavar="PIXELS", help=f"{_SQUARE}; default: {size}."),
     ]
 
 
@@ -59,7 +62,10 @@ def open_dataset(name: str, options: Mapping[str, Any], size: int | None = None,
     Raises:
         XrvError: What ``get_dataset`` raises.
     """
-    arguments = {**defaults, **options["options"]}
+    from xrv_core.datasets.options import as_declared
+
+    factory, given = api.load_factory(api.describe_dataset(name)), options["options"]
+    arguments = {**defaults, **as_declared(factory, given, getattr(given, "texts", {}))}
     arguments |= {key: options[key] for key in ("imgpath", "csvpath") if options[key] is not None}
     if options["views"]:
         arguments["views"] = [view.strip() for view in options["views"].split(",")]
@@ -85,7 +91,7 @@ def parse_options(pairs: Iterable[str], reserved: Mapping[str, str] = _RESERVED)
         click.BadParameter: No ``=``, no name, a name given twice or one that has its own option, or a value
             that begins like a literal but is not one.
     """
-    found: dict[str, Any] = {}
+    found = _Given()
     for pair in pairs:
         key, equals, text = (part.strip() for part in pair.partition("="))
         if not equals or not key.isidentifier():
@@ -94,7 +100,7 @@ def parse_options(pairs: Iterable[str], reserved: Mapping[str, str] = _RESERVED)
             raise click.BadParameter(f"{key} has its own option: use {reserved[key]}.")
         if key in found:
             raise click.BadParameter(f"{key} is given twice.")
-        found[key] = _literal(key, text)
+        found[key], found.texts[key] = _literal(key, text), text
     return found
 
 

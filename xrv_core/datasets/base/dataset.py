@@ -56,20 +56,20 @@ class XrayDataset(Labelled):
     gives_pathology_masks: ClassVar[bool] = False
     gives_semantic_masks: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- what a subclass gives comes before the options that users give
         self,
         spec: DatasetSpec,
         csv: pd.DataFrame,
         labels: NDArray[np.float32],
         pathologies: Sequence[str] | None = None,
+        order: pd.Series[Any] | None = None,
+        label_policy: str = "strict",
         *,
         views: Sequence[str] | str | None = None,
         unique_patients: bool = False,
         transform: Callable[..., Any] | None = None,
         pathology_masks: bool = False,
         semantic_masks: bool = False,
-        label_policy: str = "strict",
-        order: pd.Series[Any] | None = None,
     ) -> None:
         self.spec = spec
         self.pathologies = list(spec.pathologies if pathologies is None else pathologies)

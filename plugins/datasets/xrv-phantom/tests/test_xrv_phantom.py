@@ -210,8 +210,8 @@ def test_all_none_and_some() -> None:
     ("options", "words"),
     [
         ({"n": 0}, ("n=0", "1 or more")),
-        ({"n": 2.5}, ("n=2.5", "1 or more")),
-        ({"n": True}, ("n=True", "1 or more")),
+        ({"n": 2.5}, ("n=2.5", "whole number")),
+        ({"n": True}, ("n=True", "whole number")),
         ({"seed": -1}, ("seed=-1", "0 to 4294967295")),
         ({"size": 63}, ("size=63", "64 to 2048")),
         ({"size": 4096}, ("size=4096", "64 to 2048")),

@@ -86,8 +86,8 @@ def test_unknown_networks_suggest(name, rest):
         ({"in_chans": 2}, "in_chans=2: give 1, or 3 as the network was published."),
         (
             {"wings": 2},
-            "timm cannot build 'resnet10t' with {'in_chans': 3, 'wings': 2}: "
-            "ResNet.__init__() got an unexpected keyword argument 'wings'",
+            "'timm/resnet10t' has no option 'wings'. Did you mean 'weights'? Its options are: input_resolution, "
+            "pathologies, pretrained, sha256, weights, weights_url, and what it hands on.",
         ),
         (
             {"pathologies": []},

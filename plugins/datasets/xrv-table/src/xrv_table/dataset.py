@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, Index, read_table, term_labels
 from xrv_table.cells import Where, ages, days, label_values, sexes
-from xrv_table.columns import KEYS, describe
+from xrv_table.columns import KEYS, Columns, describe
 from xrv_table.masks import has_masks, read_mask
 
 
@@ -39,6 +40,8 @@ class TableDataset(FileDataset):
     """
 
     caches_index = True
+    #: What it takes out of its ``**options``.
+    accepts: ClassVar = {each.name: each.type for each in fields(Columns)}
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ def timm_classifier(
     weights: Path | None = None,
     *,
     pathologies: Sequence[str] | None = None,
+    input_resolution: int | None = None,
     pretrained: bool = False,
     weights_url: str | None = None,
     sha256: str | None = None,
@@ -31,10 +32,11 @@ def timm_classifier(
         weights: File with weights by timm's names, or saved from a ``BackboneClassifier``. A head for as
             many pathologies is used; else the head stays random, with a warning. The rest must fit.
         pathologies: Names of the outputs.
+        input_resolution: Side in pixels; None: that of timm's own weights.
         pretrained: Load timm's own weights from the Hugging Face hub; the head is random.
         weights_url: Address of a weights file, fetched once into the cache.
         sha256: Its hash; without it the file is unverified, and the hash of the first download is enforced later.
-        **options: ``input_resolution``, ``in_chans`` (see ``TimmNetwork``), and what ``timm.create_model`` takes.
+        **options: ``in_chans`` (see ``TimmNetwork``), and what ``timm.create_model`` takes.
 
     Raises:
         UnknownName: timm has no such network, or no such weights of it.
@@ -45,7 +47,8 @@ def timm_classifier(
         raise ArgumentError(f"{spec.name!r} needs pathologies=[...]: the names of its outputs, in order.")
     _check_sources(weights, weights_url, sha256, pretrained)
     path = fetch(_asset(weights_url, sha256)) if weights_url else weights
-    model = BackboneClassifier(spec.architecture, pathologies, spec=spec, pretrained=pretrained, **options)
+    own = {"input_resolution": input_resolution, "pretrained": pretrained}
+    model = BackboneClassifier(spec.architecture, pathologies, spec=spec, **own, **options)
     if path is not None:
         _load(model, path, spec.architecture)
     return model.eval() if path is not None or pretrained else model
