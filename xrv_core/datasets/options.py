@@ -65,10 +65,15 @@ def checked_options(
         PathMissing: There is no such file or folder.
     """
     known, others = options_of(factory)
+    tables = getattr(spec, "tables", ())  # which might be fetched before a wrong path is noticed
+    hints = {
+        "imgpath": "no such folder or archive. Check imgpath.",
+        "csvpath": tables and f"no such file. Give the path of {tables[0].name.rpartition('/')[2]} of {spec.name!r}.",
+    }
     for name, path in (paths or {}).items():
         taken = name in known and "a path" in known[name].kinds and isinstance(path, str | os.PathLike)
-        if taken and not Path(path).expanduser().exists():
-            raise _missing(spec, name, path)
+        if taken and hints[name] and not Path(path).expanduser().exists():
+            raise PathMissing(f"{path}: {hints[name]}")
     for name, value in options.items():
         if name in known and not known[name].takes(value):
             kinds = " or ".join(filter(None, known[name].kinds))
@@ -166,14 +171,6 @@ def _plain(kind: Any) -> _Kind | None:
     if origin in _LISTS:
         return _TEXTS if inner[:1] == (str,) else None
     return _KINDS.get(NoneType if origin is None else origin)
-
-
-def _missing(spec: Spec, name: str, path: str | os.PathLike[str]) -> PathMissing:
-    if name == "imgpath":
-        return PathMissing(f"{path}: no such folder or archive. Check imgpath.")
-    tables = getattr(spec, "tables", ())
-    table = tables[0].name.rpartition("/")[2] if tables else "the metadata table"
-    return PathMissing(f"{path}: no such file. Give the path of {table} of {spec.name!r}.")
 
 
 def _unknown(spec: Spec, factory: Callable[..., Any], name: str) -> ArgumentError:
