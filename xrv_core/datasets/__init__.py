@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         split,
         split_report,
     )
-    from xrv_core.datasets.sources import ImageSource, choose_extension, release_folder
+    from xrv_core.datasets.sources import ImageSource, choose_extension, image_extension, release_folder
     from xrv_core.datasets.tables import (
         Index,
         ListedTerms,
@@ -102,7 +102,7 @@ _HOME = {
         "scale_pixels write_dicom "
     ),
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
-    "sources": "ImageSource choose_extension release_folder",
+    "sources": "ImageSource choose_extension image_extension release_folder",
     "tables": (
         "Index ListedTerms coded_lists common_columns days_from_first distinct_rows joined "
         "numbers_in open_gzip read_table require_columns "
@@ -215,6 +215,7 @@ __all__ = [
     "read_table",
     "relabel_dataset",
     "release_folder",
+    "image_extension",
     "require_columns",
     "scale_pixels",
     "shapes_mask",

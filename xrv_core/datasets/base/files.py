@@ -80,6 +80,11 @@ class FileDataset(XrayDataset):
     text: ClassVar[tuple[str, ...]] = ()
     #: File names are unique in the whole collection: images may be in any sub-folder of ``imgpath``.
     unique_file_names: ClassVar[bool] = False
+    #: How many of the last parts of an image's path tell which one it is, in the whole collection; None: the whole
+    #: path. Images are found by them where the folders around them have other names: see ``ImageSource.locate``.
+    identifying_parts: ClassVar[int | None] = None
+    #: Whether images may have other extensions than the table says, as resized or converted copies have.
+    other_extensions: bool = True
     #: Whether the index is kept in the cache (see tables/cache.py). Each class says so for itself, and only if
     #: ``load_table`` and ``build`` depend on nothing but ``csvpath``, attributes that the class sets before it calls
     #: this class's ``__init__``, files that those name as a ``Path``, and its code. They must not look at ``source``.
@@ -104,7 +109,8 @@ class FileDataset(XrayDataset):
         self.on_duplicates = check_on_duplicates(on_duplicates)
         state = dict(vars(self))  # all that the index depends on besides its table
         root = None if imgpath is None else Path(imgpath).expanduser()
-        self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names)
+        parts = self.identifying_parts
+        self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names, parts=parts)
         self.csvpath = self.table_path(csvpath, spec.tables[0] if spec.tables else None)
         self.recipe = recipe or PixelRecipe()
         self.on_error = on_error
@@ -144,24 +150,57 @@ class FileDataset(XrayDataset):
     def locate(self, index: Index) -> Index:
         """The index with the images as ``self.source`` has them, without the rows whose image is left out.
 
-        A subclass that overrides it changes ``index.images`` and then calls this one.
+        Images that are not where ``index.images`` says are looked for in other folders, in archives and under other
+        extensions. A subclass that overrides it changes ``index.images`` and then calls this one.
         """
         if self.source is None or self.on_error == "defer":
             return index
         absent = self.source.missing(index.images.tolist())
+        if absent:
+            index, absent = self._elsewhere(index)
         if not absent:
             return index
         self.skipped = index.images.iloc[absent].tolist()
         if self.on_error == "raise" or len(absent) == len(index.images):
-            hint = 'Check imgpath, or pass on_error="skip" to leave those rows out.'
-            if len(absent) == len(index.images):
-                hint = "Check imgpath: not one image of the table is in it."
-            raise ImageMissing(
-                f"{self.source.root}: {len(absent)} of the {len(index.images)} images that {self.csvpath} names are "
-                f"not there; the first is {self.skipped[0]!r}. {hint}"
-            )
+            raise self._not_there(len(index.images))
         _log.info("%s: left out %d of %d rows without an image", self.spec.name, len(absent), len(index.images))
         return index.take(np.setdiff1d(np.arange(len(index.images)), absent))
+
+    def _elsewhere(self, index: Index) -> tuple[Index, list[int]]:
+        """The index with the images where the user has them, and the positions of those that are not there."""
+        assert self.source is not None
+        names = index.images.tolist()
+        self._found = self.source.locate(names, other_extensions=self.other_extensions)
+        if self._found.extension is not None:
+            said = "without extension" if self._found.extension == "" else f"as {self._found.extension}"
+            _log.warning(
+                "%s: %s has the images %s, not under the names of %s (%r): these are read",
+                *(self.spec.name, self.source.root, said, self.csvpath, names[0]),
+            )
+        paths = pd.Series(self._found.paths, dtype="str")
+        absent = np.flatnonzero(paths.isna()).tolist()
+        return index._replace(images=paths.fillna(index.images)), absent
+
+    def _not_there(self, rows: int) -> ImageMissing:
+        """The error about ``self.skipped``: what was looked for, and what there is."""
+        assert self.source is not None
+        parts, counts, names = self.source.parts, self._found.counts, self.source.names()
+        hint = 'Check imgpath, or pass on_error="skip" to leave those rows out.'
+        if len(self.skipped) == rows:
+            hint = "Check imgpath: not one image of the table is in it."
+        looked = "that path" if parts is None else f"the last {parts} parts of that path" if parts > 1 else "that name"
+        extensions = " under any extension of images," if self.other_extensions else ""
+        text = [
+            f"{self.source.root}: {len(self.skipped)} of the {rows} images that {self.csvpath} names are "
+            f"not there; the first is {self.skipped[0]!r}. {hint}",
+            f"Looked for {looked} in every folder, .zip and .tar below imgpath,{extensions} of the "
+            f"{len(names)} files" + (f", such as {names[0]!r}." if names else "."),
+        ]
+        if len(counts) > 1:
+            text.append(f"Extensions are mixed: {', '.join(f'{n} {kind}' for kind, n in counts.items())}.")
+        if self.source.passed_over:
+            text.append(f"Not looked into: {' '.join(self.source.passed_over[:3])}")
+        return ImageMissing(" ".join(text))
 
     # -- what is shared
 
@@ -173,7 +212,14 @@ class FileDataset(XrayDataset):
                 f"Pass imgpath=...; how to obtain the images: {self.spec.obtain}"
             )
         name = self.image_name(row)
-        return decode_image(self.source.read(name), f"{self.source.root}/{name}", recipe=self.recipe)
+        try:
+            data = self.source.read(name)
+        except ImageMissing:
+            found = self.source.locate([name], other_extensions=self.other_extensions).paths[0]
+            if self.on_error != "defer" or found is None:
+                raise
+            name, data = found, self.source.read(found)
+        return decode_image(data, f"{self.source.root}/{name}", recipe=self.recipe)
 
     def image_name(self, row: int) -> str:
         """Path of the image of row ``row`` below ``imgpath``."""

@@ -40,7 +40,7 @@ def dicom_headers(source: ImageSource | None, names: Sequence[str], keywords: Se
         ImageError: A file is not DICOM, or its header is damaged.
         MissingDependency: pydicom is not installed.
     """
-    if source is None or not all(name.endswith((".dcm", ".dicom")) for name in names):
+    if source is None or not all(name.lower().endswith((".dcm", ".dicom")) for name in names):
         raise ArgumentError(
             "read_headers=True needs the DICOM files: pass their folder or archive as imgpath, or omit read_headers."
         )
@@ -105,7 +105,8 @@ def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any
         import pydicom
     except ImportError as error:
         raise MissingDependency('Reading DICOM headers needs pydicom: pip install "xrv-core[dicom]"') from error
-    file: Any = source.root / source.resolve(name) if source.root.is_dir() else BytesIO(source.read(name))
+    path = source.root / source.resolve(name)
+    file: Any = path if path.is_file() else BytesIO(source.read(name))
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
         return [_text(header.get_item(keyword)) for keyword in keywords]

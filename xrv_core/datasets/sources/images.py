@@ -4,62 +4,73 @@ from __future__ import annotations
 
 import os
 import re
-import tarfile
-import threading
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
+from xrv_core.datasets.sources.archives import (
+    AGAIN,
+    ARCHIVES,
+    COMPRESSED,
+    EXTENSION,
+    Handle,
+    Member,
+    archive_members,
+    common_top,
+    is_junk,
+    unzip,
+)
+from xrv_core.datasets.sources.layouts import Located, identity, located, not_unique
 from xrv_core.errors import ArgumentError, ImageError, ImageMissing, ImagePathError, PathMissing
 
 __all__ = ["ImageSource", "choose_extension", "release_folder"]
-
-_COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
-_AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
-
-
-class _Member(NamedTuple):
-    """The place of one file in an archive."""
-
-    offset: int  # start of its data (tar) or of its local header (zip)
-    size: int  # bytes in the archive
-    method: int = zipfile.ZIP_STORED
-    crc: int | None = None  # zip only
 
 
 class ImageSource:
     """The files below one root, found by relative path with forward slashes.
 
+    Archives in a folder count as if they were unpacked there: ``a/0.zip`` is the folder ``a/0``. If all images of an
+    archive are in one top-level folder, that folder is its root; paths that start with it work too. An archive that
+    has other copies of files that lie in the folder, such as masks of the same names, is passed over. So are files
+    that a system left, such as ``._a.png`` of macOS.
+
     A source can be pickled, forked and used by several threads: each process opens its own handle of an
-    archive at the first read. If all files of an archive are in one top-level folder, that folder is the
-    root; paths that start with it work too.
+    archive at the first read.
 
     Args:
         root: A folder, a .zip or an uncompressed .tar.
         by_name: Find files by base name in any sub-folder (indexed once, at first use).
+        parts: How many of the last parts of a path tell which image it is; None: the whole path. See ``locate``.
 
     Attributes:
         root: The root as given.
         by_name: As given.
+        parts: As given; 1 with ``by_name``.
+        passed_over: Archives in the folder that cannot be read, each with the reason; known once all files are.
 
     Raises:
         PathMissing: ``root`` does not exist.
         ArgumentError: ``root`` is a file of another kind, or is compressed as a whole, encrypted or damaged.
     """
 
-    def __init__(self, root: str | Path, *, by_name: bool = False) -> None:
+    def __init__(self, root: str | Path, *, by_name: bool = False, parts: int | None = None) -> None:
         self.root = Path(root)
         self.by_name = by_name
-        self._members: dict[str, _Member] | None = None  # None: a folder
+        self.parts = 1 if by_name else parts
+        self.passed_over: list[str] = []
+        self._members: dict[str, Member | None] | None = None  # None: a folder that was not walked through
         self._top = ""
         self._paths: dict[str, list[str]] | None = None
-        self._handle = _Handle(self.root)
+        self._handles: dict[str, Handle] = {}
         if not self.root.exists():
             raise PathMissing(f"{self.root}: no such folder or archive. Check imgpath.")
-        if not self.root.is_dir():
-            self._members, self._top = _without_top(_index(self.root))
+        self._is_folder = self.root.is_dir()
+        if not self._is_folder:
+            found = archive_members(self.root)
+            self._top = common_top(found)
+            self._members = {name.removeprefix(self._top): member for name, member in found.items()}
 
     def read(self, name: str) -> bytes:
         """The whole file ``name``.
@@ -71,21 +82,32 @@ class ImageSource:
             ArgumentError: ``by_name`` is set and the name is not unique.
         """
         path = self.resolve(name)
-        if self._members is None:
+        member = None if self._members is None else self._members.get(path)
+        if member is None:
             return (self.root / path).read_bytes()
-        member = self._members[path]
+        handle = self._handles.get(member.archive)
+        if handle is None:  # of two threads, one may make a handle that nobody uses
+            handle = self._handles.setdefault(member.archive, Handle(self.root / member.archive))
         try:
-            return self._handle.read(*member[:2]) if member.crc is None else self._unzip(member)
+            return handle.read(*member[:2]) if member.crc is None else unzip(handle, member)
         except (OSError, zlib.error, zipfile.BadZipFile) as error:
-            raise ImageError(f"{self.root}: damaged at {path!r} ({error}). {_AGAIN}") from error
+            raise ImageError(f"{handle.path}: damaged at {path!r} ({error}). {AGAIN}") from error
 
     def resolve(self, name: str) -> str:
         """The path of the file ``name`` below the root; raises as ``read`` does."""
         path = self._lookup(name)
-        if path is None or (self._members is None and not (self.root / path).is_file()):
+        if path is not None and self._is_folder and not (self.root / path).is_file() and path not in self._known():
+            path = None
+        if path is None:
             where = " in any of its folders" if self.by_name else ""
             raise ImageMissing(f"{self.root}: no file {name!r}{where}. Check imgpath.")
         return path
+
+    def place(self, name: str) -> Path:
+        """The file on disk that holds the file ``name``: itself or its archive; raises as ``read`` does."""
+        path = self.resolve(name)
+        member = None if self._members is None else self._members.get(path)
+        return self.root / (path if member is None else member.archive)
 
     def missing(self, names: Sequence[str]) -> list[int]:
         """Positions in ``names`` of the missing files, ascending; each folder is listed only once.
@@ -98,37 +120,100 @@ class ImageSource:
         absent = []
         for position, name in enumerate(names):
             path = self._lookup(name)
-            if path is not None and self._members is None and not self.by_name:
+            if path is not None and self._is_folder and not self.by_name:
                 folder, _, base = path.rpartition("/")
                 if folder not in listings:
                     listings[folder] = _files_in(self.root / folder)
                 path = path if base in listings[folder] else None
             if path is None:
                 absent.append(position)
+        if absent and self._is_folder and not self.by_name and self._has_archives():
+            known = self._known()
+            absent = [position for position in absent if self._lookup(names[position]) not in known]
         return absent
 
     def names(self) -> list[str]:
         """Paths of all files below the root, sorted."""
-        return sorted(_walk(self.root) if self._members is None else self._members)
+        return sorted(self._known())
+
+    def locate(self, names: Sequence[str], *, other_extensions: bool = True) -> Located:
+        """Where the images are whose official paths are ``names``, whatever the layout: see ``Located``.
+
+        An image is found by the last ``parts`` of its path, wherever its folder is in the source or above its root.
+        If most images are there with another extension, as resized or converted copies, those are taken.
+
+        Args:
+            names: N paths.
+            other_extensions: Whether to look for other extensions.
+
+        Raises:
+            ImagePathError: A name points outside the root.
+            ArgumentError: A name is not unique.
+            ImageMissing: As many images are there with one extension as with another one, and neither is official.
+        """
+        return located(self, [_checked(name) for name in names], other_extensions)
+
+    @property
+    def top(self) -> str:
+        """The folder at the top of the archive that is the root, with a slash; "" if there is none."""
+        return self._top
 
     def __repr__(self) -> str:
         return f"ImageSource({str(self.root)!r}, by_name={self.by_name})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_handle"}
+        return {**self.__dict__, "_handles": {}}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _handle=_Handle(state["root"]))
+    def _known(self) -> dict[str, Member | None]:
+        """Every file; None for one that is in no archive."""
+        if self._members is None:
+            self._members = self._walked()
+        return self._members
+
+    def _has_archives(self) -> bool:
+        """Whether archives lie at the top of the folder; those below are found where the folder is walked through."""
+        return any(name.lower().endswith(ARCHIVES) for name in _files_in(self.root))
+
+    def _walked(self) -> dict[str, Member | None]:
+        files = [file for file in _walk(self.root) if not is_junk(file)]
+        archives = sorted(file for file in files if file.lower().endswith(ARCHIVES))
+        closed = [file for file in files if file.lower().endswith(COMPRESSED)]
+        self.passed_over = [f"{self.root / file}: compressed as a whole. Unpack it." for file in closed]
+        known: dict[str, Member | None] = dict.fromkeys(files)
+        if archives:
+            plain = {identity(file, self.parts) for file in files}
+            for archive in archives:
+                known.update(self._unpacked(archive, known, plain))
+        return known
+
+    def _unpacked(self, archive: str, known: dict[str, Any], plain: set[str]) -> dict[str, Member]:
+        """The files of an archive in the folder, as if they were unpacked there."""
+        try:
+            found = archive_members(self.root / archive)
+        except ArgumentError as error:
+            self.passed_over.append(str(error))
+            return {}
+        folder = archive.rpartition(".")[0]
+        top = folder.rpartition("/")[2] + "/"
+        own = top if all(name.startswith(top) for name in found) else ""
+        new = {f"{folder}/{name.removeprefix(own)}": member for name, member in found.items()}
+        new = {name: member._replace(archive=archive) for name, member in new.items() if name not in known}
+        if any(identity(name, self.parts) in plain for name in new if EXTENSION.search(name)):
+            self.passed_over.append(f"{self.root / archive}: has other copies of files that are unpacked.")
+            return {}
+        return new
 
     def _lookup(self, name: str) -> str | None:
         """Where the file should be; None if the index has no such file."""
         path = _checked(name)
+        if is_junk(path):
+            return None
         if self.by_name:
             return self._by_name(path)
-        if self._members is None or path in self._members:
+        if self._is_folder or path in self._known():
             return path
         path = path.removeprefix(self._top)
-        return path if path in self._members else None
+        return path if path in self._known() else None
 
     def _by_name(self, path: str) -> str | None:
         if self._paths is None:
@@ -141,23 +226,8 @@ class ImageSource:
         if path in paths:
             return path
         if len(paths) > 1:
-            raise ArgumentError(
-                f"{self.root}: {base!r} is not a unique file name: {paths[0]!r} and {paths[1]!r}. "
-                "Pass a narrower imgpath, or remove one of them."
-            )
+            raise not_unique(self.root, base, paths)
         return paths[0] if paths else None
-
-    def _unzip(self, member: _Member) -> bytes:
-        header = self._handle.read(member.offset, 30)  # its last two fields: lengths of name and extra data
-        if header[:4] != b"PK\x03\x04":
-            raise zipfile.BadZipFile("no file header")
-        start = member.offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:], "little")
-        data = self._handle.read(start, member.size)
-        if member.method == zipfile.ZIP_DEFLATED:
-            data = zlib.decompress(data, wbits=-zlib.MAX_WBITS)
-        if zlib.crc32(data) != member.crc:
-            raise zipfile.BadZipFile("wrong checksum")
-        return data
 
 
 def choose_extension(
@@ -201,38 +271,6 @@ def release_folder(source: ImageSource | None, *folders: str) -> str:
     return ""
 
 
-class _Handle:
-    """One file, opened once in each process."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fresh()
-
-    def _fresh(self) -> None:
-        # one value, so that a thread never sees the lock of one handle with another handle
-        self._state: tuple[int, threading.Lock, list[IO[bytes]]] = (os.getpid(), threading.Lock(), [])
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Exactly ``size`` bytes from ``offset``; OSError if the file ends earlier."""
-        if (
-            self._state[0] != os.getpid()
-        ):  # forked: the parent's handle shares its file position, and its lock may be held
-            self._fresh()
-        _, lock, handles = self._state
-        with lock:
-            if not handles:
-                handles.append(self.path.open("rb"))
-            handles[0].seek(offset)
-            data = handles[0].read(size)
-        if len(data) != size:
-            raise OSError("the archive is cut short")
-        return data
-
-    def __del__(self) -> None:
-        for handle in self._state[2]:
-            handle.close()
-
-
 def _checked(name: Any) -> str:
     """``name`` as a normalized relative path."""
     if not isinstance(name, str):
@@ -256,78 +294,21 @@ def _files_in(folder: Path) -> set[str]:
 
 def _walk(root: Path) -> Iterator[str]:
     """Paths of all files below ``root``; linked folders are followed, each real folder once."""
-    seen: set[str] = set()
-    todo = [""]
-    while todo:
-        prefix = todo.pop()
-        real = os.path.realpath(root / prefix)
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(real) as entries:
+    tops = {os.path.realpath(root)}
+    todo = [("", os.path.realpath(root))]
+    links: list[tuple[str, str]] = []
+    while todo or links:
+        prefix, folder = todo.pop() if todo else links.pop()
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir():
-                    todo.append(f"{prefix}{entry.name}/")
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.path not in tops:
+                        todo.append((f"{path}/", entry.path))
+                elif entry.is_dir():
+                    real = os.path.realpath(entry.path)
+                    if not any(real == top or real.startswith(f"{top}/") for top in tops):
+                        tops.add(real)
+                        links.append((f"{path}/", real))
                 elif entry.is_file():
-                    yield prefix + entry.name
-
-
-def _index(path: Path) -> dict[str, _Member]:
-    """Every file of an archive."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    for magic, tool in _COMPRESSED.items():
-        if head.startswith(magic):
-            raise ArgumentError(
-                f"{path}: the whole archive is compressed, so single files cannot be read: {tool} it first."
-            )
-    try:
-        if zipfile.is_zipfile(path):
-            return _zip_members(path)
-        if tarfile.is_tarfile(path):
-            return _tar_members(path)
-    except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
-        raise ArgumentError(f"{path}: damaged archive ({error}). {_AGAIN}") from error
-    if head.startswith(b"PK") or path.suffix.lower() in (".zip", ".tar"):
-        raise ArgumentError(f"{path}: damaged archive (no table of contents). {_AGAIN}")
-    raise ArgumentError(f"{path}: neither a folder nor a .zip or .tar archive. Check imgpath.")
-
-
-def _zip_members(path: Path) -> dict[str, _Member]:
-    members = {}
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.flag_bits & 1:
-                raise ArgumentError(f"{path}: encrypted. Unpack it with its password and pass the folder.")
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ArgumentError(
-                    f"{path}: {info.filename!r} uses compression method {info.compress_type}, "
-                    "but only stored and deflated files can be read. Unpack it and pass the folder."
-                )
-            if not info.is_dir():
-                name = info.filename.replace("\\", "/")  # some Windows tools write backslashes
-                members[name] = _Member(info.header_offset, info.compress_size, info.compress_type, info.CRC)
-    return members
-
-
-def _tar_members(path: Path) -> dict[str, _Member]:
-    members = {}
-    with tarfile.open(path, "r:") as archive:
-        for info in archive:
-            if info.isreg() and not info.issparse():
-                members[info.name] = _Member(info.offset_data, info.size)
-            elif info.islnk() and info.linkname in members:
-                members[info.name] = members[info.linkname]
-    return members
-
-
-def _without_top(found: dict[str, _Member]) -> tuple[dict[str, _Member], str]:
-    """Members by clean path, without their common top-level folder, and that folder with a slash."""
-    clean = {PurePosixPath(name).as_posix(): member for name, member in found.items()}
-    # macOS adds these files to archives
-    clean = {n: m for n, m in clean.items() if not n.startswith("__MACOSX/") and not n.endswith(".DS_Store")}
-    tops = {name.partition("/")[0] if "/" in name else "" for name in clean}
-    if len(tops) != 1 or "" in tops:
-        return clean, ""
-    top = f"{tops.pop()}/"
-    return {name.removeprefix(top): member for name, member in clean.items()}, top
+                    yield path

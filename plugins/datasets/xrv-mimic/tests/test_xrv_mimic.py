@@ -180,6 +180,26 @@ def test_wrong_splits(mini: dict[str, Any]) -> None:
         xrv.get_dataset("mimic", **mini, split="test")
 
 
+def test_labels_of_the_radiologist(mini: dict[str, Any]) -> None:
+    """They have no patient, and call Lung Opacity Airspace Opacity; 687 studies of the release have them."""
+    path = mini["csvpath"].with_name("mimic-cxr-2.1.0-test-set-labeled.csv")
+    path.write_text(
+        "study_id,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Lesion,Airspace Opacity,Edema,Consolidation,"
+        "Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices\n"
+        "59000041,,,1.0,,1.0,-1.0,,,,0.0,1.0,,,1.0\n59000022,1.0,,,,,,,,,,,,,\n"
+    )
+    d = xrv.get_dataset("mimic", **{**mini, "csvpath": path})
+    assert d.csv["study_id"].tolist() == ["59000022", "59000041"]
+    found = {name: d.labels[1, i] for i, name in enumerate(d.pathologies)}
+    positive = {name for name, value in found.items() if value == 1}
+    assert positive == {"Cardiomegaly", "Lung Opacity", "Effusion", "Support Devices"}
+    assert found["Pneumothorax"] == 0
+    assert np.isnan([found["Edema"], found["Fracture"]]).all()
+    assert (d.labels[0] == 0).sum() == 12
+    assert d.why(1, "Lung Opacity")["Lung Opacity"] == 1
+    assert len(xrv.get_dataset("mimic", **{**mini, "csvpath": path}, split="test")) == 1
+
+
 def test_tables_that_were_exchanged(mini: dict[str, Any]) -> None:
     swapped = {**mini, "csvpath": mini["metadata"], "metadata": mini["csvpath"]}
     with pytest.raises(

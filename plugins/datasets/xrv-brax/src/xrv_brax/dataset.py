@@ -36,6 +36,7 @@ class BRAXDataset(ChexpertLabelled):
         *("No Finding", "PngPath", "PatientID", "PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns"),
     )
     text = ("PatientID", "PatientAge", "StudyDate")
+    identifying_parts = 1
 
     def __init__(
         self,

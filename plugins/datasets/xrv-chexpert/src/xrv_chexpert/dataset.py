@@ -20,6 +20,7 @@ class CheXpertImages(ChexpertLabelled):
     """What the two datasets share: ``Path`` names the file, the patient, the study and the side."""
 
     needs = (*ChexpertLabelled.needs, "Path")
+    identifying_parts = 3  # patient, study and view; a patient is in one split only
 
     def build(self, table: pd.DataFrame) -> Index:
         paths = table["Path"].astype("str")

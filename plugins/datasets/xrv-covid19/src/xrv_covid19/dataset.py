@@ -82,7 +82,7 @@ class COVID19Dataset(FileDataset):
         return {"finding": self.csv["finding"].iloc[row]}
 
     def semantic_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
-        mask = self._lungs(self.image_name(row))
+        mask = self._lungs(self.csv["filename"].iloc[row])
         return {} if mask is None else {"Lungs": fit_mask(mask, shape)}
 
     def _lungs(self, name: str) -> NDArray[np.float32] | None:

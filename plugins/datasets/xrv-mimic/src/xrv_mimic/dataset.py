@@ -8,11 +8,20 @@ from typing import Any
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import ChexpertLabelled, Index, days_from_first, distinct_rows, read_table, release_folder
+from xrv_core.datasets import (
+    ChexpertLabelled,
+    Index,
+    days_from_first,
+    distinct_rows,
+    read_table,
+    release_folder,
+    require_columns,
+)
 from xrv_core.errors import ArgumentError, TableError
 
 _SPLITS = ("train", "validate", "test")
 _STUDY = ["subject_id", "study_id"]
+_RADIOLOGIST = "Airspace Opacity"  # a column that only the radiologist's table has
 _LABELS, _METADATA, _SPLIT = (f"mimic-cxr-2.0.0-{name}.csv.gz" for name in ("chexpert", "metadata", "split"))
 
 
@@ -24,9 +33,11 @@ class MIMICDataset(ChexpertLabelled):
 
     Args:
         spec: The spec of ``mimic``.
-        imgpath: ``files`` of the release, or the folder that holds it; or an archive of it. None opens labels and
-            tables only.
-        csvpath: ``mimic-cxr-2.0.0-chexpert.csv.gz`` or ``mimic-cxr-2.0.0-negbio.csv.gz``.
+        imgpath: ``files`` of the release, any folder above or below it, or a folder of all files without sub-folders;
+            or an archive. JPEG, or the DICOM files of MIMIC-CXR. None opens labels and tables only.
+        csvpath: ``mimic-cxr-2.0.0-chexpert.csv.gz`` or ``mimic-cxr-2.0.0-negbio.csv.gz``; or
+            ``mimic-cxr-2.1.0-test-set-labeled.csv``, with a radiologist's labels of 687 reports: only the images of
+            these studies are in the dataset then.
         metadata: ``mimic-cxr-2.0.0-metadata.csv.gz``.
         splits: ``mimic-cxr-2.0.0-split.csv.gz``; adds the column ``split`` to ``csv``.
         split: Keep only the images of "train", "validate" or "test".
@@ -41,6 +52,7 @@ class MIMICDataset(ChexpertLabelled):
     needs = ("dicom_id", *_STUDY, "ViewPosition", "StudyDate", "StudyTime")
     text = ("dicom_id", *_STUDY)
     peer_clears_devices = True
+    identifying_parts = 1
 
     def __init__(
         self,
@@ -69,14 +81,15 @@ class MIMICDataset(ChexpertLabelled):
         """The rows of the metadata, with the labels of their study and their split."""
         table = self._read(self.csvpath, self.needs, _METADATA)
         table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
-        labels = self._read(self.label_table, (*_STUDY, *ChexpertLabelled.needs, "No Finding"), _LABELS)
-        labels = self._unique(self.label_table, labels, "study_id")
+        labels = self._labels()
         if not table["study_id"].isin(labels["study_id"]).any():
             raise TableError(
                 f"{self.label_table}: none of its studies is in {self.csvpath}. Check csvpath and metadata."
             )
-        how: Any = "left" if self.label_policy == "strict" else "inner"
-        table = table.reset_index(names="row").merge(labels, on=_STUDY, how=how).set_index("row")
+        by_report = "subject_id" in labels
+        how: Any = "left" if self.label_policy == "strict" and by_report else "inner"
+        on = _STUDY if by_report else ["study_id"]
+        table = table.reset_index(names="row").merge(labels, on=on, how=how).set_index("row")
         return table if self._splits is None else self._with_split(table, self._splits)
 
     def build(self, table: pd.DataFrame) -> Index:
@@ -94,6 +107,16 @@ class MIMICDataset(ChexpertLabelled):
 
     def locate(self, index: Index) -> Index:
         return super().locate(index._replace(images=release_folder(self.source, "files") + index.images))
+
+    def _labels(self) -> pd.DataFrame:
+        """The labels of each study. Those of the radiologist have no patient, and another word for Lung Opacity."""
+        labels = self._read(self.label_table, ("study_id",), _LABELS)
+        if _RADIOLOGIST in labels and "Lung Opacity" not in labels:
+            labels = labels.rename(columns={_RADIOLOGIST: "Lung Opacity"})
+        else:
+            require_columns(labels, ["subject_id"], self.label_table, self.spec.name, _LABELS)
+        require_columns(labels, (*ChexpertLabelled.needs, "No Finding"), self.label_table, self.spec.name, _LABELS)
+        return self._unique(self.label_table, labels, "study_id")
 
     def _with_split(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
         """``table`` with the column ``split``, limited to ``self.split`` if it is set."""

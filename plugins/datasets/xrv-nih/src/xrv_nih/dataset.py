@@ -111,7 +111,7 @@ class NIHDataset(_NIHImages):
         return {"Finding Labels": self.csv["Finding Labels"].iloc[row]}
 
     def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
-        found = self.boxes.get(self.image_name(row), {})
+        found = self.boxes.get(self.csv["Image Index"].iloc[row], {})
         return {label: boxes_mask(boxes, shape, _DRAWN_ON) for label, boxes in found.items()}
 
 

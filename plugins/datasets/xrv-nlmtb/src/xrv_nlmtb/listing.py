@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from xrv_core.datasets import ImageSource
 
 _IMAGE = re.compile(r"(?P<root>(?:.*/)?)CXR_png/(?P<stem>(?P<set>[A-Z]+)[^/]*)\.png")
+_COPY = re.compile(_IMAGE.pattern.replace(r"*)\.png", r"*?)(?:\.(?:png|jpe?g|tiff?|bmp|webp|dcm))+"), re.IGNORECASE)
 _SETS = {"MCUCXR": "Montgomery", "CHNCXR": "Shenzhen"}
 _SEX = re.compile(r"\b(?:Sex:\s*)?(m|male|f|femal|female)(?:\b|(?=\d))", re.IGNORECASE)
 _AGE = re.compile(r"(\d+)\s*(y|yrs?|years?|months?|days?)\b", re.IGNORECASE)
@@ -25,7 +26,7 @@ class Reading(NamedTuple):
 
 
 def list_images(source: ImageSource) -> list[dict[str, Any]]:
-    """One row for each PNG in a folder ``CXR_png``, by set and name.
+    """One row for each PNG in a folder ``CXR_png`` or, if there is none, each converted copy; by set and name.
 
     Keys: ``path``, ``fname``, ``set``, ``label`` (the last digit of the name, or None), ``patient``,
     ``sex``, ``age``, ``reading``, and ``left_mask``, ``right_mask``, ``lung_mask``: paths or None.
@@ -34,8 +35,10 @@ def list_images(source: ImageSource) -> list[dict[str, Any]]:
     there = set(names)
     of_name = {name.rpartition("/")[2]: name for name in names if name.endswith("_mask.png")}
     rows = []
-    for name in names:
-        found = _IMAGE.fullmatch(name)
+    matches = [_IMAGE.fullmatch(name) for name in names]
+    if not any(matches):
+        matches = [_COPY.fullmatch(name) for name in names]
+    for name, found in zip(names, matches, strict=True):
         if found is None:
             continue
         root, stem = found["root"], found["stem"]

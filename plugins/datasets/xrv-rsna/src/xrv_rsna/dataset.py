@@ -11,7 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, age_in_years, boxes_mask, choose_extension, distinct_rows, joined
+from xrv_core.datasets import (
+    FileDataset,
+    Index,
+    age_in_years,
+    boxes_mask,
+    choose_extension,
+    distinct_rows,
+    image_extension,
+    joined,
+)
 from xrv_rsna.tables import boxes_by_image, read_boxes, read_classes, read_headers, read_mapping
 
 _DRAWN_ON = (1024, 1024)
@@ -60,6 +69,7 @@ class RSNADataset(FileDataset):
         self._classes = None if classes is None else Path(classes).expanduser()
         self._mapping = None if mapping is None else Path(mapping).expanduser()
         self._extension = extension
+        self.other_extensions = extension is None
         super().__init__(spec, imgpath, csvpath, **options)
 
     @cached_property
@@ -108,8 +118,8 @@ class RSNADataset(FileDataset):
 
     def locate(self, index: Index) -> Index:
         extension = choose_extension(self.source, index.images.tolist(), _EXTENSIONS, self._extension)
-        extras = {**index.extras, "extension": extension}
-        return super().locate(index._replace(images=index.images + extension, extras=extras))
+        index = super().locate(index._replace(images=index.images + extension))
+        return index._replace(extras={**index.extras, "extension": image_extension(index.images.iloc[0])})
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         found: dict[str, Any] = {"Target": int(self.csv["Target"].iloc[row])}

@@ -18,6 +18,7 @@ from xrv_core.datasets import (
     choose_extension,
     dicom_headers,
     fit_mask,
+    image_extension,
     siim_rle_mask,
 )
 from xrv_siim.outlines import outlines_by_image, read_outlines
@@ -60,6 +61,7 @@ class SIIMDataset(FileDataset):
     ) -> None:
         self._read_headers = read_headers
         self._extension = extension
+        self.other_extensions = extension is None
         super().__init__(spec, imgpath, csvpath, **options)
 
     @cached_property
@@ -87,8 +89,8 @@ class SIIMDataset(FileDataset):
 
     def locate(self, index: Index) -> Index:
         extension = choose_extension(self.source, index.images.tolist(), _EXTENSIONS, self._extension)
-        extras = {**index.extras, "extension": extension}
-        index = super().locate(index._replace(images=index.images + extension, extras=extras))
+        index = super().locate(index._replace(images=index.images + extension))
+        index = index._replace(extras={**index.extras, "extension": image_extension(index.images.iloc[0])})
         if not self._read_headers:
             return index
         headers = dicom_headers(self.source, index.images.tolist(), ("ViewPosition", "PatientSex", "PatientAge"))

@@ -38,6 +38,7 @@ class TBX11KDataset(FileDataset):
     """
 
     gives_pathology_masks = True
+    identifying_parts = 1
 
     def __init__(
         self,

@@ -10,7 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, PixelRecipe, age_in_years, boxes_mask, choose_extension, dicom_headers
+from xrv_core.datasets import (
+    FileDataset,
+    Index,
+    PixelRecipe,
+    age_in_years,
+    boxes_mask,
+    choose_extension,
+    dicom_headers,
+    image_extension,
+)
 from xrv_core.errors import ArgumentError
 from xrv_vinbrain.readings import Readings, read
 from xrv_vinbrain.sizes import read_sizes
@@ -75,6 +84,7 @@ class VinBrainDataset(FileDataset):
         self._sizes = None if sizes is None else Path(sizes).expanduser()
         self._read_headers = read_headers
         self._extension = extension
+        self.other_extensions = extension is None
         recipe = recipe or PixelRecipe(modality_lut=True, voi_lut=True)
         super().__init__(spec, imgpath, csvpath, recipe=recipe, **options)
         if self.pathology_masks and self._sizes_missing(self.extension):
@@ -108,12 +118,12 @@ class VinBrainDataset(FileDataset):
         )
 
     def locate(self, index: Index) -> Index:
-        names = index.images.tolist()
-        extension = choose_extension(self.source, names, _EXTENSIONS, self._extension)
+        extension = choose_extension(self.source, index.images.tolist(), _EXTENSIONS, self._extension)
+        index = super().locate(index._replace(images=index.images + extension))
+        extension, names = image_extension(index.images.iloc[0]), index.csv["image_id"].tolist()
         resized = extension not in _DICOM
         sizes = read_sizes(self._sizes, names, self.spec.name) if resized and self._sizes else {}
-        extras = {**index.extras, "extension": extension, "sizes": sizes}
-        index = super().locate(index._replace(images=index.images + extension, extras=extras))
+        index = index._replace(extras={**index.extras, "extension": extension, "sizes": sizes})
         if self._sizes_missing(extension):
             index = index.with_common(has_masks=None)
         if self._read_headers:

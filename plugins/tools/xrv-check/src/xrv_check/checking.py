@@ -17,10 +17,8 @@ from tqdm import tqdm
 import xrv_core
 from xrv_check.journal import Journal, Seen
 from xrv_core.assets import replacing
-from xrv_core.datasets import FileDataset, ImageSource, decode_image
+from xrv_core.datasets import FileDataset, ImageSource, decode_image, image_extension
 from xrv_core.errors import ArgumentError, ImageError, TableError
-
-_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"})
 
 
 @dataclass(frozen=True)
@@ -146,8 +144,7 @@ def _read(
     """Every image, decoded or taken from the journal; 64 at a time, so that memory stays small."""
 
     def look(path: str) -> tuple[Seen, bool]:
-        file = source.root / path if source.root.is_dir() else source.root
-        stat = file.stat()
+        stat = source.place(path).stat()
         known = journal.known(path, stat.st_size, stat.st_mtime_ns)
         if known is not None:
             return known, False
@@ -191,7 +188,7 @@ def _of_images(seen: Sequence[Seen]) -> list[Finding]:
 
 def _unexpected(source: ImageSource, expected: Sequence[str]) -> list[Finding]:
     known = set(expected)
-    images = (n for n in source.names() if Path(n).suffix.lower() in _IMAGES)
+    images = (n for n in source.names() if image_extension(n))
     return [Finding("unexpected", n, "the table does not name it") for n in images if n not in known]
 
 
