@@ -140,6 +140,32 @@ def of_a_subclass(library: Any, weights: str | None) -> torch.Tensor:
     return out
 
 
+def any_names(library: Any, weights: str | None) -> torch.Tensor:
+    class Mine(library.models.DenseNet):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__(weights=weights)
+            self.trained, self.spec = False, {"mine": 1}
+            for name in ("head", "logits", "activation", "backbone", "predict", "feature_maps", "linear", "adapt"):
+                layer = nn.Linear(18, 18, bias=False)
+                nn.init.constant_(layer.weight, 0.01)
+                setattr(self, name, layer)
+
+        def prepared(self) -> None:
+            raise AssertionError("a name of the program's own")
+
+        def forward(self, x: torch.Tensor) -> Any:
+            y = super().forward(x)
+            for layer in (self.head, self.logits, self.activation, self.backbone, self.predict, self.feature_maps):
+                y = y + layer(y)
+            return y + self.adapt(self.linear(y))
+
+    model = copy.deepcopy(Mine()).eval()
+    model.logits = nn.Identity()
+    assert not model.trained
+    assert model.logits is dict(model.named_modules())["logits"]
+    return model(xrays(1, 1, 224, 224))
+
+
 def children(library: Any, weights: str | None) -> torch.Tensor:
     model = library.models.DenseNet(weights=weights)
     trunk = nn.Sequential(*list(model.children())[:-1], nn.AdaptiveAvgPool2d(1))
@@ -218,7 +244,7 @@ def training(library: Any, weights: str | None) -> torch.Tensor:
     return torch.cat([model.eval()(xrays(1, 1, 64, 64)), model.classifier.weight[:1]], 1)
 
 
-PROGRAMS = (by_hand, of_a_subclass, children, no_points, heads, grad_cam, copies, training)
+PROGRAMS = (by_hand, of_a_subclass, any_names, children, no_points, heads, grad_cam, copies, training)
 
 
 @pytest.mark.parametrize(

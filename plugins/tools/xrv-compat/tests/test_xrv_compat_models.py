@@ -34,6 +34,7 @@ def outputs(models: Any, x: torch.Tensor) -> list[torch.Tensor]:
 def test_the_densenet_is_theirs(both: tuple[Any, Any]) -> None:
     theirs, ours = models = [library.models.get_model(weights=PC) for library in both]
     assert isinstance(ours, xrv.models.DenseNet)
+    assert isinstance(ours, xrv_core.models.BackboneClassifier)
     assert repr(ours) == repr(theirs) == f"XRV-DenseNet121-{PC}"
     assert ours.targets == ours.pathologies == theirs.pathologies == theirs.targets
     assert ours.weights == theirs.weights

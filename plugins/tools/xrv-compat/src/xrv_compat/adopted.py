@@ -49,51 +49,74 @@ def _op_norm(outputs: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
     return torch.where(op_threshs.isnan(), 0.5, apply_operating_points(outputs, op_threshs))
 
 
-class PeerClassifier(nn.Module):
-    """A classifier with the modules of torchxrayvision's class of the same name, and what xrv_core asks of one.
+class PeerClassifier(BackboneClassifier):
+    """A core classifier whose modules, their names and their outputs are those of torchxrayvision's class.
+
+    A program's subclass may use any name that is free in torchxrayvision, for a layer or a method. So ``forward`` calls
+    only private methods and those of torchxrayvision, and attributes are those of the instance.
+
+    Args:
+        pathologies: Names of the outputs; "" for an untrained one.
+        spec: The spec of published weights.
 
     Attributes:
-        targets: Names of the outputs; "" for an untrained one.
-        pathologies: The same.
+        targets: Names of the outputs.
         apply_sigmoid: Whether logits become probabilities if there are no operating points.
-        activation: How ``predict`` turns logits into values: "sigmoid" or "softmax".
+        input_resolution: Height and width of the resized input. A network that has none takes images of any size,
+            scale and number of channels as they are.
     """
 
     targets: list[str]
-    pathologies: list[str]
-    input_resolution: int
-    apply_sigmoid = False
-    activation: ClassVar[str] = "sigmoid"
-    prints: ClassVar[str] = ""
     #: Where the last layer is.
-    head: ClassVar[str] = "model.fc"
+    _head: ClassVar[str] = "model.fc"
 
-    @property
-    def trained(self) -> list[bool]:
-        """Which outputs were trained."""
-        return [bool(name) for name in self.pathologies]
+    def __init__(self, pathologies: Sequence[str], spec: Any = None) -> None:
+        nn.Module.__init__(self)  # there is no backbone to build
+        self.pathologies = list(pathologies)
+        self.trained = [bool(name) for name in self.pathologies]
+        self.apply_sigmoid = False
+        self.activation = "sigmoid" if spec is None else spec.activation
+        self.spec, self.recipe = spec, None
+        if spec is not None:
+            self.input_resolution = spec.input_resolution
 
-    def prepared(self, x: torch.Tensor) -> torch.Tensor:
-        """``x`` as a batch of the model's type; resized and with a warning of its scale if there is a resolution."""
-        x = batch(x).to(next(self.parameters(), x).dtype)
-        if not hasattr(self, "input_resolution"):
-            return x
-        return native_input(x, self.input_resolution)
+    def _prepare(self, x: torch.Tensor) -> torch.Tensor:
+        side = getattr(self, "input_resolution", None)
+        x = batch(x) if side is None else native_input(batch(x), side)
+        return x.to(next(self.parameters(), x).dtype)
 
-    def calibrated(self, out: torch.Tensor) -> torch.Tensor:
-        """Logits ``[B, P]``, or what ``op_threshs`` and ``apply_sigmoid`` make of them."""
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.model(self._prepare(x))
+        return out
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[B, P]``: with ``op_threshs`` calibrated probabilities, else logits, or probabilities."""
+        out = self._logits(x)
         points = getattr(self, "op_threshs", None)  # a program may have deleted them
         if points is not None:
             wide = out if out.dtype == torch.float64 else out.float()
             return _op_norm(wide.sigmoid(), points)
         return out.sigmoid() if self.apply_sigmoid else out
 
-    def predict(self, x: torch.Tensor) -> dict[str, float] | list[dict[str, float]]:
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """The output of the last layer, ``[B, P]``."""
+        return self._logits(x)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Feature vectors ``[B, D]``, the input of the last layer."""
+        return up_to(self.model, "fc", self._prepare(x)).flatten(1)
+
+    def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
+        """The last maps ``[B, C, h, w]`` before pooling."""
+        return up_to(self.model, "avgpool", self._prepare(x))
+
+    def predict(self, x: Any) -> dict[str, float] | list[dict[str, float]]:
         """Probabilities by name, of trained outputs only, of an image or of each image of a batch."""
+        x = torch.as_tensor(x)
         modes = {module: module.training for module in self.modules()}
         try:
             with torch.no_grad():
-                out = self.eval()(x)
+                out = self.eval()(x if x.ndim > 2 else x[None])
         finally:
             for module, mode in modes.items():
                 module.training = mode
@@ -107,26 +130,25 @@ class PeerClassifier(nn.Module):
 
     def __getattr__(self, name: str) -> Any:
         if name == "backbone":  # the core's names
-            return self.model if self.head == "model.fc" else self.features
-        if name == "classifier" and self.head == "model.fc":
+            return self.model if self._head == "model.fc" else self.features
+        if name == "classifier" and self._head == "model.fc":
             return self.model.fc
         return super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own = type(self).__module__.startswith("xrv_compat.")  # a subclass may have layers of any name
-        if own and name == "classifier" and self.head == "model.fc":
+        own = type(self).__module__.startswith("xrv_compat.")
+        if own and name == "classifier" and self._head == "model.fc":
             self.model.fc = value
             return
         if own and name in _MISNAMED:
-            right = "op_threshs" if name.startswith("op_") else self.head
+            right = "op_threshs" if name.startswith("op_") else self._head
             warnings.warn(
                 f"{type(self).__name__} does not use {name!r}, so this changes nothing. Did you mean {right!r}?",
                 stacklevel=2,
             )
-        super().__setattr__(name, value)
-
-    def __repr__(self) -> str:
-        return self.prints
+        nn.Module.__setattr__(self, name, value)  # torchxrayvision checks nothing
+        if isinstance(value, nn.Module) and name in ("logits", "feature_maps", "predict"):
+            vars(self)[name] = value  # else the method would hide the layer
 
 
 class AdoptedClassifier(BackboneClassifier):
@@ -156,8 +178,8 @@ class AdoptedClassifier(BackboneClassifier):
         return out.sigmoid() if self.apply_sigmoid else out
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
-        x = batch(x).to(next(self.parameters(), x).dtype)
-        return self.adapt(native_input(x, self.input_resolution))
+        x = native_input(batch(x), self.input_resolution)
+        return self.adapt(x.to(next(self.parameters(), x).dtype))
 
     def _probabilities(self, out: torch.Tensor) -> torch.Tensor:
         return out if self.apply_sigmoid else super()._probabilities(out)
@@ -183,12 +205,21 @@ class AdoptedSegmenter(NetworkSegmenter):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits ``[B, K, h, w]`` at the network's resolution."""
-        x = batch(x).to(next(self.parameters(), x).dtype)
-        out: torch.Tensor = self.network(self.adapt(native_input(x, self.input_resolution)))
+        x = native_input(batch(x), self.input_resolution)
+        out: torch.Tensor = self.network(self.adapt(x.to(next(self.parameters(), x).dtype)))
         return out
 
     def __repr__(self) -> str:
         return self.prints
+
+
+def up_to(network: nn.Module, layer: str, x: torch.Tensor) -> torch.Tensor:
+    """The input of a layer of one of torchvision's ResNets, whose layers follow one another."""
+    for name, each in network.named_children():
+        if name == layer:
+            break
+        x = each(x)
+    return x
 
 
 def batch(x: torch.Tensor) -> torch.Tensor:

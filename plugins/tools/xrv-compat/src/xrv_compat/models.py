@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.nn import functional as F
 
 import xrv_core
 from xrv_compat.adopted import PeerClassifier, op_norm, published, weights_file
-from xrv_compat.networks import _DenseBlock, _DenseLayer, _Transition, dense_features, feature_vector, residual
+from xrv_compat.networks import _DenseBlock, _DenseLayer, _Transition, dense_features, residual
 from xrv_compat.notes import warn_once
 from xrv_compat.urls import urls_of
 from xrv_compat.utils import fix_resolution, warn_normalization
@@ -44,27 +44,25 @@ class _Core(PeerClassifier):
         weights: Name of the weights, None if they are random.
         weights_filename_local: Path of their file.
         op_threshs: Operating points ``[P]`` or None: a buffer, which a program may also delete.
-        input_resolution: Height and width of the resized input. Only published weights have one; without it,
-            images of any size and scale are taken as they are.
     """
 
     targets: list[str] = list(default_pathologies)  # noqa: RUF012  # torchxrayvision's
-    weights: str | None = None
+    weights: str | None
     op_threshs: torch.Tensor | None
+    _prints: ClassVar[str]
 
     def _load(self, weights: str, network: torch.nn.Module, cache_dir: str | None, head: str) -> None:
         """Fill ``network`` from the published file, and take over what is known of it."""
-        path = weights_file(xrv_core.describe_classifier(weights), cache_dir)
+        path = weights_file(self.spec, cache_dir)
         state = published(path, [(r"backbone\.", ""), (r"classifier\.", f"{head}.")])
         points = state.pop("op_threshs", None)
         load_into(network, state, path)
         self.weights_filename_local = str(path)
         self.op_threshs = torch.tensor(model_urls[weights]["op_threshs"]) if points is None else points
-        self.input_resolution = model_urls[weights]["input_resolution"]
         self.eval()
 
     def __repr__(self) -> str:
-        return self.prints if self.weights is None else f"{self.prints}-{self.weights}"
+        return f"{self._prints}-{self.weights}"
 
 
 class DenseNet(_Core):
@@ -83,13 +81,12 @@ class DenseNet(_Core):
         apply_sigmoid: Give probabilities where there are no operating points.
 
     Attributes:
-        features: The network up to its last normalisation, from ``[B, C, H, W]`` to ``[B, D, h, w]``; it neither
-            resizes nor warns.
+        features: The network up to its last normalisation.
         classifier: The last layer, or any module in its place.
     """
 
-    prints = "XRV-DenseNet121"
-    head = "classifier"
+    _prints = "XRV-DenseNet121"
+    _head = "classifier"
 
     def __init__(  # noqa: PLR0917  # the order is torchxrayvision's
         self,
@@ -106,16 +103,16 @@ class DenseNet(_Core):
         apply_sigmoid: bool = False,
     ) -> None:
         warn_once("models.DenseNet")
-        super().__init__()
-        self.weights, self.apply_sigmoid = weights, apply_sigmoid
         if weights is None:
             own = [f"output_{i}" for i in range(num_classes)]
-            self.pathologies = list(default_pathologies) if num_classes == len(default_pathologies) else own
+            super().__init__(default_pathologies if num_classes == len(default_pathologies) else own)
         else:
             _check_known(weights, _DENSENETS)
             if num_classes != len(default_pathologies):
                 raise ArgumentError("num_classes and weights cannot both be given: the weights have their own outputs.")
-            self.targets = self.pathologies = model_urls[weights]["labels"]
+            super().__init__(model_urls[weights]["labels"], xrv_core.describe_classifier(weights))
+            self.targets = self.pathologies
+        self.weights, self.apply_sigmoid = weights, apply_sigmoid
         self.features = dense_features(in_channels, num_init_features, block_config, growth_rate, bn_size, drop_rate)
         self.classifier = torch.nn.Linear(self.features.norm5.num_features, num_classes)
         self._initialise()
@@ -129,14 +126,22 @@ class DenseNet(_Core):
                 torch.nn.init.kaiming_normal_(module.weight)
         torch.nn.init.zeros_(self.classifier.bias)
 
+    @property
+    def features(self) -> Any:  # type: ignore[override]
+        """From ``[B, C, H, W]`` to ``[B, D, h, w]``, before the last ReLU; it neither resizes nor warns."""
+        return self._modules["features"]
+
     def features2(self, x: torch.Tensor) -> torch.Tensor:
         """Feature vectors ``[B, D]``."""
-        maps = F.relu(self.features(self.prepared(x)), inplace=True)
-        return maps.mean((2, 3))
+        return F.relu(self.features(self._prepare(x)), inplace=True).mean((2, 3))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``[B, P]``: with ``op_threshs`` calibrated probabilities, else logits, or probabilities."""
-        return self.calibrated(self.classifier(self.features2(self.prepared(x))))
+    def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
+        """The last maps ``[B, D, h, w]``, after the last ReLU."""
+        return F.relu(self.features(self._prepare(x)), inplace=True)
+
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.classifier(self.features2(self._prepare(x)))
+        return out
 
     def __repr__(self) -> str:
         return "XRV-DenseNet" if self.weights is None else super().__repr__()
@@ -149,26 +154,19 @@ class ResNet(_Core):
         model: torchvision's ResNet-50 of grey images, whose last layer ``fc`` may be any module.
     """
 
-    prints = "XRV-ResNet"
+    _prints = "XRV-ResNet"
 
     def __init__(self, weights: str | None = None, apply_sigmoid: bool = False, cache_dir: str | None = None) -> None:
         warn_once("models.ResNet")
-        super().__init__()
         _check_known(str(weights), _RESNETS)
+        facts = model_urls[str(weights)]
+        super().__init__(facts["labels"], xrv_core.describe_classifier(str(weights)))
+        self.weights_dict = facts
         self.weights, self.apply_sigmoid = weights, apply_sigmoid
-        self.weights_dict = model_urls[str(weights)]
-        self.targets = self.pathologies = self.weights_dict["labels"]
+        self.targets = self.pathologies
         self.model = residual("resnet50", len(self.targets), in_channels=1)
         self.register_buffer("op_threshs", None)
         self._load(str(weights), self.model, cache_dir, "fc")
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Feature vectors ``[B, 2048]``, the input of ``model.fc``."""
-        return feature_vector(self.model, self.prepared(x))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``[B, P]``, as that of ``DenseNet``."""
-        return self.calibrated(self.model(self.prepared(x)))
 
 
 def _check_known(weights: str, known: tuple[str, ...]) -> None:

@@ -15,7 +15,6 @@ __all__ = [
     "DeconvBottleneck",
     "dense_features",
     "enlarging",
-    "feature_vector",
     "residual",
     "stage_down",
     "stage_up",
@@ -105,14 +104,6 @@ def residual(name: str, outputs: int = 1000, *, in_channels: int = 3) -> Any:
     if in_channels != 3:
         network.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
     return network
-
-
-def feature_vector(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """``[B, D]``: the input of the last layer, ``fc``, of one of torchvision's ResNets."""
-    for name, layer in network.named_children():
-        if name != "fc":
-            x = layer(x)
-    return x.flatten(1)
 
 
 class _Bottleneck(nn.Module):
