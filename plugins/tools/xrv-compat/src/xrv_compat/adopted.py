@@ -129,10 +129,9 @@ class PeerClassifier(BackboneClassifier):
         return rows if x.ndim == 4 else rows[0]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "backbone":  # the core's names
-            return self.model if self._head == "model.fc" else self.features
-        if name == "classifier" and self._head == "model.fc":
-            return self.model.fc
+        if name in ("backbone", "classifier") and name not in self._modules:  # the core's names
+            network = self.model if self._head == "model.fc" else self.features
+            return network if name == "backbone" else network.fc
         return super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
