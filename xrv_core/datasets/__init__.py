@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         XrayDataset,
         check_dataset,
         chexpert_labels,
+        collate,
         whole_number,
     )
     from xrv_core.datasets.description import Description, describe
@@ -89,7 +90,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "base": "ChexpertLabelled FileDataset Labelled XrayDataset check_dataset chexpert_labels whole_number",
+    "base": "ChexpertLabelled FileDataset Labelled XrayDataset check_dataset chexpert_labels collate whole_number",
     "description": "Description describe",
     "harmonization": "Harmonized Vocabulary harmonize",
     "leakage": "LeakageReport check_leakage check_training_data read_id_map training_overlaps",
@@ -193,6 +194,7 @@ __all__ = [
     "coco_rle",
     "coco_rle_mask",
     "coded_lists",
+    "collate",
     "common_columns",
     "days_from_first",
     "distinct_rows",

@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 import xrv_core as xrv
+from xrv_core.datasets import collate
 from xrv_phantom_net.model import phantom_autoencoder, phantom_classifier
 from xrv_phantom_net.plugin import PHANTOM_AE, PHANTOM_NET
 
@@ -38,7 +39,7 @@ Grey = torch.Tensor  # uint8 [N, H, W]
 def render(split: str, n: int, workers: int) -> tuple[Grey, NDArray[np.float32]]:
     """Draw the first ``n`` phantoms of a split, as 8-bit grey levels, with their labels."""
     dataset = xrv.get_dataset("phantom", n=n, size=SIZE, split=split)
-    batches = DataLoader(dataset, batch_size=BATCH, num_workers=workers)
+    batches = DataLoader(dataset, batch_size=BATCH, num_workers=workers, collate_fn=collate)
     grey = torch.cat([((batch["img"][:, 0] + 1024) * (255 / 2048)).round().byte() for batch in batches])
     return grey, dataset.labels
 

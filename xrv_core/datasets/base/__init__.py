@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrv_core.datasets.base.batches import Masks, collate
 from xrv_core.datasets.base.chexpert import ChexpertLabelled, chexpert_labels
 from xrv_core.datasets.base.dataset import XrayDataset
 from xrv_core.datasets.base.files import FileDataset
@@ -12,10 +13,12 @@ __all__ = [
     "ChexpertLabelled",
     "FileDataset",
     "Labelled",
+    "Masks",
     "XrayDataset",
     "check_dataset",
     "check_rows",
     "chexpert_labels",
+    "collate",
     "tree",
     "whole_number",
 ]

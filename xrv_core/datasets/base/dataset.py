@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.base.batches import Masks
 from xrv_core.datasets.base.labelled import Labelled
 from xrv_core.datasets.tables import COMMON_COLUMNS, check_label_policy
 from xrv_core.errors import ArgumentError
@@ -147,12 +148,12 @@ class XrayDataset(Labelled):
         if self.pathology_masks:
             named = self.pathology_masks_of(row, shape)
             position = {name: i for i, name in enumerate(self.pathologies)}
-            sample["pathology_masks"] = {
-                position[name]: torch.from_numpy(mask) for name, mask in named.items() if name in position
-            }
+            sample["pathology_masks"] = Masks(
+                (position[name], torch.from_numpy(mask)) for name, mask in named.items() if name in position
+            )
         if self.semantic_masks:
             masks = self.semantic_masks_of(row, shape)
-            sample["semantic_masks"] = {name: torch.from_numpy(mask) for name, mask in masks.items()}
+            sample["semantic_masks"] = Masks((name, torch.from_numpy(mask)) for name, mask in masks.items())
         return sample if self._transformed is None else self._transformed(sample)
 
     def _rows_of_views(self, csv: pd.DataFrame, views: Sequence[str] | str) -> NDArray[np.intp]:

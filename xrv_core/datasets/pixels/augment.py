@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,7 +64,8 @@ class SampleTransform:
         result: dict[str, Any] = {**sample, "img": _tensor(image, transform, "image")}
         size = result["img"].shape[-2:]
         for kind, group in masks.items():
-            result[kind] = {key: _tensor(mask, transform, "mask") for key, mask in group.items()}
+            result[kind] = copy.copy(sample[kind])  # of its own kind of dict
+            result[kind].update({key: _tensor(mask, transform, "mask") for key, mask in group.items()})
             for mask in result[kind].values():
                 if mask.shape[-2:] != size:
                     raise ArgumentError(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.base import Labelled, check_rows, tree
+from xrv_core.datasets.base import Labelled, Masks, check_rows, tree
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 from xrv_core.protocols import Dataset, Sample
 
@@ -61,12 +61,12 @@ class View(Labelled):
             sample["pathology_masks"] = self._masks_here(sample["pathology_masks"], dataset.pathologies)
         return cast("Sample", sample) if self._transformed is None else self._transformed(sample)
 
-    def _masks_here(self, masks: Mapping[int, Any], names: list[str]) -> dict[int, Any]:
+    def _masks_here(self, masks: Mapping[int, Any], names: list[str]) -> Masks:
         """Masks by the columns of this view; masks of the same column are united."""
         import torch
 
         column = {name: i for i, name in enumerate(self.pathologies)}
-        found: dict[int, Any] = {}
+        found = Masks()
         for index, mask in masks.items():
             for name in self._names_here(names[index]):
                 if name in column:
