@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from xrv_core.errors import ArgumentError, UnknownName
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 NAMES = [name.removeprefix("baseline_models.") for name in OLD_MODELS if name.startswith("baseline_models.")]
+NAMES.remove("chexpert.Tasks2Models")  # no model
 #: Classifiers that are quick enough to run, and what theirs makes of the logits.
 QUICK: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
     "emory_hiti.RaceModel": ("race", lambda x: x.log_softmax(1)),
@@ -102,6 +106,31 @@ def test_the_ensemble_asks_for_its_archive() -> None:
         xrv.baseline_models.chexpert.DenseNet()
     with pytest.raises(FileNotFoundError):
         xrv.baseline_models.chexpert.DenseNet("/none.zip")
+
+
+@pytest.mark.parity
+def test_members_by_task(peer: Any, tmp_path: Path) -> None:
+    theirs_at = importlib.import_module("torchxrayvision.baseline_models.chexpert")
+    config, archive = Path(theirs_at.__file__).parent / "predict_configs.json", tmp_path / "archive.zip"
+    tasks = ["Consolidation", "Atelectasis", "Cardiomegaly", "Edema", "Pleural Effusion"]
+    with zipfile.ZipFile(archive, "w") as file, torch.random.fork_rng():
+        for model in {tuple(m[0].items()) for m in json.loads(config.read_text())["task2models"].values()}:
+            facts = dict(model)
+            network = theirs_at.model.DenseNet121(dict.fromkeys(tasks), facts["is_3class"], False)
+            stream = io.BytesIO()
+            state = {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
+            numbered = {task: i for i, task in enumerate(tasks)}
+            torch.save({"task_sequence": numbered, "model_state": state, "ckpt_info": {}}, stream)
+            file.writestr(facts["ckpt_path"], stream.getvalue())
+    theirs, ours = (
+        cls(str(config), str(archive)) for cls in (theirs_at.Tasks2Models, xrv.baseline_models.chexpert.Tasks2Models)
+    )
+    assert list(ours) == list(theirs)
+    x = xrays(1, 3, 64, 64) / 512
+    with torch.no_grad():
+        for group in ours:
+            torch.testing.assert_close(ours.infer(x, group), theirs.infer(x, group), atol=1e-5, rtol=0)
+            torch.testing.assert_close(ours.features(x, group), theirs.features(x, group), atol=1e-5, rtol=1e-5)
 
 
 def test_vqgan_from_a_file_of_ones_own(tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ OLD_MODELS = {
         num_models=30,
         outputs="sigmoid",
     ),
+    "baseline_models.chexpert.Tasks2Models": OldModel(
+        new="xrv_core.get_classifier('chexpert-ensemble', weights, num_models=..., resident=...)",
+        differs="config_path is ignored: the members are those of the ensemble",
+        arguments={},
+    ),
     "baseline_models.emory_hiti.RaceModel": _classifier("race", "Emory-HITI-RaceModel-resnet34", outputs="log_softmax"),
     "baseline_models.riken.AgeModel": _classifier("age", "riken-age-prediction", _OWN),
     "baseline_models.xinario.ViewModel": _classifier("view", "xinario-view-prediction"),
