@@ -71,8 +71,10 @@ def test_what_decode_gives_is_an_image_that_models_take():
     assert cut.abs().max() == 1024 < raw.abs().max()
     torch.testing.assert_close(cut, raw.clamp(-1024, 1024), atol=0, rtol=0)
     model.encode(cut)
-    with pytest.raises(InputError, match="which cannot be that scale"):
+    with pytest.warns(UserWarning, match="leave that scale"):
         model.encode(raw)
+    with pytest.raises(InputError, match="which cannot be that scale"):
+        model.encode(2 * raw)
 
 
 def test_a_pixel_that_was_cut_has_no_gradient_and_the_raw_one_has():

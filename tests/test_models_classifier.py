@@ -12,8 +12,8 @@ import torch
 from messages import says
 from torch import nn
 
-from xrv_core.errors import ArgumentError, InputError
-from xrv_core.models import BackboneClassifier, apply_operating_points
+from xrv_core.errors import ArgumentError, InputError, UnknownAttribute
+from xrv_core.models import BackboneClassifier, InputAdapter, apply_operating_points
 from xrv_core.protocols import Classifier
 from xrv_core.specs import ClassifierSpec
 
@@ -176,7 +176,10 @@ def test_a_new_classifier_of_the_same_width_keeps_the_names_only():
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("classifier", nn.Identity(), ("classifier", "torch.nn.Linear", "got Identity")),
+        ("classifier", "layer", ("classifier", "torch.nn.Linear(8, 1)", "got str")),
+        ("classifier", nn.Conv2d(8, 1, 1), ("classifier", "Conv2d", "[B, 8]")),
+        ("classifier", nn.Unflatten(1, (2, 4)), ("classifier", "[2, 2, 4]", "one column a pathology")),
+        ("classifier", nn.Sequential(nn.Linear(9, 1)), ("classifier", "Sequential", "[B, 8]")),
         (
             "classifier",
             nn.Linear(1024, 1),
@@ -292,3 +295,132 @@ def test_export_and_pickle():
     torch.testing.assert_close(twin(x), model(x), equal_nan=True)
     exported = torch.export.export(model, (x,)).module()
     torch.testing.assert_close(exported(x), model(x), equal_nan=True)
+
+
+# -- heads of any kind
+
+
+class Adapter(nn.Module):
+    """A wrapper as low-rank adapters are: at first it gives what the layer gives."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base
+        self.down, self.up = nn.Linear(base.in_features, 2), nn.Linear(2, base.out_features)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.base(x) + self.up(self.down(x))
+
+
+@pytest.mark.parametrize(
+    ("head", "columns"),
+    [
+        (nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 3)), 3),
+        (nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)), 2),
+        (nn.LazyLinear(5), 5),
+        (nn.Linear(8, 1, bias=False).double(), 1),
+        (Adapter(nn.Linear(8, 8)), 8),
+    ],
+)
+def test_a_classifier_is_any_module_with_a_column_for_each_pathology(head, columns):
+    model = build(trained=[True, True, False], op_threshs=[0.1, 0.5, None], adapt=InputAdapter([0.5], [0.5]))
+    model.train()
+    model.classifier = head
+    model = model.double().eval()
+    assert model.classifier.training is False
+    x = xrays(2, 1, 16, 16)
+    assert model(x).shape == (2, columns)
+    names = NAMES if columns == 3 else [f"output_{i}" for i in range(columns)]
+    assert (model.pathologies, model.trained, model.op_threshs) == (names, [True] * columns, None)
+    assert [list(row) for row in model.predict(x)] == [names] * 2
+    model.op_threshs = [0.3] * columns
+    model.pathologies = [f"finding {i}" for i in range(columns)]
+    model.train()
+    model.logits(x).sum().backward()
+    assert all(p.grad is not None for p in model.classifier.parameters())
+    twin = pickle.loads(pickle.dumps(model.eval()))
+    torch.testing.assert_close(twin(x), model(x))
+
+
+@pytest.mark.parametrize("head", [nn.Identity(), nn.Sequential(), nn.Dropout(0.5)])
+def test_a_classifier_that_changes_nothing_leaves_the_features(head):
+    model = build(trained=[True, True, False], op_threshs=[0.1, 0.5, None])
+    model.classifier = head
+    x = xrays(2, 1, 16, 16)
+    torch.testing.assert_close(model.eval()(x), model.features(x))
+    assert (model.pathologies, model.trained, model.op_threshs) == ([], [], None)
+    with pytest.raises(ArgumentError, match=says(type(head).__name__, "features", "torch.nn.Linear(8, 1)")):
+        model.predict(x)
+    model.classifier = nn.Linear(8, 2)
+    assert list(model.predict(x[0])) == ["output_0", "output_1"]
+
+
+def test_a_wrapper_that_gives_the_same_resets_nothing():
+    model = build(trained=[True, True, False], op_threshs=[0.1, 0.5, None])
+    before = model(xrays(2, 1, 16, 16))
+    model.classifier = Adapter(model.classifier)
+    model.classifier = nn.Sequential(nn.Dropout(0.5), model.classifier).eval()
+    assert torch.equal(model(xrays(2, 1, 16, 16)).nan_to_num(), before.nan_to_num())
+    assert (model.trained, model.op_threshs is None) == ([True, True, False], False)
+    model.classifier = nn.Sequential(model.classifier, nn.Linear(3, 3))
+    assert (model.pathologies, model.trained, model.op_threshs) == (NAMES, [True] * 3, None)
+
+
+# -- names that change nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("fc", "classifier"), ("head", "classifier"), ("last_linear", "classifier"), ("clasifier", "classifier"),
+        ("Classifier", "classifier"), ("op_thresholds", "op_threshs"), ("op_thresh", "op_threshs"),
+        ("op_treshs", "op_threshs"), ("thresholds", "op_threshs"), ("pathologys", "pathologies"),
+        ("pathology", "pathologies"), ("class_names", "pathologies"), ("input_size", "input_resolution"),
+        ("input_resoluton", "input_resolution"), ("activaton", "activation"), ("backbon", "backbone"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [None, [0.5] * 3, nn.Linear(8, 2), nn.Parameter(torch.ones(1))])
+def test_an_assignment_that_would_change_nothing_is_refused(name, meant, value):
+    model = build()
+    with pytest.raises(UnknownAttribute, match=says(repr(name), f"Did you mean {meant!r}?")) as error:
+        setattr(model, name, value)
+    assert isinstance(error.value, AttributeError)
+    assert isinstance(error.value, ArgumentError)
+    assert not hasattr(model, name)
+
+
+class Declares(BackboneClassifier):
+    """A user's own class, which uses the names for parts of its own."""
+
+    fc: nn.Module
+    targets = ("a",)
+
+    def __init__(self) -> None:
+        super().__init__(backbone(), NAMES, num_features=8)
+        self.fc = nn.Linear(8, 2)
+        self.targets = ["b"]
+        self.my_head = nn.Linear(8, 2)
+        self.classifier2 = self.aux_classifier = nn.Linear(8, 2)
+        self.trainer, self.adapter, self.specs, self.activations = object(), nn.Identity(), [], {}
+        self.register_buffer("thresholds", torch.zeros(3))
+        self.thresholds = torch.ones(3)
+        self.add_module("head", nn.Linear(8, 2))
+        self.head = nn.Linear(8, 3)
+
+
+def test_attributes_of_ones_own_are_free():
+    model = Declares()
+    assert model.head.out_features == 3
+    assert model.thresholds.sum() == 3
+    assert len(list(model.fc.parameters())) == 2
+    assert pickle.loads(pickle.dumps(model)).specs == []
+
+
+def test_misspelt_attributes_of_the_other_kinds():
+    from right_models import AE, SEG, ToyAutoencoder, ToySegmenter
+
+    for model, name in ((ToySegmenter(SEG), "structurs"), (ToyAutoencoder(AE), "input_resoluton")):
+        with pytest.raises(UnknownAttribute, match=says(repr(name), "Did you mean")):
+            setattr(model, name, None)

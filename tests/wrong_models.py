@@ -9,6 +9,7 @@ from right_models import ToyNet
 from torch import nn
 
 from xrv_core.models import InputAdapter, apply_operating_points
+from xrv_core.models.base.outputs import masked
 
 # -- as built
 
@@ -121,17 +122,18 @@ class MaskSpoilsGradients(ToyNet):
 
 
 class NotALayer(ToyNet):
-    class Head(nn.Module):
-        def __init__(self, layer: nn.Linear) -> None:
-            super().__init__()
-            self.weight, self.bias = layer.weight, layer.bias
-            self.out_features, self.in_features = layer.weight.shape
+    @property
+    def classifier(self) -> Any:
+        return self._modules["classifier"].forward
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return nn.functional.linear(x, self.weight, self.bias)
 
-    def prepare(self) -> None:
-        self._modules["classifier"] = self.Head(self.classifier)
+class LogitsAreProbabilities(ToyNet):
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        return self(x)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = masked(self.classifier(self.features(x)), self.trained)
+        return out if self.op_threshs is None else apply_operating_points(out.sigmoid(), self.op_threshs)
 
 
 class KeepsTheFirstHead(ToyNet):
@@ -146,11 +148,13 @@ class KeepsTheFirstHead(ToyNet):
 
 
 class OtherFeatures(ToyNet):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.classifier(2 * ToyNet.features(self, x))
-        if self.op_threshs is not None:
-            out = apply_operating_points(out.float().sigmoid(), self.op_threshs)
-        return out.masked_fill(~torch.tensor(self.trained, device=out.device), torch.nan)
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        return masked(self.classifier(2 * ToyNet.features(self, x)), self.trained)
+
+
+class KeepsItsFeatures(ToyNet):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        return super().features(x).exp()
 
 
 class PooledMaps(ToyNet):

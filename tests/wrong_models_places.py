@@ -70,6 +70,24 @@ class RefusesOnce(ToyNet):
         return self.adapt(resize_input(x, self.input_resolution))
 
 
+class TakesNormalised(ToyNet):
+    def _check(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return super()._check(x)
+        except InputError as error:
+            if "mean and deviation" not in str(error):
+                raise
+            return x
+
+
+class RefusesNoise(ToyNet):
+    def _check(self, x: torch.Tensor) -> torch.Tensor:
+        super()._check(x)
+        if not x.is_meta and x.abs().max() > 1025:
+            raise InputError("Pixels must be in [-1024, 1024].")
+        return x
+
+
 class BadInput(ToyNet):
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
         try:

@@ -1,8 +1,7 @@
 """Every error that xrv_core raises on purpose, in one tree.
 
-Each class also inherits the built-in that fits, so ``except LookupError`` and
-``except xrv_core.errors.XrvError`` both work. A message says what happened, where
-(file, row, argument) and what to do next.
+Each class also inherits the built-in that fits, so ``except LookupError`` and ``except xrv_core.errors.XrvError``
+both work. A message says what happened, where (file, row, argument) and what to do next.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ __all__ = [
     "PathMissing",
     "SpecError",
     "TableError",
+    "UnknownAttribute",
     "UnknownName",
     "UnsafeCheckpoint",
     "UnverifiedAsset",
@@ -83,6 +83,10 @@ class LeakageError(XrvError, ValueError):
 
 class ArgumentError(XrvError, ValueError):
     """An argument with a value that cannot be used."""
+
+
+class UnknownAttribute(ArgumentError, AttributeError):
+    """An assignment to an attribute that a model does not have, and that looks like one that it has."""
 
 
 class IndexOutOfRange(XrvError, IndexError):

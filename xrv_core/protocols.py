@@ -18,9 +18,8 @@ __all__ = ["Autoencoder", "Classifier", "Dataset", "Sample", "Segmenter"]
 class Sample(TypedDict):
     """One item of a dataset.
 
-    ``img`` is a float32 tensor ``[1, H, W]`` in [-1024, 1024]; ``lab`` a float32 array ``[P]`` of
-    1 / 0 / NaN. Masks are float32 ``[1, H, W]`` in 0..1 and follow every transform of the image.
-    ``source`` is the number of the dataset in a merge, ``site`` that in a covariate shift.
+    ``img`` is a float32 tensor ``[1, H, W]`` in [-1024, 1024]; ``lab`` a float32 array ``[P]`` of 1 / 0 / NaN. Masks
+    are float32 ``[1, H, W]`` in 0..1. ``source`` numbers the dataset in a merge, ``site`` that in a covariate shift.
     """
 
     idx: int
@@ -66,8 +65,8 @@ class Classifier(Protocol):
         pathologies: Names of the output columns.
         trained: Which columns were ever trained; the others are NaN in ``forward``.
         input_resolution: Height and width that the network wants; others are resized. None: any.
-        op_threshs: float ``[P]`` operating points or None. Set: ``forward`` gives probabilities in
-            which 0.5 is the operating point. None: ``forward`` gives logits.
+        op_threshs: float ``[P]`` operating points or None. Set: ``forward`` gives probabilities in which 0.5 is the
+            operating point. None: ``forward`` gives what ``logits`` gives in either case.
     """
 
     pathologies: list[str]
@@ -76,6 +75,7 @@ class Classifier(Protocol):
     op_threshs: torch.Tensor | None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor: ...
+    def logits(self, x: torch.Tensor) -> torch.Tensor: ...
     def features(self, x: torch.Tensor) -> torch.Tensor: ...
     def feature_maps(self, x: torch.Tensor) -> torch.Tensor: ...
     def predict(self, x: Any) -> dict[str, float] | list[dict[str, float]]: ...

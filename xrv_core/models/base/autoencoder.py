@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import fx
 
 from xrv_core.errors import ArgumentError, InputError
-from xrv_core.models.base.inputs import check_input, resize_input
+from xrv_core.models.base.image_model import ImageModel
+from xrv_core.models.base.outputs import handed_out
 from xrv_core.specs import AutoencoderSpec
 
 __all__ = ["ImageAutoencoder"]
 
+fx.wrap("handed_out")
 
-class ImageAutoencoder(nn.Module, ABC):
+
+class ImageAutoencoder(ImageModel, ABC):
     """Base of autoencoders of chest X-rays: checks, resizing, the pixel range. Not for medical use.
 
     A subclass has two methods: ``_encode``, from images ``[B, 1, R, R]`` in [-1024, 1024] to codes,
@@ -60,7 +64,7 @@ class ImageAutoencoder(nn.Module, ABC):
         Raises:
             InputError: Wrong type, shape or range.
         """
-        return self._encode(self._prepare(x))
+        return handed_out(self._encode(self._prepare(x)))
 
     def decode(self, z: torch.Tensor, *, clamp: bool = True) -> torch.Tensor:
         """Codes to images.
@@ -77,17 +81,26 @@ class ImageAutoencoder(nn.Module, ABC):
             InputError: Wrong type or shape.
         """
         image = self._decode(self._check_code(z))
-        return image.clamp(-1024, 1024) if clamp else image
+        return image.clamp(-1024, 1024) if clamp else handed_out(image)
 
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """``{"z": code, "out": image}``; arguments and errors as in ``encode``."""
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor] | tuple[torch.Tensor, torch.Tensor]:
+        """``{"z": code, "out": image}``; arguments and errors as in ``encode``.
+
+        While ``torch.jit.trace`` or an exporter that uses it runs, the pair ``(code, image)``, because a
+        traced function cannot give a dict.
+        """
         z = self.encode(x)
-        return {"z": z, "out": self.decode(z)}
+        out = self.decode(z)
+        if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+            return z, out
+        return {"z": handed_out(z), "out": out}
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
-        return resize_input(check_input(x).to(next(self.parameters()).dtype), self.input_resolution)
+        return self._resized(x)
 
-    def _check_code(self, z: torch.Tensor) -> torch.Tensor:
+    def _check_code(self, z: Any) -> torch.Tensor:
+        if isinstance(z, fx.Proxy):
+            return cast("torch.Tensor", z)
         if not isinstance(z, torch.Tensor) or not z.is_floating_point():
             found = f"is of type {z.dtype if isinstance(z, torch.Tensor) else type(z).__name__}"
         elif z.ndim != 1 + len(self.code_shape) or tuple(z.shape[1:]) != self.code_shape:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from xrv_core.errors import ArgumentError
 from xrv_core.models.base.eval_mode import in_eval_mode
@@ -122,5 +122,11 @@ def pooled(backbone: nn.Module, x: torch.Tensor, features: Extractor | None) -> 
     """Features by ``features``, else the output of the backbone, with maps averaged."""
     if features is not None:
         return features(backbone, x)
-    out: torch.Tensor = backbone(x)
+    return _averaged(backbone(x))
+
+
+def _averaged(out: torch.Tensor) -> torch.Tensor:
     return out.mean((2, 3)) if isinstance(out, torch.Tensor) and out.ndim == 4 else out
+
+
+fx.wrap("_averaged")  # one step of a graph that fx traces: it looks at the shape

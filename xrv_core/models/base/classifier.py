@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import fx, nn
 
 from xrv_core.errors import ArgumentError
 from xrv_core.models.base.backbones import Adapter, Extractor, Parts, pooled
 from xrv_core.models.base.eval_mode import in_eval_mode
-from xrv_core.models.base.inputs import as_batch, check_input, resize_input
-from xrv_core.models.base.outputs import activated, apply_operating_points
+from xrv_core.models.base.heads import columns_of, wraps
+from xrv_core.models.base.image_model import ImageModel
+from xrv_core.models.base.inputs import as_batch
+from xrv_core.models.base.outputs import activated, apply_operating_points, handed_out, masked
 from xrv_core.specs import ClassifierSpec
 from xrv_core.specs.models import ACTIVATIONS
 
 __all__ = ["BackboneClassifier"]
 
 
-class BackboneClassifier(nn.Module):
+class BackboneClassifier(ImageModel):
     """A classifier for chest X-rays made of a backbone and a linear layer. Not for medical use.
 
     Any size of square image is resized to ``input_resolution``. With ``op_threshs`` set, the output
@@ -34,10 +36,14 @@ class BackboneClassifier(nn.Module):
         model.op_threshs = None
         model.classifier = torch.nn.Linear(1024, 1)
 
+    Any module that takes the features may take its place: it gives one column for each pathology. With
+    ``torch.nn.Identity()``, or another one that gives what it gets, the output is the features: there are no
+    pathologies, and ``predict`` raises.
+
     A new layer resets what was known of the old one: every column counts as trained, there are no
     operating points, the activation is "sigmoid", and the names stay only if their number fits (else
     ``output_0``, ...; assign ``model.pathologies``). A change of the old layer in place is not noticed
-    and resets nothing.
+    and resets nothing, nor does a wrapper of the old layer that gives the same, such as an untrained adapter.
 
     Args:
         backbone: Network without its head. ``backbone(x)`` gives ``[B, D]`` or ``[B, D, h, w]``
@@ -59,7 +65,7 @@ class BackboneClassifier(nn.Module):
             Hugging Face hub; other options are arguments of ``timm.create_model``, such as ``in_chans=1``.
 
     Attributes:
-        classifier: The replaceable ``nn.Linear``.
+        classifier: The replaceable last layer, at first an ``nn.Linear``.
         pathologies: ``list[str]``.
         trained: ``list[bool]``.
         op_threshs: Float tensor ``[P]`` or None; a sequence may be assigned. A buffer that moves
@@ -72,14 +78,25 @@ class BackboneClassifier(nn.Module):
     Raises:
         ArgumentError: Arguments contradict each other, or a missing one cannot be found.
         UnknownName: timm has no such network.
+        UnknownAttribute: An assignment to a name, such as ``fc``, that would change nothing.
         AssetError: Pretrained weights cannot be fetched.
     """
 
-    classifier: nn.Linear
+    classifier: nn.Module
     pathologies: list[str]
     trained: list[bool]
     op_threshs: torch.Tensor | None
     activation: str
+
+    assignable: ClassVar[tuple[str, ...]] = (
+        *ImageModel.assignable, "backbone", "classifier", "pathologies", "op_threshs",
+    )  # fmt: skip
+    confused: ClassVar[dict[str, str]] = {
+        **ImageModel.confused,
+        **dict.fromkeys(("fc", "head", "heads", "last_linear", "classification_head"), "classifier"),
+        **dict.fromkeys(("op_threshold", "op_points", "operating_points", "thresholds", "threshs"), "op_threshs"),
+        **dict.fromkeys(("pathology", "classes", "class_names", "labels", "targets"), "pathologies"),
+    }
 
     def __init__(
         self,
@@ -112,7 +129,8 @@ class BackboneClassifier(nn.Module):
         self._features = parts.features
         self._feature_maps = parts.feature_maps
         self.register_buffer("op_threshs", None, persistent=False)
-        self.classifier = nn.Linear(parts.width, len(names))
+        self._width, self._outputs = parts.width, len(names)
+        self.classifier = nn.Linear(self._width, self._outputs)
         self.pathologies = names
         self.trained = [True] * len(names) if trained is None else list(trained)
         self.activation = activation or (spec.activation if spec else "sigmoid")
@@ -133,35 +151,27 @@ class BackboneClassifier(nn.Module):
         Raises:
             InputError: Wrong type, shape, range, or not square; on every call.
         """
-        out: torch.Tensor = self.classifier(self.features(x))
-        if self.op_threshs is not None:
-            wide = out if out.dtype == torch.float64 else out.float()
-            out = apply_operating_points(wide.sigmoid(), self.op_threshs)
-        if all(self.trained):
-            return out
-        return out.masked_fill(torch.tensor([not t for t in self.trained], device=out.device), torch.nan)
+        out = self.logits(x)
+        return out if self.op_threshs is None else _calibrated(out, self.op_threshs)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """The output before ``op_threshs``: ``[B, P]``, untrained columns NaN; arguments and errors as in ``forward``.
+
+        Take these for saliency maps and gradients: calibrated probabilities are flat where they are near 0 or 1.
+        """
+        return masked(self.classifier(self.features(x)), self.trained)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Feature vectors ``[B, D]``, the input of ``classifier``; arguments and errors as in ``forward``."""
-        x = self._prepare(x)
-        out = pooled(self.backbone, x, self._features)
-        if out.ndim != 2 or out.shape[1] != self.classifier.in_features:
-            raise ArgumentError(
-                f"The backbone gives features of shape {list(out.shape)}, the classifier takes "
-                f"[B, {self.classifier.in_features}]. Give the right num_features, or features=(backbone, x) -> [B, D]."
-            )
-        return out
+        """Feature vectors ``[B, D]``, the input of ``classifier``; arguments and errors as in ``forward``.
+
+        They may be changed in place, as those of ``feature_maps``: gradients stay right.
+        """
+        return _vectors(pooled(self.backbone, self._prepare(x), self._features), self._width)
 
     def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
         """The last maps ``[B, C, h, w]`` before pooling; arguments and errors as in ``forward``."""
         x = self._prepare(x)
-        out: torch.Tensor = self.backbone(x) if self._feature_maps is None else self._feature_maps(self.backbone, x)
-        if out.ndim != 4:
-            raise ArgumentError(
-                f"The backbone gives a tensor of shape {list(out.shape)}, which is not a map. "
-                "Give feature_maps=(backbone, x) -> [B, C, h, w] to BackboneClassifier."
-            )
-        return out
+        return _maps(self.backbone(x) if self._feature_maps is None else self._feature_maps(self.backbone, x))
 
     def predict(self, x: torch.Tensor | NDArray[np.generic]) -> dict[str, float] | list[dict[str, float]]:
         """Probabilities by name, of trained heads only. Not for medical use.
@@ -179,10 +189,17 @@ class BackboneClassifier(nn.Module):
 
         Raises:
             InputError: As in ``forward``.
+            ArgumentError: ``classifier`` gives features only.
         """
+        if not self.pathologies:
+            raise ArgumentError(
+                f"The classifier of this model, {type(self.classifier).__name__}, gives the features back: there is "
+                "nothing to predict. Call features(x), or assign a layer: "
+                f"model.classifier = torch.nn.Linear({self._width}, 1)."
+            )
         batch, single = as_batch(x)
         with in_eval_mode(self), torch.no_grad():  # not inference_mode: backbones may cache tensors for training
-            probabilities = self._probabilities(self(batch.to(self.classifier.weight.device)))
+            probabilities = self._probabilities(self(batch.to(self._like(batch).device)))
         rows = [
             {name: p for name, p, trained in zip(self.pathologies, row, self.trained, strict=True) if trained}
             for row in probabilities.tolist()
@@ -194,8 +211,7 @@ class BackboneClassifier(nn.Module):
         return out if self.op_threshs is not None else activated(out, self.activation)
 
     def _prepare(self, x: torch.Tensor) -> torch.Tensor:
-        x = check_input(x).to(self.classifier.weight.dtype)
-        return self.adapt(resize_input(x, self.input_resolution))
+        return self.adapt(self._resized(x))
 
     # -- attributes that may be assigned
 
@@ -213,27 +229,21 @@ class BackboneClassifier(nn.Module):
             self.recipe = None  # it was that of the old backbone
         elif name == "activation" and value not in ACTIVATIONS:
             raise ArgumentError(f"activation={value!r} is not one of {', '.join(ACTIVATIONS)}.")
-        if name in ("pathologies", "trained") and len(value) != self.classifier.out_features:
-            raise ArgumentError(
-                f"{name} has {len(value)} values for the {self.classifier.out_features} outputs of the classifier."
-            )
+        if name in ("pathologies", "trained") and len(value) != self._outputs:
+            raise ArgumentError(f"{name} has {len(value)} values for the {self._outputs} outputs of the classifier.")
         super().__setattr__(name, value)
 
     def _set_classifier(self, layer: Any) -> None:
-        if not isinstance(layer, nn.Linear):
-            raise ArgumentError(f"classifier must be a torch.nn.Linear, got {type(layer).__name__}.")
         before = self._modules.get("classifier")
-        if before is not None and layer.in_features != before.in_features:
-            raise ArgumentError(
-                f"classifier takes {layer.in_features} features, but the backbone gives {before.in_features}: "
-                f"use torch.nn.Linear({before.in_features}, {layer.out_features})."
-            )
+        outputs = columns_of(layer, self._width)
+        same = before is not None and wraps(layer, before, self._width)
         super().__setattr__("classifier", layer)
-        if before is None:
+        if before is None or same:
             return
-        if len(self.pathologies) != layer.out_features:
-            self.pathologies = [f"output_{i}" for i in range(layer.out_features)]
-        self.trained = [True] * layer.out_features
+        self._outputs = outputs
+        if len(self.pathologies) != outputs:
+            super().__setattr__("pathologies", [f"output_{i}" for i in range(outputs)])
+        self.trained = [True] * outputs
         self.op_threshs = None
         self.activation = "sigmoid"
 
@@ -248,14 +258,14 @@ class BackboneClassifier(nn.Module):
         else:
             plain = [float("nan") if v is None else float(v) for v in values]
             tensor = torch.tensor(plain, dtype=torch.float32)
-        if tensor.shape != (self.classifier.out_features,):
+        if tensor.shape != (self._outputs,):
             raise ArgumentError(
-                f"op_threshs of shape {list(tensor.shape)} do not fit the {self.classifier.out_features} outputs "
+                f"op_threshs of shape {list(tensor.shape)} do not fit the {self._outputs} outputs "
                 "of the classifier: give one operating point for each."
             )
         if bool(((tensor <= 0) | (tensor >= 1)).any()):
             raise ArgumentError("Every value of op_threshs must lie between 0 and 1, NaN or None where there is none.")
-        return tensor.to(self.classifier.weight.device)
+        return tensor.to(self._like(tensor).device)
 
     def __repr__(self) -> str:
         name = self.spec.name if self.spec else type(self.backbone).__name__
@@ -264,6 +274,33 @@ class BackboneClassifier(nn.Module):
         output = "logits" if self.op_threshs is None else "calibrated probabilities"
         heads = f"{sum(self.trained)} of {len(self.trained)} pathologies trained"
         return f"<{type(self).__name__} {name}: {heads}, input {size}, output {output}>"
+
+
+def _calibrated(logits: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:
+    wide = logits if logits.dtype == torch.float64 else logits.float()
+    return apply_operating_points(wide.sigmoid(), op_threshs)
+
+
+def _vectors(out: torch.Tensor, width: int) -> torch.Tensor:
+    if out.ndim != 2 or out.shape[1] != width:
+        raise ArgumentError(
+            f"The backbone gives features of shape {list(out.shape)}, the classifier takes [B, {width}]. "
+            "Give the right num_features, or features=(backbone, x) -> [B, D]."
+        )
+    return handed_out(out)
+
+
+def _maps(out: torch.Tensor) -> torch.Tensor:
+    if out.ndim != 4:
+        raise ArgumentError(
+            f"The backbone gives a tensor of shape {list(out.shape)}, which is not a map. "
+            "Give feature_maps=(backbone, x) -> [B, C, h, w] to BackboneClassifier."
+        )
+    return handed_out(out)
+
+
+for _step in ("_calibrated", "_maps", "_vectors", "masked"):
+    fx.wrap(_step)  # one step of a graph that fx traces: it looks at shapes or types
 
 
 def _names(pathologies: Sequence[str]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from xrv_core.errors import ArgumentError
 
-__all__ = ["activated", "apply_operating_points"]
+__all__ = ["activated", "apply_operating_points", "handed_out", "masked"]
 
 
 def activated(logits: torch.Tensor, activation: str) -> torch.Tensor:
@@ -19,6 +21,19 @@ def activated(logits: torch.Tensor, activation: str) -> torch.Tensor:
     if activation == "identity":
         return logits
     return logits.sigmoid() if activation == "sigmoid" else logits.softmax(1)
+
+
+def handed_out(x: torch.Tensor) -> torch.Tensor:
+    """``x`` for a caller who may change it in place: the last layer may need its own output in ``backward``."""
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return x.clone() if x.requires_grad and not tracing else x
+
+
+def masked(out: torch.Tensor, trained: Sequence[bool]) -> torch.Tensor:
+    """``out`` ``[B, P]`` with NaN in untrained columns; their gradient is 0."""
+    if all(trained):
+        return out
+    return out.masked_fill(torch.tensor([not t for t in trained], device=out.device), torch.nan)
 
 
 def apply_operating_points(probabilities: torch.Tensor, op_threshs: torch.Tensor) -> torch.Tensor:

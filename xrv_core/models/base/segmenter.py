@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import fx, nn
 from torch.nn import functional as F
 
 from xrv_core.errors import ArgumentError, InputError, suggestion
 from xrv_core.models.base.eval_mode import in_eval_mode
-from xrv_core.models.base.inputs import as_batch, check_input, resize_input
+from xrv_core.models.base.image_model import ImageModel
+from xrv_core.models.base.inputs import as_batch
 from xrv_core.models.base.outputs import activated
 from xrv_core.specs import SegmenterSpec
 from xrv_core.specs.models import ACTIVATIONS
@@ -23,7 +24,7 @@ __all__ = ["NetworkSegmenter", "choose_structures"]
 BLACK = -1024.0
 
 
-class NetworkSegmenter(nn.Module):
+class NetworkSegmenter(ImageModel):
     """A segmenter for chest X-rays made of a network. Not for medical use.
 
     ``forward`` is the network: it takes square images and gives logits at its own resolution, with gradients.
@@ -49,6 +50,8 @@ class NetworkSegmenter(nn.Module):
     Raises:
         ArgumentError: Arguments contradict each other.
     """
+
+    assignable = (*ImageModel.assignable, "structures")
 
     def __init__(
         self,
@@ -92,14 +95,7 @@ class NetworkSegmenter(nn.Module):
             InputError: Wrong type, shape, range, or not square; on every call.
             ArgumentError: The number of masks differs from the number of ``structures``.
         """
-        x = check_input(x).to(next(self.parameters(), x).dtype)
-        out: torch.Tensor = self.network(self.adapt(resize_input(x, self.input_resolution)))
-        if out.ndim != 4 or out.shape[1] != len(self.structures):
-            raise ArgumentError(
-                f"The network gives a tensor of shape {list(out.shape)}; {len(self.structures)} structures need "
-                f"[B, {len(self.structures)}, h, w]. Name as many structures as the network has outputs."
-            )
-        return out
+        return _of_structures(self.network(self.adapt(self._resized(x))), len(self.structures))
 
     def predict(
         self, x: torch.Tensor | NDArray[np.generic], structures: Sequence[str] | None = None
@@ -167,10 +163,10 @@ class NetworkSegmenter(nn.Module):
         """A generator of maps for each image, after the network has run."""
         owner = self.spec.name if self.spec else "this model"
         names = choose_structures(structures, self.structures, owner)
-        check_input(batch)  # before the padding, which would hide a wrong range
+        self._check(batch)  # before the padding, which would hide a wrong range
         height, width = batch.shape[-2:]
         square, top, left = (batch, 0, 0) if self.input_resolution is None else _squared(batch)
-        device = next(self.parameters(), batch).device
+        device = self._like(batch).device
         with in_eval_mode(self), torch.no_grad():  # not inference_mode: networks may cache tensors for training
             probabilities = activated(self(square.to(device)).float(), self.activation)
 
@@ -186,6 +182,18 @@ class NetworkSegmenter(nn.Module):
         side = self.input_resolution
         size = "any size" if side is None else f"{side} x {side} pixels"
         return f"<{type(self).__name__} {name}: {len(self.structures)} structures, input {size}>"
+
+
+def _of_structures(out: torch.Tensor, count: int) -> torch.Tensor:
+    if out.ndim != 4 or out.shape[1] != count:
+        raise ArgumentError(
+            f"The network gives a tensor of shape {list(out.shape)}; {count} structures need "
+            f"[B, {count}, h, w]. Name as many structures as the network has outputs."
+        )
+    return out
+
+
+fx.wrap("_of_structures")  # one step of a graph that fx traces: it looks at the shape
 
 
 def choose_structures(wanted: Sequence[str] | None, structures: Sequence[str], owner: str) -> list[str]:

@@ -116,24 +116,37 @@ def known_gradients(subject: ModelSubject) -> Iterator[str]:
 
 
 def classifier(subject: ModelSubject) -> Iterator[str]:
-    """``classifier`` is a ``torch.nn.Linear`` with one output for each column."""
-    model = subject.model
-    head = getattr(model, "classifier", None)
-    if not isinstance(head, torch.nn.Linear):
-        yield f"classifier is a {type(head).__name__}, not a torch.nn.Linear"
-    elif head.out_features != len(model.pathologies):
-        yield f"classifier has {head.out_features} outputs for {len(model.pathologies)} pathologies"
+    """``classifier`` is a ``torch.nn.Module``, which users may replace."""
+    head = getattr(subject.model, "classifier", None)
+    if not isinstance(head, torch.nn.Module):
+        yield f"classifier is a {type(head).__name__}, not a torch.nn.Module"
+
+
+def logits(subject: ModelSubject) -> Iterator[str]:
+    """``logits`` gives the output before ``op_threshs``, NaN in untrained columns."""
+    subject.outputs  # noqa: B018
+    model = subject.copy()
+    model.trained = [False, *model.trained[1:]]
+    if getattr(model, "activation", "sigmoid") == "sigmoid":
+        model.op_threshs = [0.3] * len(model.pathologies)
+    with torch.no_grad():
+        found = model.logits(subject.image)
+    model.op_threshs = None
+    if not found[:, 0].isnan().all():
+        yield f"with trained[0] = False the first column of logits is {float(found[0, 0]):g}, not NaN"
+    wanted = subject.run(model)["out"]
+    yield from output_differences({"out": found[:, 1:]}, {"out": wanted[:, 1:]}, ROUNDING, "logits(x): ")
 
 
 def features(subject: ModelSubject) -> Iterator[str]:
-    """``features`` gives ``[B, D]``, and ``classifier`` of it gives the logits."""
+    """``features`` gives ``[B, D]``, and ``classifier`` of it gives the logits, one column for each pathology."""
     subject.outputs  # noqa: B018
     model = subject.copy()
     head = _head(model)
     with torch.no_grad():
         vectors = model.features(subject.image)
-    if list(vectors.shape) != [1, head.in_features] or not vectors.isfinite().all():
-        yield f"features have the shape {list(vectors.shape)} or are not finite: they must be [1, {head.in_features}]"
+    if vectors.ndim != 2 or len(vectors) != 1 or not vectors.isfinite().all():
+        yield f"features have the shape {list(vectors.shape)} or are not finite: they must be [1, D]"
         return
     model.op_threshs, model.trained = None, [True] * len(model.trained)
     expected = subject.run(model)
@@ -192,7 +205,8 @@ def fine_tuning(subject: ModelSubject) -> Iterator[str]:
     """A new ``classifier`` replaces the old one, and a training step reaches it and the backbone."""
     subject.outputs  # noqa: B018
     model = subject.copy()
-    head = torch.nn.Linear(_head(model).in_features, 2)
+    with torch.no_grad():
+        head = torch.nn.Linear(model.features(subject.image).shape[1], 2)
     model.classifier = head
     model.train()
     out = subject.run(model, subject.batch, gradients=True)["out"]
@@ -208,14 +222,14 @@ def fine_tuning(subject: ModelSubject) -> Iterator[str]:
     yield from weight_gradient_problems(model)
 
 
-def _head(model: Any) -> torch.nn.Linear:
+def _head(model: Any) -> torch.nn.Module:
     head = getattr(model, "classifier", None)
-    if not isinstance(head, torch.nn.Linear):
+    if not isinstance(head, torch.nn.Module):
         raise NotRun("classifier")
     return head
 
 
 CHECKS: tuple[Check, ...] = (
-    names, forward, untrained, operating_points, known_gradients, classifier, features, feature_maps, predict,
+    names, forward, untrained, operating_points, known_gradients, classifier, logits, features, feature_maps, predict,
     predict_leaves, fine_tuning,
 )  # fmt: skip

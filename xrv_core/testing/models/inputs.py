@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from xrv_core.errors import InputError
 from xrv_core.testing.common.compare import Tensors, output_differences
-from xrv_core.testing.common.results import Check, NotApplicable
+from xrv_core.testing.common.results import Check, NotApplicable, described
 from xrv_core.testing.models.outputs import ROUNDING, refusal
 from xrv_core.testing.models.subject import ModelSubject, xray_like
 
@@ -97,6 +99,8 @@ def wrong_range(subject: ModelSubject) -> Iterator[str]:
         "pixels in -1..1": x / 1024,
         "whole grey levels in 0..255": (unit * 255).round(),
         "grey levels in 0..65535": unit * 65535,
+        "pixels normalised by mean and deviation": (x - x.mean()) / x.std(),
+        "pixels in 0..1 in one of two images": torch.cat([x, unit]),
         "a NaN among the pixels": x.index_fill(3, torch.tensor([3]), torch.nan),
     }
     for what, value in wrong.items():
@@ -104,6 +108,32 @@ def wrong_range(subject: ModelSubject) -> Iterator[str]:
     for name in _METHODS[1:]:
         if hasattr(model, name):
             yield from refusal(f"{name}() of pixels in 0..1", getattr(model, name), unit)
+
+
+def noise(subject: ModelSubject) -> Iterator[str]:
+    """Noise beyond [-1024, 1024], as saliency methods add it, is accepted with a warning at most."""
+    subject.outputs  # noqa: B018
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            subject.run(subject.model, 2 * subject.image)
+        except InputError as error:
+            yield f"pixels in [-2048, 2048] are refused: {error}"
+
+
+def in_place(subject: ModelSubject) -> Iterator[str]:
+    """What ``features``, ``feature_maps`` and ``encode`` give may be changed in place: gradients still come."""
+    subject.outputs  # noqa: B018
+    for name in ("features", "feature_maps", "encode"):
+        if not hasattr(subject.model, name):
+            continue
+        out = getattr(subject.model, name)(subject.image.requires_grad_())
+        if not out.requires_grad:
+            continue  # the check `gradient` reports it
+        try:
+            torch.relu_(out).sum().backward()
+        except RuntimeError as error:
+            yield f"after a change of {name}() in place, backward raises {described(error)}: give a copy"
 
 
 def not_square(subject: ModelSubject) -> Iterator[str]:
@@ -118,5 +148,6 @@ def not_square(subject: ModelSubject) -> Iterator[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    sees_the_image, batch_of_one, other_sizes, input_untouched, constant_image, wrong_type, wrong_range, not_square,
+    sees_the_image, batch_of_one, other_sizes, input_untouched, constant_image, wrong_type, wrong_range,
+    noise, in_place, not_square,
 )  # fmt: skip
