@@ -131,7 +131,7 @@ def in_place(subject: ModelSubject) -> Iterator[str]:
         if not out.requires_grad:
             continue  # the check `gradient` reports it
         try:
-            torch.relu_(out).sum().backward()
+            torch.relu_(out).sum().backward()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             yield f"after a change of {name}() in place, backward raises {described(error)}: give a copy"
 
