@@ -113,8 +113,7 @@ def wrong_range(subject: ModelSubject) -> Iterator[str]:
 def noise(subject: ModelSubject) -> Iterator[str]:
     """Noise beyond [-1024, 1024], as saliency methods add it, is accepted with a warning at most."""
     subject.outputs  # noqa: B018
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True):
         try:
             subject.run(subject.model, 2 * subject.image)
         except InputError as error:
