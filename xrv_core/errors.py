@@ -159,9 +159,7 @@ class UnsafeCheckpoint(CheckpointError):
 
 
 def suggestion(name: object, names: Iterable[str], *, most: int = 3, prefix: str = "") -> str:
-    """The sentence " Did you mean 'nih'?" for a misspelt name, or "" where no name is close.
-
-    It begins with a space, so that it can follow the sentence that names the mistake.
+    """The sentence " Did you mean 'nih'?" for a misspelt name, with a space to follow another; "" if none is close.
 
     Args:
         name: What was asked for.
