@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         siim_rle_mask,
     )
     from xrv_core.datasets.pixels import (
+        FoundImages,
         PixelRecipe,
         XRayCenterCrop,
         XRayResizer,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
         decode_image,
         dicom_headers,
         drawn_chest,
+        find_images,
+        image_suffixes,
         load_image,
         luminance,
         png_uri,
@@ -98,8 +101,8 @@ _HOME = {
         "Overlay boxes_mask check_shape coco_rle coco_rle_mask fit_mask grouped shapes_mask siim_rle siim_rle_mask"
     ),
     "pixels": (
-        "PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
-        "decode_image dicom_headers drawn_chest load_image luminance png_uri "
+        "FoundImages PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
+        "decode_image dicom_headers drawn_chest find_images image_suffixes load_image luminance png_uri "
         "scale_pixels write_dicom "
     ),
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
@@ -162,6 +165,7 @@ __all__ = [
     "DomainBalancedSampler",
     "FileDataset",
     "FilterDataset",
+    "FoundImages",
     "Harmonized",
     "ImageSource",
     "Index",
@@ -203,9 +207,11 @@ __all__ = [
     "describe",
     "dicom_headers",
     "drawn_chest",
+    "find_images",
     "fit_mask",
     "grouped",
     "harmonize",
+    "image_suffixes",
     "joined",
     "load_image",
     "luminance",

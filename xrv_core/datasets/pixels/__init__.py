@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrv_core.datasets.pixels.dicom_headers import age_in_years, dicom_headers, write_dicom
 from xrv_core.datasets.pixels.drawing import drawn_chest
+from xrv_core.datasets.pixels.folders import FoundImages, find_images, image_suffixes
 from xrv_core.datasets.pixels.images import (
     PixelRecipe,
     decode_image,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xrv_core.datasets.pixels.transforms import XRayCenterCrop, XRayResizer
 
 __all__ = [
+    "FoundImages",
     "PixelRecipe",
     "SampleTransform",
     "XRayCenterCrop",
@@ -31,6 +33,8 @@ __all__ = [
     "decode_image",
     "dicom_headers",
     "drawn_chest",
+    "find_images",
+    "image_suffixes",
     "load_image",
     "luminance",
     "png_uri",

@@ -20,14 +20,15 @@ from xrv_core.errors import ImageError, PathMissing
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["PixelRecipe", "decode_image", "load_image", "luminance", "png_uri", "scale_pixels"]
+__all__ = ["READABLE", "PixelRecipe", "decode_image", "is_dicom", "load_image", "luminance", "png_uri", "scale_pixels"]
 
-# Other decoders run an interpreter (EPS) or have no fixed value range (FITS).
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
+#: Pillow's names of the kinds that are read. Others run an interpreter (EPS) or have no fixed value range (FITS).
+READABLE = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
 _AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
 # Pillow keeps only the high byte of 16-bit colour samples; reading in the other byte order gives the low byte.
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0 tags
+_FIRST_LENGTH = 256  # bytes of the first element of a DICOM file, at most
 _MIN_IS_WHITE, _SIGNED = 0, 2
 
 
@@ -84,17 +85,32 @@ def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArra
 
     Args:
         data: The whole file.
-        name: Its name for errors; ``.dcm`` and ``.dicom`` mark DICOM files without the usual preamble.
+        name: Its name for errors; ``.dcm`` and ``.dicom`` mark DICOM files, whatever they begin with.
         recipe: DICOM options.
     """
     if not data:
         raise ImageError(f"{name}: the file is empty (0 bytes). {_AGAIN}")
-    if data[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom")):
+    if is_dicom(data) or name.lower().endswith((".dcm", ".dicom")):
         from xrv_core.datasets.pixels.dicom import decode_dicom
 
         return decode_dicom(data, name, recipe)
     values, low, high = _grey(*_samples(data, name), name)
     return scale_pixels(values, low, high)[np.newaxis]
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether a file is DICOM by its first 132 bytes: the usual preamble, or an element of group 0002 or 0008.
+
+    Without a preamble the file begins with the tag of an element, its type of two capitals (or its length, which is
+    short) and its length.
+    """
+    if data[128:132] == b"DICM":
+        return True
+    tag, kind, rest = data[:4], data[4:6], data[6:8]
+    if tag[:2] not in (b"\x02\x00", b"\x08\x00") or tag[3:] != b"\x00" or len(rest) < 2:
+        return False
+    explicit = kind.isalpha() and kind.isupper()
+    return explicit or (rest == b"\0\0" and int.from_bytes(kind, "little") <= _FIRST_LENGTH)
 
 
 def scale_pixels(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
@@ -137,7 +153,7 @@ def _samples(data: bytes, name: str) -> tuple[ImageFile, NDArray[Any]]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(BytesIO(data), formats=_FORMATS)
+        image = Image.open(BytesIO(data), formats=READABLE)
         frames = getattr(image, "n_frames", 1)
         if frames == 1:
             if image.format == "PNG":  # Pillow checks the CRC of pixel data nowhere else
@@ -145,7 +161,7 @@ def _samples(data: bytes, name: str) -> tuple[ImageFile, NDArray[Any]]:
             return image, _deep_colour(data, image) if _is_deep_colour(image) else np.asarray(image)
     except UnidentifiedImageError:
         raise ImageError(
-            f"{name}: not a readable image. Readable formats are {', '.join(_FORMATS)} and DICOM. If the file should "
+            f"{name}: not a readable image. Readable formats are {', '.join(READABLE)} and DICOM. If the file should "
             f"have one of them, it is damaged. {_AGAIN}"
         ) from None
     except Image.DecompressionBombError as error:

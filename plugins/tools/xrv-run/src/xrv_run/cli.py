@@ -21,6 +21,9 @@ _FORMAT = click.Option(
     ["--format", "form"], type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 
+_DEVICE = click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda.")
+_WORKERS = "Processes that read images; 0 reads them in this process."
+
 
 def _command(spec: CommandSpec, run: Callable[..., Any], parameters: list[click.Parameter]) -> click.Command:
     return click.Command(spec.name, callback=run, params=parameters, help=spec.title)
@@ -34,8 +37,18 @@ def predict(spec: CommandSpec) -> click.Command:
 
         sys.exit(predict_command(name, files, **options))
 
-    batch = click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True)
-    return _command(spec, run, [_NAME, _FILES, _WEIGHTS, _FORMAT, batch])
+    own = [
+        click.Option(
+            ["--out"],
+            type=click.Path(),
+            metavar="FILE",
+            help="A .csv or .jsonl file to write to, row by row. Run the same command again to continue it.",
+        ),
+        click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True),
+        click.Option(["--num-workers"], type=click.IntRange(0), default=0, show_default=True, help=_WORKERS),
+        _DEVICE,
+    ]
+    return _command(spec, run, [_NAME, _FILES, _WEIGHTS, _FORMAT, *own])
 
 
 def segment(spec: CommandSpec) -> click.Command:
@@ -59,7 +72,7 @@ def segment(spec: CommandSpec) -> click.Command:
             ["--overlay"], is_flag=True, help="Draw the outlines on the image, too: OUT/NAME/IMAGE/overlay.png."
         ),
     ]
-    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT])
+    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT, _DEVICE])
 
 
 def verify(spec: CommandSpec) -> click.Command:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,9 @@ import click
 
 from xrv_core import api
 from xrv_core.cli import NOT_MEDICAL, print_table
-from xrv_core.errors import ArgumentError, PathMissing, XrvError
+from xrv_core.errors import ArgumentError, XrvError
+from xrv_run.files import check_weights, named_images, short_path
+from xrv_run.results import ResultFile, check_result_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,76 +23,70 @@ if TYPE_CHECKING:
 
     from xrv_core.specs import ClassifierSpec
 
-__all__ = [
-    "image_files",
-    "named_images",
-    "open_model",
-    "predict_command",
-    "print_values",
-    "progress",
-    "report_failures",
-    "short_path",
-]
-
-SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"])
+__all__ = ["open_model", "predict_command", "print_values", "progress", "report_failures"]
 
 
-def image_files(paths: Sequence[str]) -> list[Path]:
-    """The image files that ``paths`` name; a folder stands for all images below it, sorted.
-
-    Raises:
-        PathMissing: A path that does not exist.
-        ArgumentError: A folder without any image.
-    """
-    return [file for file, _ in named_images(paths)]
-
-
-def named_images(paths: Sequence[str], *, except_below: Path | None = None) -> list[tuple[Path, Path]]:
-    """What ``image_files`` gives, each file with its path inside the folder that was named (a file: its name).
+def predict_command(
+    name: str, paths: Sequence[str], *, weights: str, form: str, out: str | None, device: str | None, **loading: Any
+) -> int:
+    """Predict, and print or write; a file that cannot be read is reported at the end, and the exit code is then 1.
 
     Args:
-        paths: Files and folders.
-        except_below: A folder whose images are passed over inside the others, such as the one written to.
+        name: Of the classifier.
+        paths: Image files, or folders of them.
+        weights: "default" or a weights file.
+        form: "table", "csv" or "json" on stdout.
+        out: A .csv or .jsonl file to write to instead; images that it holds already are left out.
+        device: Where to compute.
+        **loading: ``batch_size`` and ``num_workers``.
     """
-    found: list[tuple[Path, Path]] = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise PathMissing(f"{path}: no such file or folder.")
-        if not path.is_dir():
-            found.append((path, Path(path.name)))
-            continue
-        below = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
-        images = sorted(f for f in below if f.suffix.lower() in SUFFIXES)
-        if except_below is not None:
-            images = [f for f in images if not f.resolve().is_relative_to(except_below.resolve())]
-        if not images:
-            raise ArgumentError(f"{path}: no image in this folder (looked for {', '.join(sorted(SUFFIXES))}).")
-        found += [(file, file.relative_to(path)) for file in images]
-    return found
-
-
-def predict_command(name: str, paths: Sequence[str], *, weights: str, form: str, batch_size: int) -> int:
-    """Predict and print; a file that cannot be read is reported at the end, and the exit code is then 1."""
-    files = image_files(paths)
     spec = api.describe_classifier(name)
-    model, note = open_model("classifier", name, weights)
-    failures: list[XrvError] = []
-    rows = list(_predictions(model, files, batch_size, failures))
+    check_weights(weights)
+    if out is not None:
+        check_result_path(Path(out).expanduser())
+    files = [file for file, _ in named_images(paths)]
+    model, note = open_model("classifier", name, weights, device)
     about = {"model": spec.name, "task": spec.task, "unit": spec.unit, "note": note}
-    print_values(form, about, rows, heads=_heads(spec), unit=spec.unit)
+    failures: list[XrvError] = []
+    if out is None:
+        rows = [row for batch in _predictions(model, files, failures, **loading) for row in batch]
+        print_values(form, about, rows, heads=_heads(spec), unit=spec.unit)
+        return report_failures(failures, len(files))
+    columns = [label for label, trained in zip(model.pathologies, model.trained, strict=True) if trained]
+    origin = {"model": spec.name, "weights": _weights_hash(spec, weights), "note": note}
+    with ResultFile(Path(out).expanduser(), columns, origin) as results:
+        rest = [file for file in files if str(file) not in results.done]
+        for batch in _predictions(model, rest, failures, **loading):
+            results.add(batch)
+    there = f" ({len(files) - len(rest)} of them were there already)" if len(rest) < len(files) else ""
+    click.echo(f"{out}: {len(files) - len(failures)} images{there}")
     return report_failures(failures, len(files))
 
 
-def open_model(kind: str, name: str, weights: str) -> tuple[Any, str]:
+def _weights_hash(spec: ClassifierSpec, weights: str) -> str:
+    """The sha256 of the weights in use; "" where the model brings none."""
+    from xrv_core.assets import sha256_of
+
+    file = spec.weights_file if weights == "default" else weights
+    published = "" if spec.weights is None else spec.weights.sha256 or ""
+    return sha256_of(Path(file).expanduser()) if file else published
+
+
+def open_model(kind: str, name: str, weights: str, device: str | None = None) -> tuple[Any, str]:
     """A model that can predict, and the note that goes with all its predictions; the note is printed to stderr.
 
     Raises:
-        ArgumentError: There are no weights.
+        ArgumentError: There are no weights, or the device cannot be used.
     """
     spec: Any = api.describe(kind, name)
     if spec.weights is None and weights == "default" and not spec.weights_file:
         raise ArgumentError(f"{name!r} has no published weights, so it cannot predict: give a file with --weights.")
+    from xrv_core.models import check_device
+
+    where = check_device(device)
     model: Any = getattr(api, f"get_{kind}")(name, weights=weights)
+    if where is not None:
+        model.to(where)
     note = f"{NOT_MEDICAL} {spec.warning}".strip()
     click.echo(f"{spec.name}: {note}", err=True)
     return model, note
@@ -113,28 +108,49 @@ def progress(files: Sequence[Any]) -> Any:
     return tqdm(total=len(files), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
 
 
-def _predictions(
-    model: Any, files: Sequence[Path], batch_size: int, failures: list[XrvError]
-) -> Iterator[tuple[Path, dict[str, float]]]:
-    """Each readable file with its predictions, in order."""
-    import numpy as np
+class _Files:
+    """Files as pairs of path and pixels; a file that cannot be read gives its error as a value."""
 
+    def __init__(self, files: Sequence[Path], resolution: int | None) -> None:
+        self.files, self.resolution = files, resolution
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, number: int) -> tuple[Path, NDArray[np.float32] | XrvError]:
+        file = self.files[number]
+        try:
+            return file, _pixels(file, self.resolution)
+        except XrvError as error:
+            return file, error
+
+
+def _predictions(
+    model: Any, files: Sequence[Path], failures: list[XrvError], *, batch_size: int, num_workers: int
+) -> Iterator[list[tuple[Path, dict[str, float]]]]:
+    """The readable files with their predictions, batch by batch and in order."""
+    import numpy as np
+    import torch
+
+    loader: Any = torch.utils.data.DataLoader(
+        _Files(files, model.input_resolution),  # type: ignore[arg-type]
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=list,
+        generator=torch.Generator().manual_seed(0),  # without one it draws from the global generator
+    )
     with progress(files) as bar:
-        for start in range(0, len(files), batch_size):
-            batch: list[tuple[Path, NDArray[np.float32]]] = []
-            for file in files[start : start + batch_size]:
-                try:
-                    batch.append((file, _pixels(file, model.input_resolution)))
-                except XrvError as error:
-                    failures.append(error)
-                bar.update()
-            if not batch:
-                continue
+        for items in loader:
+            failures += [pixels for _, pixels in items if isinstance(pixels, XrvError)]
+            batch = [(file, pixels) for file, pixels in items if not isinstance(pixels, XrvError)]
             # Models without a resolution take images as they are, one at a time.
-            groups = [batch] if model.input_resolution else [[one] for one in batch]
+            groups = [batch] if model.input_resolution and batch else [[one] for one in batch]
+            found: list[tuple[Path, dict[str, float]]] = []
             for group in groups:
-                found = model.predict(np.stack([pixels for _, pixels in group]))
-                yield from zip([file for file, _ in group], found, strict=True)
+                values = model.predict(np.stack([pixels for _, pixels in group]))
+                found += zip([file for file, _ in group], values, strict=True)
+            yield found
+            bar.update(len(items))
 
 
 def _pixels(file: Path, resolution: int | None) -> NDArray[np.float32]:
@@ -186,9 +202,3 @@ def print_values(
     elif rows:
         cells = [(short_path(file), *(f"{values[n]:.3f}" for n in names)) for file, values in rows]
         print_table(("FILE", *(f"{n} ({unit})" if unit else n for n in names)), cells, right=range(1, len(names) + 1))
-
-
-def short_path(file: Path, width: int = 40) -> str:
-    """The end of a long path: that is the part that tells files apart."""
-    text = str(file)
-    return text if len(text) <= width else "…" + text[1 - width :]

@@ -13,9 +13,10 @@ import click
 
 from xrv_core import __version__, api
 from xrv_core.cli import print_table
-from xrv_core.errors import ArgumentError, XrvError
+from xrv_core.errors import ArgumentError, XrvError, suggestion
 from xrv_core.specs import SegmenterSpec
-from xrv_run.predict import SUFFIXES, named_images, open_model, print_values, progress, report_failures, short_path
+from xrv_run.files import check_weights, named_images, short_path
+from xrv_run.predict import open_model, print_values, progress, report_failures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ def segment_command(
     weights: str,
     structures: Sequence[str],
     form: str,
+    device: str | None,
     **options: Any,
 ) -> int:
     """Segment, write and tell; a file that cannot be read is reported at the end, and the exit code is then 1.
@@ -47,14 +49,20 @@ def segment_command(
         weights: "default" or a weights file.
         structures: Wanted structures, several may be in one string with commas between; none are all.
         form: "table", "csv" or "json" of the share of the image that each mask covers.
+        device: Where to compute.
         **options: ``threshold``, ``masks`` and ``overlay`` of ``Job``.
     """
     spec = api.describe_segmenter(name)
-    chosen = _chosen(structures, spec)
+    check_weights(weights)
+    named = [part.strip() for text in structures for part in text.split(",") if part.strip()]
+    for unknown in [each for each in named if each not in spec.structures]:  # before torch is loaded
+        hint = suggestion(unknown, spec.structures) or f" There are: {', '.join(spec.structures[:8])}, ..."
+        raise ArgumentError(f"{spec.name} has no structure {unknown!r}.{hint}")
     files = named_images(paths, except_below=Path(out))
     folders = _folders(files, Path(out) / spec.name)
     _make(Path(out))
-    model, note = open_model("segmenter", name, weights)
+    chosen = _chosen(named, spec)
+    model, note = open_model("segmenter", name, weights, device)
     job = Job(spec.name, note, chosen, model, **options)
     failures: list[XrvError] = []
     with progress(files) as bar:
@@ -135,10 +143,9 @@ class Job:
             click.echo(f"Masks: {self.done[0][1]}")
 
 
-def _chosen(structures: Sequence[str], spec: SegmenterSpec) -> list[str]:
+def _chosen(named: Sequence[str], spec: SegmenterSpec) -> list[str]:
     from xrv_core.models import choose_structures
 
-    named = [part.strip() for text in structures for part in text.split(",") if part.strip()]
     chosen = choose_structures(named or None, spec.structures, spec.name)
     taken = {"overlay": "the overlay"}
     for structure in chosen:
@@ -154,9 +161,12 @@ def _chosen(structures: Sequence[str], spec: SegmenterSpec) -> list[str]:
 
 def _folders(files: Sequence[tuple[Path, Path]], base: Path) -> list[Path]:
     """The folder of each image; two images of one folder would overwrite each other."""
+    from xrv_core.datasets import image_suffixes
+
     taken: dict[Path, Path] = {}
+    suffixes = image_suffixes()
     for file, inside in files:
-        folder = base / (inside.with_suffix("") if inside.suffix.lower() in SUFFIXES else inside)
+        folder = base / (inside.with_suffix("") if inside.suffix.lower() in suffixes else inside)
         if folder in taken:
             raise ArgumentError(
                 f"{taken[folder]} and {file} would both be written to {folder}. Name the folder above both of them, "
