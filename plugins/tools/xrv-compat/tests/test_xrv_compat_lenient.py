@@ -41,6 +41,8 @@ def test_negative_numbers_count_from_the_end(opened: Callable[..., Any]) -> None
         assert b["idx"] == a["idx"] == idx
     with pytest.raises(IndexError):
         ours[-len(ours) - 1]
+    assert ours[1:3].csv["Image Index"].tolist() == ours.csv["Image Index"].tolist()[1:3]
+    assert len(xrv.datasets.SubsetDataset(ours, ours.csv["view"] == "PA")) == (ours.csv["view"] == "PA").sum()
 
 
 def test_idx_is_that_of_the_dataset_below(peer: Any, opened: Callable[..., Any]) -> None:

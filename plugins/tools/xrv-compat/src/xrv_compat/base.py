@@ -6,8 +6,6 @@ import pprint
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from xrv_compat.old import listed
 from xrv_compat.utils import in_notebook
 from xrv_core.datasets import Labelled
@@ -46,11 +44,6 @@ class Dataset(Labelled):
         return self.string()
 
     __str__ = __repr__
-
-    def _position(self, idx: Any) -> int:
-        """``idx`` as an int from 0 on; negative ones count from the end, as everywhere in torchxrayvision."""
-        negative = isinstance(idx, int | np.integer) and -len(self) <= idx < 0
-        return super()._position(idx + len(self) if negative else idx)
 
     def check_paths_exist(self) -> None:
         """Raise PathMissing unless ``imgpath`` is a folder and ``csvpath`` a file."""

@@ -17,10 +17,7 @@ _TOOLS = {
         new=f"{_D}.MergeDataset(datasets)",
         differs="the labels may be in another order; label_concat is refused; csv also has source and source_name",
     ),
-    "datasets.SubsetDataset": Old(
-        new=f"{_D}.SubsetDataset(dataset, idxs) or dataset.subset(idxs)",
-        differs="idxs are integers, not booleans",
-    ),
+    "datasets.SubsetDataset": Old(new=f"{_D}.SubsetDataset(dataset, idxs) or dataset.subset(idxs)"),
     "datasets.FilterDataset": Old(
         new=f"{_D}.FilterDataset(dataset, labels) or dataset.filter(labels)",
         differs="an item with two of the labels occurs once, and items keep their order; labels=None keeps all",

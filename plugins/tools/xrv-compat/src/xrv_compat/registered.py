@@ -61,12 +61,16 @@ class Registered(Dataset):
         if old.label_columns:
             self.csv[self.pathologies] = self.labels
 
-    def __getitem__(self, idx: Any, /) -> dict[str, Any]:
+    def __getitem__(self, idx: Any, /) -> Any:
+        if isinstance(idx, slice):
+            return super().__getitem__(idx)
+        return {**self._item(self._position(idx)), "idx": idx}
+
+    def _item(self, position: int) -> Any:
         check_rows(self)
-        position = self._position(idx)
         row = self._row(position)
         image = self.registered.pixels(row)
-        sample: dict[str, Any] = {"idx": idx, "lab": self.labels[position]}
+        sample: dict[str, Any] = {"idx": position, "lab": self.labels[position]}
         sample |= {key: self.csv[key].iloc[position] for key in self._old.keys}
         sample["img"] = image
         for kind in ("pathology_masks", "semantic_masks"):

@@ -28,9 +28,9 @@ class _View(Dataset):
     rows_are_fixed = True  # an item is known by its position in the wrapped datasets
     views = Labelled.views
 
-    def __getitem__(self, idx: Any, /) -> Any:
-        sample: Any = super().__getitem__(idx)
-        sample["idx"] = self._below(sample["idx"])
+    def _item(self, row: int) -> Any:
+        sample: Any = super()._item(row)
+        sample["idx"] = self._below(row)
         return sample
 
     def _below(self, position: int) -> int:
