@@ -103,6 +103,13 @@ def test_the_autoencoder_is_theirs_inside_the_range(both: tuple[Any, Any]) -> No
             torch.testing.assert_close(code, z, atol=1e-3, rtol=1e-4)
         for image in (ours.decode(z), ours(x)["out"], ours.decode(z, [1, 1, 224, 224])):
             torch.testing.assert_close(image, theirs.decode(z).clamp(-1024, 1024), atol=1e-2, rtol=1e-4)
+    small = xrays(1, 1, 96, 96)
+    for model in (theirs, ours):
+        with pytest.raises(ValueError, match=r"is not the native resolution .*check_resolution=False"):
+            model(small)
+    with torch.no_grad():
+        a, b = (model.encode(small, check_resolution=False) for model in (theirs, ours))
+    torch.testing.assert_close(b, a, atol=1e-3, rtol=1e-4)
     with pytest.raises(ArgumentError, match=says("image_size=(1, 1, 448, 448)", "224 x 224")):
         ours.decode(z, (1, 1, 448, 448))
     assert repr(xrv.autoencoders.ResNetAE()) == "XRV-ResNetAE"

@@ -13,8 +13,8 @@ from xrv_compat.adopted import batch, published, weights_file
 from xrv_compat.networks import Bottleneck, DeconvBottleneck, enlarging, stage_down, stage_up
 from xrv_compat.notes import warn_once
 from xrv_compat.urls import urls_of
-from xrv_core.errors import ArgumentError, UnknownName
-from xrv_core.models import load_into, resize_input
+from xrv_core.errors import ArgumentError, InputError, UnknownName
+from xrv_core.models import load_into
 
 __all__ = ["Bottleneck", "DeconvBottleneck", "ResNetAE", "ResNetAE50", "ResNetAE101", "_ResNetAE", "model_urls"]
 
@@ -57,11 +57,19 @@ class _ResNetAE(nn.Module):
 
         Args:
             x: In [-1024, 1024] for published weights.
-            check_resolution: Resize other sizes to that of published weights.
+            check_resolution: Refuse other sizes than that of published weights.
+
+        Raises:
+            InputError: Another size.
         """
         x = batch(x).to(self.conv1.weight.dtype)
         if check_resolution and self.weights is not None:
-            x = resize_input(x, model_urls[self.weights]["resolution"])
+            side = model_urls[self.weights]["resolution"]
+            if tuple(x.shape[-2:]) != (side, side):
+                raise InputError(
+                    f"Input size {x.shape[-2]} x {x.shape[-1]} is not the native resolution ({side} x {side}) of this "
+                    "model. Resize the images, or call encode(x, check_resolution=False)."
+                )
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 

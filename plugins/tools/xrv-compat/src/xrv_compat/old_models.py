@@ -52,7 +52,7 @@ OLD_MODELS = {
     "autoencoders.ResNetAE": OldModel(
         name="resnet101-elastic",
         new="xrv_core.get_autoencoder('resnet101-elastic')",
-        differs="with weights, decode stays in [-1024, 1024], and images of other sizes than 224 x 224 are resized",
+        differs="with weights, decode stays in [-1024, 1024]",
         arguments={"weights": None, "cache_dir": None},
         prints="XRV-ResNetAE",
     ),
