@@ -21,8 +21,8 @@ ARCHIVES = (".zip", ".tar")
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar")
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
-# Files that systems leave beside those of the user.
-_JUNK = re.compile(r"(?:^|/)(?:\._|__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
+#: Files and folders that systems leave beside those of the user.
+SYSTEM = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 _DOCUMENT = re.compile(
     r"(?:^|/)(?:README|LICEN[CS]E|NOTICE|CHANGE(?:S|LOG))[^/]*$|\.(?:txt|md|csv|tsv|json|html?|pdf|xml|ya?ml|gz|sha\d+|md5)$",
     re.IGNORECASE,
@@ -33,7 +33,7 @@ EXTENSION = re.compile(r"(?:\.(?:png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom))+$", re
 
 def is_junk(path: str) -> bool:
     """Whether a file is one that a system left, such as ``._a.png`` of macOS, not one of the user."""
-    return _JUNK.search(path) is not None
+    return any(part.startswith("._") or part in SYSTEM for part in path.split("/"))
 
 
 def image_extension(path: str) -> str:

@@ -15,6 +15,7 @@ from xrv_core.datasets.sources.archives import (
     ARCHIVES,
     COMPRESSED,
     EXTENSION,
+    SYSTEM,
     Handle,
     Member,
     archive_members,
@@ -26,6 +27,10 @@ from xrv_core.datasets.sources.layouts import Located, identity, located, not_un
 from xrv_core.errors import ArgumentError, ImageError, ImageMissing, ImagePathError, PathMissing
 
 __all__ = ["ImageSource", "choose_extension", "release_folder"]
+
+
+# A path that needs no cleaning, as nearly all: no part is blank or begins with a point.
+_PLAIN = re.compile(r"(?!\.)[^\\\0/:]+(?:/(?!\.)[^\\\0/:]+)*")
 
 
 class ImageSource:
@@ -117,13 +122,13 @@ class ImageSource:
             ArgumentError: ``by_name`` is set and a name is not unique.
         """
         listings: dict[str, set[str]] = {}
-        absent = []
+        absent, root = [], str(self.root)
         for position, name in enumerate(names):
             path = self._lookup(name)
             if path is not None and self._is_folder and not self.by_name:
                 folder, _, base = path.rpartition("/")
                 if folder not in listings:
-                    listings[folder] = _files_in(self.root / folder)
+                    listings[folder] = _files_in(f"{root}/{folder}")
                 path = path if base in listings[folder] else None
             if path is None:
                 absent.append(position)
@@ -172,10 +177,10 @@ class ImageSource:
 
     def _has_archives(self) -> bool:
         """Whether archives lie at the top of the folder; those below are found where the folder is walked through."""
-        return any(name.lower().endswith(ARCHIVES) for name in _files_in(self.root))
+        return any(name.lower().endswith(ARCHIVES) for name in _files_in(str(self.root)))
 
     def _walked(self) -> dict[str, Member | None]:
-        files = [file for file in _walk(self.root) if not is_junk(file)]
+        files = list(_walk(self.root))
         archives = sorted(file for file in files if file.lower().endswith(ARCHIVES))
         closed = [file for file in files if file.lower().endswith(COMPRESSED)]
         self.passed_over = [f"{self.root / file}: compressed as a whole. Unpack it." for file in closed]
@@ -205,9 +210,12 @@ class ImageSource:
 
     def _lookup(self, name: str) -> str | None:
         """Where the file should be; None if the index has no such file."""
-        path = _checked(name)
-        if is_junk(path):
-            return None
+        if isinstance(name, str) and _PLAIN.fullmatch(name):
+            path = name
+        else:
+            path = _checked(name)
+            if is_junk(path):
+                return None
         if self.by_name:
             return self._by_name(path)
         if self._is_folder or path in self._known():
@@ -283,7 +291,7 @@ def _checked(name: Any) -> str:
     return "/".join(parts)
 
 
-def _files_in(folder: Path) -> set[str]:
+def _files_in(folder: str) -> set[str]:
     """Names of the files and links to files in ``folder``; empty if it is not a folder."""
     try:
         with os.scandir(folder) as entries:
@@ -293,7 +301,7 @@ def _files_in(folder: Path) -> set[str]:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """Paths of all files below ``root``; linked folders are followed, each real folder once."""
+    """Paths of all files below ``root`` but those of systems; linked folders are followed, each real folder once."""
     tops = {os.path.realpath(root)}
     todo = [("", os.path.realpath(root))]
     links: list[tuple[str, str]] = []
@@ -301,6 +309,8 @@ def _walk(root: Path) -> Iterator[str]:
         prefix, folder = todo.pop() if todo else links.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.name.startswith("._") or entry.name in SYSTEM:
+                    continue
                 path = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     if entry.path not in tops:
