@@ -189,14 +189,14 @@ class FileDataset(XrayDataset):
         if len(self.skipped) == rows:
             hint = "Check imgpath: not one image of the table is in it."
         looked = "that path" if parts is None else f"the last {parts} parts of that path" if parts > 1 else "that name"
-        extensions = " under any extension of images," if self.other_extensions else ""
+        extensions = ", with any extension of images," if self.other_extensions else ""
         text = [
             f"{self.source.root}: {len(self.skipped)} of the {rows} images that {self.csvpath} names are "
             f"not there; the first is {self.skipped[0]!r}. {hint}",
-            f"Looked for {looked} in every folder, .zip and .tar below imgpath,{extensions} of the "
-            f"{len(names)} files" + (f", such as {names[0]!r}." if names else "."),
+            f"Looked for {looked}{extensions} in every folder, .zip and .tar below imgpath: {len(names)} files"
+            + (f", such as {names[0]!r}." if names else "."),
         ]
-        if len(counts) > 1:
+        if counts:
             text.append(f"Extensions are mixed: {', '.join(f'{n} {kind}' for kind, n in counts.items())}.")
         if self.source.passed_over:
             text.append(f"Not looked into: {' '.join(self.source.passed_over[:3])}")

@@ -27,8 +27,7 @@ _DOCUMENT = re.compile(
     r"(?:^|/)(?:README|LICEN[CS]E|NOTICE|CHANGE(?:S|LOG))[^/]*$|\.(?:txt|md|csv|tsv|json|html?|pdf|xml|ya?ml|gz|sha\d+|md5)$",
     re.IGNORECASE,
 )
-#: Extensions of image files, also several, as in ``a.dcm.png``.
-EXTENSION = re.compile(r"(?:\.(?:png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom))+$", re.IGNORECASE)
+_IMAGES = frozenset({"png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp", "dcm", "dicom"})
 
 
 def is_junk(path: str) -> bool:
@@ -38,14 +37,23 @@ def is_junk(path: str) -> bool:
 
 def image_extension(path: str) -> str:
     """The extension of an image file in lower case, such as ".png" or, of ``a.dcm.png``, ".dcm.png"; "" of others."""
-    found = EXTENSION.search(path)
-    return "" if found is None else found.group().lower()
+    return split_extension(path)[1]
+
+
+def split_extension(path: str) -> tuple[str, str]:
+    """A path without its extension, and the extension: see ``image_extension``."""
+    extension = ""
+    while True:
+        stem, _, last = path.rpartition(".")
+        if not stem or last.lower() not in _IMAGES:
+            return path, extension
+        path, extension = stem, f".{last.lower()}{extension}"
 
 
 def common_top(names: Iterable[str]) -> str:
     """The folder, with a slash, that all images are in; "" if there are several or files at the top may be images."""
     names = set(names)
-    images = [name for name in names if EXTENSION.search(name)] or [n for n in names if not _DOCUMENT.search(n)]
+    images = [name for name in names if image_extension(name)] or [n for n in names if not _DOCUMENT.search(n)]
     tops = {name.partition("/")[0] if "/" in name else "" for name in images}
     if len(tops) != 1 or "" in tops:
         return ""

@@ -14,12 +14,12 @@ from xrv_core.datasets.sources.archives import (
     AGAIN,
     ARCHIVES,
     COMPRESSED,
-    EXTENSION,
     SYSTEM,
     Handle,
     Member,
     archive_members,
     common_top,
+    image_extension,
     is_junk,
     unzip,
 )
@@ -203,19 +203,16 @@ class ImageSource:
         own = top if all(name.startswith(top) for name in found) else ""
         new = {f"{folder}/{name.removeprefix(own)}": member for name, member in found.items()}
         new = {name: member._replace(archive=archive) for name, member in new.items() if name not in known}
-        if any(identity(name, self.parts) in plain for name in new if EXTENSION.search(name)):
+        if any(identity(name, self.parts) in plain for name in new if image_extension(name)):
             self.passed_over.append(f"{self.root / archive}: has other copies of files that are unpacked.")
             return {}
         return new
 
     def _lookup(self, name: str) -> str | None:
         """Where the file should be; None if the index has no such file."""
-        if isinstance(name, str) and _PLAIN.fullmatch(name):
-            path = name
-        else:
-            path = _checked(name)
-            if is_junk(path):
-                return None
+        path = _checked(name)
+        if not _PLAIN.fullmatch(path) and is_junk(path):
+            return None
         if self.by_name:
             return self._by_name(path)
         if self._is_folder or path in self._known():
@@ -281,6 +278,8 @@ def release_folder(source: ImageSource | None, *folders: str) -> str:
 
 def _checked(name: Any) -> str:
     """``name`` as a normalized relative path."""
+    if isinstance(name, str) and _PLAIN.fullmatch(name):
+        return name
     if not isinstance(name, str):
         raise ImagePathError(f"{name!r} is not an image path. Check the column of the table that names the images.")
     parts = [part for part in name.split("/") if part not in ("", ".")]

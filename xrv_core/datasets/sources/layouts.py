@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from xrv_core.datasets.sources.archives import EXTENSION, image_extension
+from xrv_core.datasets.sources.archives import image_extension, split_extension
 from xrv_core.errors import ArgumentError, ImageMissing
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Located(NamedTuple):
     Attributes:
         paths: N paths below the root; None for an image that is not there.
         extension: The extension that was taken instead of the official ones, in lower case; None if it is these.
-        counts: How many of the images are there with each extension.
+        counts: How many of the images are there with each extension, if some are there with another one only.
     """
 
     paths: list[str | None]
@@ -36,22 +36,20 @@ def identity(path: str, parts: int | None) -> str:
     """The part of a path that tells which image it is, without extension; ``parts`` as in ``ImageSource``."""
     if parts is not None and path.count("/") >= parts:
         path = "/".join(path.rsplit("/", parts)[1:])
-    return EXTENSION.sub("", path)
+    return split_extension(path)[0]
 
 
 def located(source: ImageSource, names: Sequence[str], other_extensions: bool) -> Located:
     """See ``ImageSource.locate``."""
-    indexes: dict[int, dict[str, list[str]]] = {}
+    indexes: dict[int, dict[str, dict[str, list[str]]]] = {}
     there: list[dict[str, list[str]]] = []
     counts: Counter[str] = Counter()
-    for name in names:
+    owns = [image_extension(name) for name in names]
+    for name, own in zip(names, owns, strict=True):
         parts = source.parts or name.count("/") + 1
         if parts not in indexes:
             indexes[parts] = _index(source, parts)
-        by_extension: dict[str, list[str]] = {}
-        for path in indexes[parts].get(identity(name, parts), ()):
-            by_extension.setdefault(image_extension(path), []).append(path)
-        own = image_extension(name)
+        by_extension = indexes[parts].get(identity(name, parts), {})
         if not other_extensions:
             by_extension = {own: by_extension[own]} if own in by_extension else {}
         there.append(by_extension)
@@ -60,10 +58,11 @@ def located(source: ImageSource, names: Sequence[str], other_extensions: bool) -
     official = counts.pop(_OFFICIAL, 0)
     extension = _chosen(source.root, official, counts) if official < len(names) else None
     paths = []
-    for name, by_extension in zip(names, there, strict=True):
-        candidates = by_extension.get(image_extension(name) if extension is None else extension, [])
+    for name, own, by_extension in zip(names, owns, there, strict=True):
+        candidates = by_extension.get(own if extension is None else extension, [])
         paths.append(_nearest(source.root, name, candidates) if candidates else None)
-    return Located(paths, extension, {kind: n for kind, n in counts.most_common() if n})
+    mixed = any(path is None and by_extension for path, by_extension in zip(paths, there, strict=True))
+    return Located(paths, extension, dict(counts.most_common()) if mixed else {})
 
 
 def not_unique(root: Path, name: str, paths: Sequence[str]) -> ArgumentError:
@@ -74,14 +73,17 @@ def not_unique(root: Path, name: str, paths: Sequence[str]) -> ArgumentError:
     )
 
 
-def _index(source: ImageSource, parts: int) -> dict[str, list[str]]:
-    """The paths of the files by ``identity``; paths shorter than ``parts`` go on above the root."""
+def _index(source: ImageSource, parts: int) -> dict[str, dict[str, list[str]]]:
+    """The paths of the files by ``identity`` and extension; paths shorter than ``parts`` go on above the root."""
     root = source.root.absolute()
     above = (root if root.is_dir() else root.with_suffix("")).as_posix() + "/" + source.top
-    index: dict[str, list[str]] = {}
+    index: dict[str, dict[str, list[str]]] = {}
     for path in source.names():
         whole = path if path.count("/") >= parts - 1 else above + path
-        index.setdefault(identity(whole, parts), []).append(path)
+        if whole.count("/") >= parts:
+            whole = "/".join(whole.rsplit("/", parts)[1:])
+        stem, extension = split_extension(whole)
+        index.setdefault(stem, {}).setdefault(extension, []).append(path)
     return index
 
 

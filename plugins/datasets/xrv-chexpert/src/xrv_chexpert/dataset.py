@@ -54,18 +54,21 @@ class CheXpertImages(ChexpertLabelled):
 
     def locate(self, index: Index) -> Index:
         tops = index.extras["tops"]
-        folders = [self._place(top) for top in tops]
+        places = [self._place(top) for top in tops]
+        if self.source is not None and all(places):
+            self.source.parts = None  # the release is there: no image is taken from another one, which may be smaller
+        folders = [place or _folder(top) for place, top in zip(places, tops, strict=True)]
         if folders != [_folder(top) for top in tops]:
             place = _tops(index.csv["Path"].astype("str")).map(dict(zip(tops, folders, strict=True)))
             index = index._replace(images=place + index.images.str.replace(r"^[^/]*/", "", regex=True))
         return super().locate(index)
 
     def _place(self, top: str) -> str:
-        """Where in ``imgpath`` the folder is that the table calls ``CheXpert-v1.0/train``, with a slash."""
+        """Where in ``imgpath`` the folder is that the table calls ``CheXpert-v1.0/train``, with a slash; or ""."""
         release, _, split = top.rpartition("/")
         names = (split, "val") if split == "valid" else (split,)  # CheXlocalize calls the folder val
         places = [f"{place}/{name}".lstrip("/") for place in ("", release, *_RELEASES) for name in names]
-        return release_folder(self.source, *places) or _folder(top)
+        return release_folder(self.source, *places)
 
 
 class CheXpertDataset(CheXpertImages):
