@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import run_page
 from PIL import Image
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -18,14 +17,9 @@ MAKE = DOCS / "make_figures.py"
 
 
 def test_the_page_runs_as_printed(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) >= 7
-    (tmp_path / "page.py").write_text("\n".join(blocks))
-    done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=False,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    printed = run_page(DOCS / "datasets.md", tmp_path)
     (shown,) = re.findall(r"```text\n(.*?)\.\.\.\n```", PAGE, re.DOTALL)
-    assert done.stdout.startswith(shown), "what describe prints is what stands on the page"
+    assert printed.startswith(shown), "what describe prints is what stands on the page"
     pictures = {Path(name).name for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", PAGE)}
     assert {path.name for path in tmp_path.glob("*.png")} == pictures
 

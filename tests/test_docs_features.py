@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+from pages import run_page
 from PIL import Image
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -15,17 +13,12 @@ PAGE = (DOCS / "features.md").read_text()
 
 
 def test_the_page_runs_as_printed(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 2
-    (tmp_path / "page.py").write_text("\n".join(blocks))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("(40, 160)\n"), "as the page says"
+    printed = run_page(DOCS / "features.md", tmp_path)
+    assert printed.startswith("(40, 160)\n"), "as the page says"
     assert Image.open(tmp_path / "features.png").width > 600
     assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["features.json", "features.parquet"]
+    for folder in ("features-600", "features-two"):
+        assert (tmp_path / folder / "projection.html").exists()
 
 
 def test_its_links_and_picture_are_there_and_small() -> None:
