@@ -52,7 +52,7 @@ def test_a_damaged_parquet_file(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "t.parquet").write_bytes(b"")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
     for name in ("pyarrow", "fastparquet"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependency, match=says(tmp_path / "t.parquet", "Parquet", "pip install pyarrow")):

@@ -67,10 +67,12 @@ if TYPE_CHECKING:
     )
     from xrv_core.datasets.sources import ImageSource, choose_extension, image_extension, release_folder
     from xrv_core.datasets.tables import (
+        BLANK_WORDS,
         Index,
         ListedTerms,
         coded_lists,
         common_columns,
+        dates_in,
         days_from_first,
         distinct_rows,
         joined,
@@ -78,8 +80,11 @@ if TYPE_CHECKING:
         open_gzip,
         read_table,
         require_columns,
+        row_place,
         substring_labels,
+        table_path,
         term_labels,
+        whole_days,
     )
     from xrv_core.datasets.wrappers import (
         CovariateDataset,
@@ -108,9 +113,9 @@ _HOME = {
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource choose_extension image_extension release_folder",
     "tables": (
-        "Index ListedTerms coded_lists common_columns days_from_first distinct_rows joined "
-        "numbers_in open_gzip read_table require_columns "
-        "substring_labels term_labels "
+        "BLANK_WORDS Index ListedTerms coded_lists common_columns dates_in days_from_first distinct_rows joined "
+        "numbers_in open_gzip read_table require_columns row_place "
+        "substring_labels table_path term_labels whole_days "
     ),
     "wrappers": (
         "CovariateDataset FilterDataset MergeDataset RelabelledDataset Relabelling SubsetDataset View relabel_dataset "
@@ -158,6 +163,7 @@ chexpert_pathologies = [
 ]
 
 __all__ = [
+    "BLANK_WORDS",
     "ChexpertLabelled",
     "ClassBalancedSampler",
     "CovariateDataset",
@@ -200,6 +206,7 @@ __all__ = [
     "coded_lists",
     "collate",
     "common_columns",
+    "dates_in",
     "days_from_first",
     "distinct_rows",
     "decode_image",
@@ -225,6 +232,7 @@ __all__ = [
     "release_folder",
     "image_extension",
     "require_columns",
+    "row_place",
     "scale_pixels",
     "shapes_mask",
     "siim_rle",
@@ -232,8 +240,10 @@ __all__ = [
     "split",
     "split_report",
     "substring_labels",
+    "table_path",
     "term_labels",
     "training_overlaps",
+    "whole_days",
     "whole_number",
     "write_dicom",
 ]

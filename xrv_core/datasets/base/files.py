@@ -21,6 +21,7 @@ from xrv_core.datasets.tables import (
     check_on_duplicates,
     distinct_index,
     read_table,
+    table_path,
 )
 from xrv_core.errors import ArgumentError, ImageMissing, TableError
 from xrv_core.specs import Asset, DatasetSpec
@@ -38,7 +39,8 @@ class FileDataset(XrayDataset):
 
     A subclass defines what is particular to it:
 
-    * ``needs`` and ``text``: columns that its table must have, and columns that hold identifiers;
+    * ``needs``, ``text`` and ``numbers``: columns that its table must have, columns that hold texts such as identifiers
+      and findings, columns that hold numbers (see ``read_table``);
     * ``build(table)``: the rows, labels and image names of the source table, as an ``Index``;
     * ``load_table()``, if the table is no plain CSV file;
     * ``locate(index)``, if the names of the files depend on which images the user has;
@@ -50,7 +52,7 @@ class FileDataset(XrayDataset):
     Args:
         spec: The dataset's spec.
         imgpath: Folder, .zip or .tar that holds the images. None opens labels and table only.
-        csvpath: The metadata table; None fetches the hashed asset ``spec.tables[0]``.
+        csvpath: The metadata table, a file or a DataFrame; None fetches the hashed asset ``spec.tables[0]``.
         labels: "strict", or "torchxrayvision" for the labels of torchxrayvision 1.5.7.
         on_error: "raise" stops where rows name images that are not there; "skip" leaves such rows out (see
             ``skipped``); "defer" looks for an image when its item is asked for, not before.
@@ -78,6 +80,7 @@ class FileDataset(XrayDataset):
 
     needs: ClassVar[tuple[str, ...]] = ()
     text: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[tuple[str, ...]] = ()
     #: File names are unique in the whole collection: images may be in any sub-folder of ``imgpath``.
     unique_file_names: ClassVar[bool] = False
     #: How many of the last parts of an image's path tell which one it is, in the whole collection; None: the whole
@@ -94,7 +97,7 @@ class FileDataset(XrayDataset):
         self,
         spec: DatasetSpec,
         imgpath: str | Path | None = None,
-        csvpath: str | Path | None = None,
+        csvpath: str | Path | pd.DataFrame | None = None,
         *,
         labels: str = "strict",
         on_error: str = "raise",
@@ -141,7 +144,14 @@ class FileDataset(XrayDataset):
     def load_table(self) -> pd.DataFrame:
         """The source table, read from ``self.csvpath``."""
         expected = self.spec.tables[0].name.rsplit("/", 1)[-1] if self.spec.tables else ""
-        return read_table(self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=expected)
+        return read_table(
+            self.csvpath,
+            needs=self.needs,
+            text=self.text,
+            numbers=self.numbers,
+            owner=self.spec.name,
+            expected=expected,
+        )
 
     def build(self, table: pd.DataFrame) -> Index:
         """The index of a source table: see ``Index.of``."""
@@ -225,10 +235,10 @@ class FileDataset(XrayDataset):
         """Path of the image of row ``row`` below ``imgpath``."""
         return str(self._images.iloc[row])
 
-    def table_path(self, given: str | Path | None, asset: Asset | None) -> Path:
-        """The user's own copy of a table, or the fetched asset."""
+    def table_path(self, given: str | Path | pd.DataFrame | None, asset: Asset | None) -> Path:
+        """The user's own copy of a table, a file or a DataFrame, or the fetched asset."""
         if given is not None:
-            return Path(given).expanduser()
+            return table_path(given)
         if asset is None:
             raise ArgumentError(
                 f"{self.spec.name!r} has no public metadata table: pass csvpath=.... "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from xrv_core.datasets.tables.cache import cached_index
-from xrv_core.datasets.tables.days import days_from_first
+from xrv_core.datasets.tables.days import dates_in, days_from_first, whole_days
 from xrv_core.datasets.tables.duplicates import NO_REPEATS, check_on_duplicates, distinct_index, distinct_rows
+from xrv_core.datasets.tables.frames import BLANK_WORDS, table_path
 from xrv_core.datasets.tables.gunzip import open_gzip
 from xrv_core.datasets.tables.index import Index
 from xrv_core.datasets.tables.labels import ListedTerms, check_label_policy, substring_labels, term_labels
@@ -15,10 +16,12 @@ from xrv_core.datasets.tables.reading import (
     numbers_in,
     read_table,
     require_columns,
+    row_place,
 )
 from xrv_core.datasets.tables.text_split import coded_lists
 
 __all__ = [
+    "BLANK_WORDS",
     "COMMON_COLUMNS",
     "NO_REPEATS",
     "Index",
@@ -28,6 +31,7 @@ __all__ = [
     "cached_index",
     "coded_lists",
     "common_columns",
+    "dates_in",
     "days_from_first",
     "distinct_index",
     "distinct_rows",
@@ -36,6 +40,9 @@ __all__ = [
     "open_gzip",
     "read_table",
     "require_columns",
+    "row_place",
     "substring_labels",
+    "table_path",
     "term_labels",
+    "whole_days",
 ]

@@ -101,7 +101,7 @@ def _plain(value: Any) -> Any:
     kind = type(value)
     if value is None or kind in (bool, int, float, str):
         return [kind.__name__, repr(value)]
-    if isinstance(value, Path):
+    if isinstance(value, Path) and value.is_file():  # which a DataFrame is not
         from xrv_core.assets import content_sha256
 
         return ["Path", str(value.absolute()), str(value.resolve()), content_sha256(value)]

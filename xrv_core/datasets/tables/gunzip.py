@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 __all__ = ["crc32", "open_gzip"]
 
 
-def open_gzip(path: Path) -> gzip.GzipFile:
-    """An open file of the bytes in ``path``; damage is an OSError, EOFError or zlib.error when it is read."""
+def open_gzip(path: Path | IO[bytes]) -> gzip.GzipFile:
+    """An open file of the bytes in a gzip file; damage is an OSError, EOFError or zlib.error when it is read."""
     try:
         from isal import igzip
     except ImportError:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import itertools
 import lzma
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.tables.gunzip import open_gzip
+from xrv_core.datasets.tables.contents import contents_of
+from xrv_core.datasets.tables.csvfiles import SurplusCells, read_csv, records
+from xrv_core.datasets.tables.frames import BLANK_WORDS, FramePath, as_in_csv, table_path
 from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
 
 __all__ = ["COMMON_COLUMNS", "common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]
@@ -31,54 +37,116 @@ COMMON_COLUMNS: dict[str, Any] = {
 }
 
 _UNKNOWN = {"view": "UNKNOWN", "age_years": np.nan, "has_masks": False}
-_SMALL, _FIRST_ROWS = 100_000, 50  # bytes of a file that is soon read in any way
-# What pandas lets through from parsing and unpacking a damaged file.
-_UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+# What comes from parsing and unpacking a damaged file, or a zip with a password.
+_UNREADABLE = (
+    *(ValueError, LookupError, OSError, EOFError, RuntimeError, csv.Error),
+    *(zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error),
+)
 
 
 def read_table(
-    path: str | Path,
+    path: str | Path | pd.DataFrame,
     *,
     needs: Iterable[str] = (),
     text: Iterable[str] = (),
+    numbers: Iterable[str] = (),
     owner: str,
     expected: str = "",
     **options: Any,
 ) -> pd.DataFrame:
-    """Read a CSV file (plain, .gz, .bz2, .xz, .zip with one member, .zst) or a Parquet file (.parquet).
+    """Read a CSV file (plain, gzip, bzip2, xz, Zstandard; in a zip or tar), a Parquet file or an .xlsx file.
+
+    What a file is, is seen from its bytes and not from its name. A row may have blank cells after those of the header,
+    and all rows may begin with a row number that the header does not name.
 
     Args:
-        path: The file.
+        path: The file; or a DataFrame, which is read as if it were written into a CSV file.
         needs: Columns that must be there.
-        text: Columns that hold identifiers: read as str, so that leading zeros and long numbers survive.
+        text: Columns that hold texts, such as identifiers and findings: read as str, so that leading zeros and long
+            numbers survive, and so that "NA" and "None" are texts. Elsewhere such words are blanks.
+        numbers: Columns that hold numbers.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
-        **options: What else ``pandas.read_csv`` should know, such as ``skiprows`` or ``sep``.
+        **options: What else ``pandas.read_csv`` should know, such as ``skiprows``, ``sep`` or ``encoding``.
+
+    Returns:
+        The rows, numbered from 0; for the place of a row in the file see ``row_place``.
 
     Raises:
         PathMissing: ``path`` does not exist.
-        MissingDependency: It is a Parquet file, and pyarrow is not installed.
-        TableError: The file cannot be parsed or has no rows.
+        MissingDependency: It is a Parquet, .xlsx or .zst file, and the library that reads it is not installed.
+        TableError: The file cannot be parsed or has no rows; a row has more values than the header has names; or a
+            cell of ``numbers`` is neither blank nor a finite number.
         MissingColumns: Some of ``needs`` are not there.
     """
-    path, needs, text = Path(path), tuple(needs), tuple(text)
-    if not path.is_file():
+    path, needs, text = table_path(path), tuple(needs), tuple(text)
+    if not (path.is_file() or isinstance(path, FramePath)):
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
-    kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
+    kind = "CSV"
     try:
-        if kind == "Parquet":
-            table = _read_parquet(path, text)
-        elif options or path.stat().st_size <= _SMALL:
-            table = _parsed(path, text, **options)
+        if isinstance(path, FramePath):
+            table = as_in_csv(path.frame, text)
         else:
-            table = _parsed_as_text_where_needed(path, text)
+            kind, source = contents_of(path.read_bytes(), expected, options.pop("encoding", ""))
+            table = read_csv(source, text, **options) if kind == "CSV" else _READ[kind](source().read(), text, options)
+    except UnicodeDecodeError as error:
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
+        raise TableError(
+            f"{path}, line {line}: cannot be read as {error.encoding.upper()} text for {owner!r} (byte 0x{byte:02X}). "
+            "It may be Windows-1252 (Latin-1). Save it as UTF-8."
+        ) from error
+    except ImportError as error:
+        raise MissingDependency(f"{path}: {_NEEDS[kind]}") from error
+    except SurplusCells as error:
+        raise TableError(f"{path}, {error}") from error
     except _UNREADABLE as error:
-        raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}") from error
+        raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}.") from error
     require_columns(table, needs, path, owner, expected)
     if table.empty:
         raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
+    for name in numbers:
+        if name in table.columns:
+            table[name] = number_cells(table[name], path, **options)
     return table
+
+
+def number_cells(cells: pd.Series[Any], path: Path | None, **options: Any) -> pd.Series[Any]:
+    """The numbers in a column of a table that ``read_table`` has read from ``path``; NaN where a cell is blank.
+
+    Raises:
+        TableError: A cell is neither blank nor a finite number; the message names its place.
+    """
+    numbers = pd.to_numeric(cells, errors="coerce")
+    wrong = np.abs(numbers.to_numpy(np.float64, na_value=np.nan)) == np.inf
+    if not pd.api.types.is_numeric_dtype(cells.dtype):
+        wrong |= (numbers.isna() & cells.notna() & ~cells.isin(BLANK_WORDS)).to_numpy()
+    if wrong.any():
+        raise cell_error(cells, int(wrong.argmax()), path, "a number", **options)
+    return numbers
+
+
+def cell_error(cells: pd.Series[Any], at: int, path: Path | None, wanted: str, **options: Any) -> TableError:
+    """The error of cell ``at`` of a column of a table that was read from ``path`` (None: unknown)."""
+    row = cells.index[at]
+    place = f"row {row + 1}" if path is None else row_place(path, row, **options)
+    return TableError(f"{place}, column {cells.name!r}: {str(cells.iloc[at])!r} is not {wanted}.")
+
+
+def row_place(path: Path, row: int, **options: Any) -> str:
+    """The place of a row of a table, for messages: file and line, such as ``"train.csv, line 7"``.
+
+    Args:
+        path: The table.
+        row: The row, as ``read_table`` has numbered it.
+        **options: As for ``read_table``.
+    """
+    with contextlib.suppress(*_UNREADABLE, ImportError):
+        kind, source = contents_of(path.read_bytes(), "", options.pop("encoding", ""))
+        if kind == "CSV":
+            line, _ = next(itertools.islice(records(source, **options), row + 1, None), (row + 2, []))
+            return f"{path}, line {line}"
+    return f"{path}, row {row + 1}"
 
 
 def require_columns(table: pd.DataFrame, needs: Iterable[str], path: Path, owner: str, expected: str = "") -> None:
@@ -157,34 +225,23 @@ def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=tables[0].index, copy=False)
 
 
-def _parsed_as_text_where_needed(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
-    """A big CSV file: pandas takes twice as long for texts if it is asked for text, so only other columns are."""
-    others = _not_text(_parsed(path, (), nrows=_FIRST_ROWS), text)
-    table = _parsed(path, others)
-    return _parsed(path, text) if _not_text(table, set(text).difference(others)) else table
+def _read_parquet(data: bytes, text: Sequence[str], options: Mapping[str, Any]) -> pd.DataFrame:
+    return as_in_csv(pd.read_parquet(BytesIO(data)), text)
 
 
-def _parsed(path: Path, text: Iterable[str], **options: Any) -> pd.DataFrame:
-    gzipped = path.name.lower().endswith(".gz") and not path.name.lower().endswith(".tar.gz")
-    with open_gzip(path) if gzipped else contextlib.nullcontext(path) as source:
-        table: pd.DataFrame = pd.read_csv(source, dtype=dict.fromkeys(text, str), low_memory=False, **options)
-    return table
+def _read_excel(data: bytes, text: Sequence[str], options: Mapping[str, Any]) -> pd.DataFrame:
+    """The one sheet of a workbook that has cells."""
+    rows = options.get("skiprows")
+    sheets = pd.read_excel(BytesIO(data), sheet_name=None, keep_default_na=False, na_values=[""], skiprows=rows)
+    filled = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
+    if len(filled) > 1:
+        raise ValueError(f"it has {len(filled)} sheets ({', '.join(map(repr, filled))}). Save the right one as CSV")
+    return as_in_csv(next(iter(filled.values()), pd.DataFrame()), text)
 
 
-def _not_text(table: pd.DataFrame, names: Iterable[str]) -> list[str]:
-    """Those of ``names`` that are columns of something else than texts."""
-    return [name for name in names if name in table.columns and not isinstance(table[name].dtype, pd.StringDtype)]
-
-
-def _read_parquet(path: Path, text: Iterable[str]) -> pd.DataFrame:
-    """A Parquet file; the columns of ``text`` as they would be written in a CSV file."""
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise MissingDependency(f"{path}: Parquet tables are read by pyarrow: pip install pyarrow") from error
-    for name in {*text} & {*table.columns}:
-        column = table[name]
-        if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-            column = column.astype("Int64")  # integers become floats where there are blanks
-        table[name] = column.astype("str")
-    return table
+_READ = {"Parquet": _read_parquet, "Excel": _read_excel}
+_NEEDS = {
+    "CSV": "tables packed by Zstandard are read by zstandard: pip install zstandard",
+    "Parquet": "Parquet tables are read by pyarrow: pip install pyarrow",
+    "Excel": "it is an Excel workbook. Save it as CSV, or install what reads it: pip install openpyxl",
+}

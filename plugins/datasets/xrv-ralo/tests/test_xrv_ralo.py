@@ -108,7 +108,7 @@ def test_a_score_that_is_none_is_named(mini: dict[str, Any]) -> None:
     cells = lines[3].split(",")
     cells[6] = "high"
     mini["csvpath"].write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n")
-    with pytest.raises(TableError, match=says(mini["csvpath"], "row 1", "'Total GEOGRAPHIC'", "'high'", "score")):
+    with pytest.raises(TableError, match=says(mini["csvpath"], "line 4", "'Total GEOGRAPHIC'", "'high'", "number")):
         xrv.get_dataset("ralo", **mini)
 
 

@@ -35,7 +35,8 @@ class BRAXDataset(ChexpertLabelled):
         *ChexpertLabelled.needs,
         *("No Finding", "PngPath", "PatientID", "PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns"),
     )
-    text = ("PatientID", "PatientAge", "StudyDate")
+    text = ("PngPath", "PatientID", "PatientAge", "StudyDate")
+    numbers = ("Rows", "Columns")
     identifying_parts = 1
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import ChexpertLabelled, Index, release_folder
+from xrv_core.datasets import ChexpertLabelled, Index, release_folder, row_place
 from xrv_core.errors import TableError
 
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
@@ -21,12 +21,14 @@ class CheXpertImages(ChexpertLabelled):
 
     needs = (*ChexpertLabelled.needs, "Path")
     identifying_parts = 3  # patient, study and view; a patient is in one split only
+    text = ("Path",)
+    numbers = ("Age",)
 
     def build(self, table: pd.DataFrame) -> Index:
         paths = table["Path"].astype("str")
         for row in np.flatnonzero(~paths.str.fullmatch(_PATH, na=False))[:1]:
             raise TableError(
-                f"{self.csvpath}, line {row + 2}: 'Path' is {paths[row]!r}, but the path of an image of "
+                f"{row_place(self.csvpath, row)}: 'Path' is {paths[row]!r}, but the path of an image of "
                 f"{self.spec.name!r} looks like {_EXAMPLE!r}."
             )
         top = _tops(paths)

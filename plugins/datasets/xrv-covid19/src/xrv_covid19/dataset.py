@@ -10,7 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, ImageSource, Index, decode_image, fit_mask, substring_labels, term_labels
+from xrv_core.datasets import (
+    FileDataset,
+    ImageSource,
+    Index,
+    decode_image,
+    fit_mask,
+    substring_labels,
+    term_labels,
+    whole_days,
+)
 
 _UNDECIDED = ("todo", "Unknown")  # findings that are not known yet
 _LUNG = 1024.0  # white; grey in the files is an object that hides the lung
@@ -34,7 +43,7 @@ class COVID19Dataset(FileDataset):
     """
 
     needs = ("patientid", "offset", "sex", "age", "finding", "view", "modality", "filename")
-    text = ("patientid",)
+    text = ("patientid", "finding", "filename")
     unique_file_names = True
     gives_semantic_masks = True
 
@@ -63,6 +72,7 @@ class COVID19Dataset(FileDataset):
             findings = table["finding"]
         names = sorted(set(findings.dropna().str.split("/").explode().str.strip()))
         terms = {name: [name] for name in names}
+        offsets = table["offset"].where(pd.to_numeric(table["offset"], errors="coerce").notna())  # some are remarks
         strict = self.label_policy == "strict"
         return Index.of(
             table,
@@ -71,7 +81,7 @@ class COVID19Dataset(FileDataset):
             pathologies=names,
             patientid=table["patientid"],
             view=table["view"],
-            offset_day_int=np.floor(pd.to_numeric(table["offset"], errors="coerce")),  # from symptoms or admission
+            offset_day_int=whole_days(offsets, self.csvpath),  # from symptoms or admission
             age_years=pd.to_numeric(table["age"], errors="coerce"),
             sex=table["sex"],
             has_masks=[self._lungs(name) is not None for name in table["filename"]],

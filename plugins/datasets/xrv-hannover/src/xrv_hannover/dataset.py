@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import FileDataset, Index
+from xrv_core.datasets import FileDataset, Index, whole_days
 
 # The column with the day of the event, counted from the image; blank if it did not happen.
 _WHEN = {"ICU Admission": "icu_admission_offset", "Death": "death_offset"}
@@ -33,7 +33,7 @@ class HannoverDataset(FileDataset):
             labels=np.column_stack(columns).astype(np.float32),
             patientid=table["patient_id"],
             view=table["projection"].str.upper(),
-            offset_day_int=-table["admission_offset"],  # -4: admitted four days before the image
+            offset_day_int=-whole_days(table["admission_offset"], self.csvpath),  # -4: admitted four days before
             age_years=pd.to_numeric(table["age"], errors="coerce"),
             sex=table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # the readme says w, the table f
             source_uid="hannover:" + table["image_id"],

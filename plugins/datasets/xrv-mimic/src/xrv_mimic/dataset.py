@@ -51,6 +51,7 @@ class MIMICDataset(ChexpertLabelled):
 
     needs = ("dicom_id", *_STUDY, "ViewPosition", "StudyDate", "StudyTime")
     text = ("dicom_id", *_STUDY)
+    numbers = ("StudyTime",)
     peer_clears_devices = True
     identifying_parts = 1
 
@@ -80,7 +81,7 @@ class MIMICDataset(ChexpertLabelled):
     def load_table(self) -> pd.DataFrame:
         """The rows of the metadata, with the labels of their study and their split."""
         table = self._read(self.csvpath, self.needs, _METADATA)
-        table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
+        table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"], self.csvpath)
         labels = self._labels()
         if not table["study_id"].isin(labels["study_id"]).any():
             raise TableError(
@@ -134,7 +135,8 @@ class MIMICDataset(ChexpertLabelled):
         return kept
 
     def _read(self, path: Path, needs: tuple[str, ...], expected: str) -> pd.DataFrame:
-        return read_table(path, needs=needs, text=self.text, owner=self.spec.name, expected=expected)
+        owner = self.spec.name
+        return read_table(path, needs=needs, text=self.text, numbers=self.numbers, owner=owner, expected=expected)
 
     def _unique(self, path: Path, table: pd.DataFrame, key: str) -> pd.DataFrame:
         return distinct_rows(table, key, where=path, on_duplicates=self.on_duplicates)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import grouped, numbers_in, read_table
+from xrv_core.datasets import grouped, numbers_in, read_table, row_place
 from xrv_core.errors import TableError
 
 _PLACE = ("x", "y", "width", "height")
@@ -22,13 +22,13 @@ NO_BOXES = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.
 def read_boxes(path: Path, spec: DatasetSpec) -> pd.DataFrame:
     """A row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``."""
     needs = ["Image Index", "Finding Label", *_BOX]
-    table = read_table(path, needs=needs, owner=spec.name, expected="BBox_List_2017.csv")[needs]
+    table = read_table(path, needs=needs, text=needs[:2], owner=spec.name, expected="BBox_List_2017.csv")[needs]
     table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
     numbers = numbers_in(table, _BOX)
     good = table["Finding Label"].isin(spec.pathologies) & (numbers >= [0, 0, 1, 1]).all(axis=1)
     for line in table.index[~good]:
         raise TableError(
-            f"{path}, line {line + 2}: a box needs a label of {spec.name!r}, a place and a size of at least one pixel; "
+            f"{row_place(path, line)}: a box needs a label of {spec.name!r}, a place and a size of at least one pixel; "
             f"this one is of {table['Finding Label'][line]!r} on {table['Image Index'][line]!r}."
         )
     names = {"image": table["Image Index"].astype("str"), "label": table["Finding Label"].astype("str")}

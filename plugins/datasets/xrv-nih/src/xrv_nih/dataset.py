@@ -30,6 +30,8 @@ class _NIHImages(FileDataset):
     """The common part of both datasets: images, and their columns."""
 
     needs = ("Image Index", "Follow-up #", "Patient ID", "Patient Age", "View Position")
+    text = ("Image Index", "Patient ID", "Finding Labels")
+    numbers = ("Follow-up #",)
     unique_file_names = True
 
     def index_of(self, table: pd.DataFrame, labels: NDArray[np.float32], **more: Any) -> Index:

@@ -8,7 +8,16 @@ from typing import Any
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, days_from_first, distinct_rows, joined, read_table, substring_labels
+from xrv_core.datasets import (
+    FileDataset,
+    Index,
+    dates_in,
+    days_from_first,
+    distinct_rows,
+    joined,
+    read_table,
+    substring_labels,
+)
 from xrv_openi.reports import read_reports
 from xrv_openi.terms import deciding_terms, mesh_labels
 
@@ -75,6 +84,8 @@ class OpeniDataset(FileDataset):
         for path, needs, asset in wanted:
             if path is not None:
                 more = read_table(path, needs=needs, text=needs, owner=self.spec.name, expected=Path(asset.name).name)
+                for name in _DATES if path is self._dicom else ():
+                    dates_in(more[name], path)  # an error names the line of this file, not of the joined table
                 more = distinct_rows(more, "imageid", where=path, on_duplicates=self.on_duplicates)
                 table = joined(table, more, on="imageid", key="imageid")
         return table
@@ -84,9 +95,9 @@ class OpeniDataset(FileDataset):
         if self._view_column in table.columns:
             known["view"] = table[self._view_column].replace(_VIEWS)
         if self._dicom is not None:
-            taken, born = (pd.to_datetime(table[name], format="%Y%m%d", errors="coerce") for name in _DATES)
+            taken, born = (dates_in(table[name]) for name in _DATES)
             known["age_years"] = (taken - born).dt.days / 365.25
-            known["offset_day_int"] = days_from_first(table["Study Date"], table["uid"])
+            known["offset_day_int"] = days_from_first(taken, table["uid"])
         names = self.spec.pathologies
         if self.label_policy == "strict":
             labels = mesh_labels(table["mesh_major"], names)

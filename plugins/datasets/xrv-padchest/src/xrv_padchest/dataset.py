@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset, Index, ListedTerms, days_from_first, substring_labels
+from xrv_core.datasets import FileDataset, Index, ListedTerms, dates_in, days_from_first, substring_labels
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 
@@ -35,10 +35,13 @@ class PadChestDataset(FileDataset):
     caches_index = True
     needs = ("ImageID", "StudyDate_DICOM", "PatientID", "PatientBirth", "PatientSex_DICOM", "Projection", "Labels")
     text = ("ImageID", "StudyID", "PatientID", "Labels")  # ids of up to 39 digits
+    numbers = ("PatientBirth",)  # a year
     unique_file_names = True
 
     def build(self, table: pd.DataFrame) -> Index:
-        table["offset_day_int"] = days_from_first(table["StudyDate_DICOM"], table["PatientID"])
+        taken = dates_in(table["StudyDate_DICOM"], self.csvpath)
+        table["offset_day_int"] = days_from_first(taken, table["PatientID"])
+        table["Labels"] = table["Labels"].mask(table["Labels"] == "nan")  # the release writes blank cells so
         keep = ~table["ImageID"].isin(list(broken_files()))
         if self.label_policy == "torchxrayvision":
             keep &= table["Labels"].notna() & (2019 - table["PatientBirth"] > 10)
@@ -50,7 +53,7 @@ class PadChestDataset(FileDataset):
             patientid=table["PatientID"],
             view=table["Projection"].replace(_VIEW),
             offset_day_int=table["offset_day_int"],
-            age_years=table["StudyDate_DICOM"] // 10_000 - table["PatientBirth"],  # birth is a year
+            age_years=taken[keep].dt.year - table["PatientBirth"],
             sex=table["PatientSex_DICOM"],
             source_uid="padchest:" + table["ImageID"].str.removesuffix(".png"),
         )

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets import FileDataset, Index, days_from_first, read_table
-from xrv_core.errors import TableError
 
 # The total of each of the two readers; pandas adds ".1" to repeated names.
 _READERS = {
@@ -35,16 +34,15 @@ class RALODataset(FileDataset):
     def load_table(self) -> pd.DataFrame:
         name = "ralo-dataset-metadata.csv"
         table = read_table(
-            self.csvpath, needs=self.needs, text=self.text, owner=self.spec.name, expected=name, skiprows=1
+            self.csvpath,
+            needs=self.needs,
+            text=self.text,
+            numbers=_SCORES,
+            owner=self.spec.name,
+            expected=name,
+            skiprows=1,
         )  # above the header is a row that groups the columns
-        for column in _SCORES:
-            scores = pd.to_numeric(table[column], errors="coerce")
-            wrong = np.flatnonzero(table[column].notna() & scores.isna())
-            if len(wrong):
-                cell = table[column].iloc[wrong[0]]
-                raise TableError(f"{self.csvpath}, row {wrong[0]}, column {column!r}: {cell!r} is no score.")
-            table[column] = scores
-        table["offset_day_int"] = days_from_first(table["Exam_DateTime"].str[:8], table["Subject_ID"])
+        table["offset_day_int"] = days_from_first(table["Exam_DateTime"], table["Subject_ID"], self.csvpath, skiprows=1)
         return table.assign(image=[f"{row}.jpg" for row in range(len(table))])
 
     def build(self, table: pd.DataFrame) -> Index:

@@ -66,7 +66,7 @@ class RSNADataset(FileDataset):
         **options: Any,
     ) -> None:
         self._headers = self.table_path(dicomcsvpath, spec.tables[1])
-        self._classes = None if classes is None else Path(classes).expanduser()
+        self._classes = None if classes is None else self.table_path(classes, None)
         self._mapping = None if mapping is None else Path(mapping).expanduser()
         self._extension = extension
         self.other_extensions = extension is None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import distinct_rows, grouped, numbers_in, read_table
+from xrv_core.datasets import distinct_rows, grouped, numbers_in, read_table, row_place
 from xrv_core.errors import PathMissing, TableError
 
 _BOX = ["x", "y", "width", "height"]
@@ -24,7 +24,7 @@ def read_boxes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     ill = table[~np.where(table["Target"] == 1, is_box, without)]
     for row in ill.itertuples():
         raise TableError(
-            f"{path}, line {row.Index + 2}: a row is Target 1 with a box of at least one pixel, or Target 0 without; "
+            f"{row_place(path, row.Index)}: a row is Target 1 with a box of at least one pixel, or Target 0 without; "
             f"this row of {row.patientId!r} is Target {row.Target} with x, y, width, height "
             f"{row.x}, {row.y}, {row.width}, {row.height}."
         )
@@ -52,7 +52,7 @@ def read_classes(path: Path, owner: str, on_duplicates: str) -> pd.Series[Any]:
     table = read_table(path, needs=text, text=text, owner=owner, expected="stage_2_detailed_class_info.csv")
     for row in table.index[~table["class"].isin(_CLASSES)]:
         raise TableError(
-            f"{path}, line {row + 2}: unknown class {table['class'][row]!r} of {owner!r}. "
+            f"{row_place(path, row)}: unknown class {table['class'][row]!r} of {owner!r}. "
             f"The classes are: {', '.join(_CLASSES)}."
         )
     table = distinct_rows(table[[*text]], "patientId", where=path, on_duplicates=on_duplicates)

@@ -45,7 +45,7 @@ class SIIMDataset(FileDataset):
 
     caches_index = True
     needs = ("ImageId",)
-    text = ("ImageId",)
+    text = ("ImageId", "EncodedPixels", " EncodedPixels")
     unique_file_names = True
     gives_pathology_masks = True
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xrv_core.datasets import distinct_rows, grouped, require_columns
+from xrv_core.datasets import distinct_rows, grouped, require_columns, row_place
 from xrv_core.errors import TableError
 
 _NONE = "-1"
@@ -18,7 +18,7 @@ def read_outlines(table: pd.DataFrame, path: Path, owner: str, on_duplicates: st
     require_columns(plain, ("ImageId", "EncodedPixels"), path, owner, "train-rle.csv")
     blank = plain.index[plain[["ImageId", "EncodedPixels"]].isna().any(axis=1)]
     if len(blank):
-        raise TableError(f"{path}, line {blank[0] + 2}: a row needs an ImageId and EncodedPixels ({_NONE!r} for none).")
+        raise TableError(f"{row_place(path, blank[0])}: a row needs an ImageId and EncodedPixels ({_NONE!r} for none).")
     images, cells = plain["ImageId"], plain["EncodedPixels"].astype("str").str.strip()
     plain = pd.DataFrame({"ImageId": images, "EncodedPixels": cells}).drop_duplicates()  # a row given twice counts once
     told = plain.assign(EncodedPixels=plain["EncodedPixels"] != _NONE).drop_duplicates()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import age_in_years, days_from_first
+from xrv_core.datasets import age_in_years, dates_in, days_from_first, whole_days
 from xrv_core.errors import TableError
 
 _YES_NO = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0}
 _SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
-_DATE = r"^(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?$"
-
 _DAY = "a day is a number in every row, or a date such as 2020-01-31 in every row"
 
 #: The place of a row for messages: file and image.
@@ -46,19 +45,18 @@ def sexes(cells: pd.Series[Any]) -> pd.Series[Any]:
     return cells.str.strip().str.lower().map(_SEXES)
 
 
-def days(cells: pd.Series[Any], patients: pd.Series[Any] | None, where: Where) -> pd.Series[Any]:
+def days(cells: pd.Series[Any], patients: pd.Series[Any] | None, where: Where, path: Path) -> pd.Series[Any]:
     """Whole days from numbers, or from dates since the first date of the patient (or of the table).
 
     Raises:
-        TableError: A cell is neither. Eight digits are a date, such as 20200131.
+        TableError: A cell is neither, or there are both. Eight digits are a date, such as 20200131.
     """
-    dates = cells.str.strip().str.replace(_DATE, r"\1\2\3", regex=True)
-    if dates.dropna().str.fullmatch(r"\d{8}").any():
-        _check(cells, pd.to_datetime(dates, format="%Y%m%d", errors="coerce"), where, _DAY)
-        return days_from_first(dates, pd.Series("", index=dates.index) if patients is None else patients)
-    numbers = pd.to_numeric(cells, errors="coerce")
-    _check(cells, numbers, where, _DAY)
-    return np.floor(numbers).astype("Int64")
+    when = dates_in(cells)
+    if when.isna().all():
+        _check(cells, pd.to_numeric(cells, errors="coerce"), where, _DAY)
+        return whole_days(cells, path)
+    _check(cells, when, where, _DAY)
+    return days_from_first(when, pd.Series("", index=cells.index) if patients is None else patients)
 
 
 def _check(cells: pd.Series[Any], values: pd.Series[Any], where: Where, rule: str) -> None:

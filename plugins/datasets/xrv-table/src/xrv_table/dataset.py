@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, read_table, term_labels
+from xrv_core.datasets import BLANK_WORDS, FileDataset, Index, read_table, row_place, term_labels
 from xrv_table.cells import Where, ages, days, label_values, sexes
 from xrv_table.columns import KEYS, Columns, describe
 from xrv_table.masks import has_masks, read_mask
@@ -66,13 +66,16 @@ class TableDataset(FileDataset):
 
     def load_table(self) -> pd.DataFrame:
         """The table, with NA in cells that are blank."""
-        used = list(self.columns.used)
-        table = read_table(self.csvpath, needs=used, text=used, owner=self.spec.name, sep=self.columns.delimiter)
-        return table.assign(**table[used].mask(table[used].apply(lambda cells: cells.str.strip().eq(""))))
+        c, used = self.columns, list(self.columns.used)
+        table = read_table(self.csvpath, needs=used, text=used, owner=self.spec.name, sep=c.delimiter)
+        texts = {c.image, c.findings, c.patient, *c.masks.values()}  # in these "NA" is a name as any other
+        blank = {name: [""] if name in texts else BLANK_WORDS for name in used}
+        return table.assign(**{name: table[name].mask(table[name].str.strip().isin(blank[name])) for name in used})
 
     def build(self, table: pd.DataFrame) -> Index:
         c, where = self.columns, self._where(table)
-        collection = c.collection or f"{self.csvpath.resolve().parent.name}/{self.csvpath.name.partition('.')[0]}"
+        place = f"{self.csvpath.resolve().parent.name}/" if self.csvpath.is_file() else ""
+        collection = c.collection or f"{place}{self.csvpath.name.partition('.')[0]}"
         patients = None if c.patient is None else table[c.patient]
         names = self._label_names(table)
         return Index.of(
@@ -82,7 +85,7 @@ class TableDataset(FileDataset):
             pathologies=names,
             patientid=patients,
             view=None if c.view is None else table[c.view],
-            offset_day_int=None if c.day is None else days(table[c.day], patients, where),
+            offset_day_int=None if c.day is None else days(table[c.day], patients, where, self.csvpath),
             age_years=None if c.age is None else ages(table[c.age], where),
             sex=None if c.sex is None else sexes(table[c.sex]),
             source_uid=f"{self.spec.name}:{collection}/" + table[c.image],
@@ -122,5 +125,7 @@ class TableDataset(FileDataset):
         return {name: read_mask(self.source, file, shape) for name, file in files.items() if pd.notna(file)}
 
     def _where(self, table: pd.DataFrame) -> Where:
-        """Names the file and image of a row, for messages."""
-        return lambda row: f"{self.csvpath}, image {table[self.columns.image].iloc[row]!r}"
+        """Names the file, line and image of a row, for messages."""
+        return lambda row: (
+            f"{row_place(self.csvpath, row, sep=self.columns.delimiter)}, image {table[self.columns.image].iloc[row]!r}"
+        )

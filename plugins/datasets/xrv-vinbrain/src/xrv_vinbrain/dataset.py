@@ -81,7 +81,7 @@ class VinBrainDataset(FileDataset):
         if readers != "any" and options.get("labels") == "torchxrayvision":
             raise ArgumentError('labels="torchxrayvision" allows only readers="any": omit one of them.')
         self.readers = readers
-        self._sizes = None if sizes is None else Path(sizes).expanduser()
+        self._sizes = None if sizes is None else self.table_path(sizes, None)
         self._read_headers = read_headers
         self._extension = extension
         self.other_extensions = extension is None

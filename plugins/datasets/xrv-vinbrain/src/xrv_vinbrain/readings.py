@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import numbers_in
+from xrv_core.datasets import numbers_in, row_place
 from xrv_core.errors import TableError
 
 #: The source's names of labels, if they differ.
@@ -115,7 +115,7 @@ def _refuse_blanks(table: pd.DataFrame, path: Path) -> None:
     for name in ("image_id", "rad_id", "class_name"):
         blank = table.index[table[name].isna()]
         if len(blank):
-            raise TableError(f"{path}, line {blank[0] + 2}: {name} is blank. Compare the file with its source.")
+            raise TableError(f"{row_place(path, blank[0])}: {name} is blank. Compare the file with its source.")
 
 
 def _meanings(kinds: list[str], labels: Sequence[str], path: Path, exact: bool) -> NDArray[np.bool_]:
@@ -138,7 +138,7 @@ def _boxes(table: pd.DataFrame, rows: NDArray[np.intp], path: Path) -> NDArray[n
     good = (corners[:, :2] >= 0).all(axis=1) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
     for row in table.iloc[rows[~good]].itertuples():
         raise TableError(
-            f"{path}, line {row.Index + 2}: a finding needs a box with 0 <= x_min < x_max and 0 <= y_min < y_max; "
+            f"{row_place(path, row.Index)}: a finding needs a box with 0 <= x_min < x_max and 0 <= y_min < y_max; "
             f"{row.class_name!r} on {row.image_id!r} has x {row.x_min} to {row.x_max} and y {row.y_min} to {row.y_max}."
         )
     return np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xrv_core.datasets import distinct_rows, read_table, require_columns
+from xrv_core.datasets import distinct_rows, read_table, require_columns, row_place
 from xrv_core.errors import TableError
 
 
@@ -20,7 +20,7 @@ def read_sizes(path: Path, images: Sequence[str], owner: str) -> dict[str, tuple
     table = distinct_rows(table[["image_id", *names]], "image_id", where=path)
     sizes = table[names].apply(pd.to_numeric, errors="coerce")
     for row in table.index[~(sizes >= 1).all(axis=1)]:
-        raise TableError(f"{path}, line {row + 2}: {table['image_id'][row]!r} needs a height and width of 1 or more.")
+        raise TableError(f"{row_place(path, row)}: {table['image_id'][row]!r} needs a height and width of 1 or more.")
     found = dict(zip(table["image_id"], map(tuple, sizes.astype(int).to_numpy().tolist()), strict=True))
     missing = [image for image in images if image not in found]
     if missing:
