@@ -79,29 +79,11 @@ def read_table(
             cell of ``numbers`` is neither blank nor a finite number.
         MissingColumns: Some of ``needs`` are not there.
     """
-    path, needs, text = table_path(path), tuple(needs), tuple(text)
+    path, needs = table_path(path), tuple(needs)
     if not (path.is_file() or isinstance(path, FramePath)):
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
-    kind = "CSV"
-    try:
-        if isinstance(path, FramePath):
-            table = as_in_csv(path.frame, text)
-        else:
-            kind, source = contents_of(path.read_bytes(), expected, options.pop("encoding", ""))
-            table = read_csv(source, text, **options) if kind == "CSV" else _READ[kind](source().read(), text, options)
-    except UnicodeDecodeError as error:
-        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
-        raise TableError(
-            f"{path}, line {line}: cannot be read as {error.encoding.upper()} text for {owner!r} (byte 0x{byte:02X}). "
-            "It may be Windows-1252 (Latin-1). Save it as UTF-8."
-        ) from error
-    except ImportError as error:
-        raise MissingDependency(f"{path}: {_NEEDS[kind]}") from error
-    except SurplusCells as error:
-        raise TableError(f"{path}, {error}") from error
-    except _UNREADABLE as error:
-        raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}.") from error
+    table = _parsed(path, tuple(text), owner, expected, **options)
     require_columns(table, needs, path, owner, expected)
     if table.empty:
         raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
@@ -223,6 +205,30 @@ def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
     """The columns of tables of the same rows, none of which is copied."""
     columns = {name: column for table in tables for name, column in table.items()}
     return pd.DataFrame(columns, index=tables[0].index, copy=False)
+
+
+def _parsed(path: Path, text: Sequence[str], owner: str, expected: str, **options: Any) -> pd.DataFrame:
+    """The table at ``path``, which exists; for arguments and errors see ``read_table``."""
+    kind = "CSV"
+    try:
+        if isinstance(path, FramePath):
+            table = as_in_csv(path.frame, text)
+        else:
+            kind, source = contents_of(path.read_bytes(), expected, options.pop("encoding", ""))
+            table = read_csv(source, text, **options) if kind == "CSV" else _READ[kind](source().read(), text, options)
+    except UnicodeDecodeError as error:
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
+        raise TableError(
+            f"{path}, line {line}: cannot be read as {error.encoding.upper()} text for {owner!r} (byte 0x{byte:02X}). "
+            "It may be Windows-1252 (Latin-1). Save it as UTF-8."
+        ) from error
+    except ImportError as error:
+        raise MissingDependency(f"{path}: {_NEEDS[kind]}") from error
+    except SurplusCells as error:
+        raise TableError(f"{path}, {error}") from error
+    except _UNREADABLE as error:
+        raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}.") from error
+    return table
 
 
 def _read_parquet(data: bytes, text: Sequence[str], options: Mapping[str, Any]) -> pd.DataFrame:
