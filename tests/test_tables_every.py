@@ -129,3 +129,49 @@ def test_row_numbers_under_a_shorter_header_are_no_column(case: Case, start: int
     if not any(row[len(case.rows[case.head]) - 1 :] > [""] for row in case.rows[case.head + 1 :]):
         pytest.skip("its last column is blank, so that row numbers look like a comma too many")
     case.same(case.changed(lambda i, row: [str(i + start), *row]))
+
+
+@EVERY
+def test_what_the_table_is_called_and_how_it_is_packed_does_not_matter(case: Case) -> None:
+    plain = _text(case.path)
+    case.same(gzip.compress(plain.encode()))
+    case.same(plain, suffix=".csv.gz")
+    case.same(plain.encode("utf-16"))  # with a byte order mark, as Excel writes it
+    case.same(_zipped({"a/t.csv": plain, "__MACOSX/a/._t.csv": "\0\5\x16\7", "a/.DS_Store": "\0\0\0\1Bud1"}))
+
+
+@EVERY
+def test_a_data_frame_is_read_as_a_file(case: Case) -> None:
+    text = "\n".join(_text(case.path).splitlines()[case.head :])
+    for options in ({}, {"dtype": str}):
+        frame = pd.read_csv(io.StringIO(text), **options)
+        before = frame.copy(deep=True)
+        case.same(frame)
+        pd.testing.assert_frame_equal(frame, before)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "Save it as CSV"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"", "empty"),
+    ],
+)
+def test_what_is_no_table_says_what_it_is(case: Case, data: bytes, words: str) -> None:
+    for packed in (data, gzip.compress(data)):
+        with pytest.raises(TableError) as caught:
+            case.open(packed)
+        assert words in str(caught.value)
+        assert case.path.name.partition(".")[0] in str(caught.value)
+
+
+def _zipped(members: dict[str, str]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return file.getvalue()

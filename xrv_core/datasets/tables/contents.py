@@ -88,12 +88,13 @@ def contents_of(data: bytes, expected: str = "", encoding: str = "") -> tuple[st
         return "Excel", source
     mark = next((mark for mark in _MARKS if start.startswith(mark)), b"")
     if not mark and not encoding and b"\0" in start[:64]:  # text of Windows that lost its mark has every other byte 0
-        ends = {"utf-16-le": start[1:64:2], "utf-16-be": start[:64:2]}
-        encoding = next((name for name, zeros in ends.items() if not any(zeros)), "")
+        even, odd = start[:64:2], start[1:64:2]
+        ends = {"utf-16-le": (odd, even), "utf-16-be": (even, odd)}
+        encoding = next((name for name, (zeros, text) in ends.items() if not any(zeros) and all(text)), "")
     encoding = _MARKS.get(mark, encoding)
     if encoding:
-        text = source().read().decode(encoding).encode()
-        start, source = text[:4096], lambda: BytesIO(text)
+        decoded = source().read().decode(encoding).encode()
+        start, source = decoded[:4096], lambda: BytesIO(decoded)
     why = _no_table(start)
     if why:
         raise ValueError(why)

@@ -68,7 +68,7 @@ def as_in_csv(table: pd.DataFrame, text: Collection[str]) -> pd.DataFrame:
 def _as_in_csv(cells: pd.Series[Any], is_text: bool) -> pd.Series[Any]:
     kind: Any = cells.dtype
     if is_text:
-        if pd.api.types.is_float_dtype(kind) and (cells.dropna() % 1 == 0).all():
+        if pd.api.types.is_float_dtype(kind) and (cells.dropna() % 1 == 0).all() and not cells.abs().max() > 2**53:
             cells = cells.astype("Int64")  # integers become floats where there are blanks
         elif pd.api.types.is_object_dtype(kind):  # of objects, a float among integers is one of them
             cells = cells.map(lambda cell: int(cell) if isinstance(cell, float) and cell % 1 == 0 else cell)
