@@ -38,6 +38,8 @@ def table_path(given: object) -> Path:
     Raises:
         ArgumentError: It is something else.
     """
+    if isinstance(given, FramePath):
+        return given
     if isinstance(given, pd.DataFrame):
         path = FramePath("DataFrame")
         path.frame = given.copy(deep=False)  # pandas copies what is written to
