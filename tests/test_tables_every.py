@@ -144,8 +144,8 @@ def test_what_the_table_is_called_and_how_it_is_packed_does_not_matter(case: Cas
 @EVERY
 def test_a_data_frame_is_read_as_a_file(case: Case) -> None:
     text = "\n".join(_text(case.path).splitlines()[case.head :])
-    for options in ({}, {"dtype": str}):
-        frame = pd.read_csv(io.StringIO(text), **options)
+    for kind in (str,) if case.name == "table" else (None, str):  # its identifiers have leading zeros
+        frame = pd.read_csv(io.StringIO(text), dtype=kind)
         before = frame.copy(deep=True)
         case.same(frame)
         pd.testing.assert_frame_equal(frame, before)
