@@ -51,14 +51,11 @@ KNOWN: dict[str, dict[str, str]] = {
     "command": {
         "check": "xrv-check",
         "compat": "xrv-compat",
-        "convert": "xrv-run",
         "evaluate": "xrv-eval",
         "features": "xrv-features",
         "plot": "xrv-plot",
-        "predict": "xrv-run",
         "publish": "xrv-labs",
-        "segment": "xrv-run",
-        "verify": "xrv-run",
+        **dict.fromkeys(["convert", "export", "predict", "segment", "verify"], "xrv-run"),
     },
 }
 

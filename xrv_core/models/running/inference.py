@@ -136,6 +136,7 @@ class _Items:
 
     def __init__(self, dataset: Any, resolution: int | None, resize: bool) -> None:
         self.dataset, self.resolution, self.resize = dataset, resolution, resize
+        self.told = nn.Identity()  # stands for the model, which workers do not need: each warns once
         self.labels = np.asarray(dataset.labels)
         self.uids = [str(uid) for uid in dataset.csv["source_uid"]]
 
@@ -172,7 +173,7 @@ class _Items:
             return image
         try:
             # checked first: a resized image hides a wrong range
-            return resize_input(check_input(image[None]), self.resolution)[0]
+            return resize_input(check_input(image[None], self.told), self.resolution)[0]
         except InputError as error:
             raise InputError(f"{self.name(number)}: {error}") from error
 

@@ -11,7 +11,7 @@ import click
 from xrv_core import CommandSpec
 from xrv_core.cli import MODELS
 
-__all__ = ["convert", "predict", "segment", "verify"]
+__all__ = ["convert", "export", "predict", "segment", "verify"]
 
 _NAME = click.Argument(["name"])
 _FILES = click.Argument(["files"], nargs=-1, required=True, type=click.Path())
@@ -106,3 +106,21 @@ def convert(spec: CommandSpec) -> click.Command:
         click.Option(["--member"], help="The weights file inside NAME, a zip archive of several."),
     ]
     return _command(spec, run, [_NAME, *own, _KIND])
+
+
+def export(spec: CommandSpec) -> click.Command:
+    """The command `xrv export`."""
+
+    def run(name: str, files: tuple[str, ...], out: str | None, **options: Any) -> None:
+        from xrv_run.export import export_command
+
+        export_command(name, files, out, **options)
+
+    images = click.Argument(["files"], nargs=-1, type=click.Path(), metavar="[IMAGES]...")
+    own = [
+        click.Option(["--to"], type=click.Choice(["onnx"]), required=True, expose_value=False, help="The format."),
+        click.Option(["--out"], type=click.Path(), help="The file to write; default: NAME.onnx."),
+        click.Option(["--size"], type=click.IntRange(1), help="Side of its images in pixels; default: the network's."),
+        click.Option(["--overwrite"], is_flag=True, help="Replace a file that is there."),
+    ]
+    return _command(spec, run, [_NAME, images, *own, _KIND, _WEIGHTS])
