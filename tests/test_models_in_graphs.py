@@ -72,7 +72,9 @@ def test_noise_of_smoothgrad_passes() -> None:
     noise = 400 * torch.randn(X.shape, generator=torch.Generator().manual_seed(0))
     with pytest.warns(UserWarning, match="leave that scale"):
         assert model.predict(X + noise)
-    assert model.predict(noise - 1024)  # around black, the baseline
+    for baseline in (-1024, 0, 1024):  # black, grey and white, and on the way there
+        assert model.predict(noise + baseline)
+        assert model.predict(0.6 * baseline + 0.4 * (X + noise))
 
 
 def test_dynamic_quantisation() -> None:

@@ -70,7 +70,7 @@ def check_input(x: torch.Tensor, model: nn.Module | None = None) -> torch.Tensor
 
     * different values that are all in [-4, 4] (scaled to 0..1 or -1..1, or normalised by mean and deviation): two
       grey levels of an 8-bit image are 8.03 apart;
-    * different values of which none is negative, and which are all whole numbers or exceed 1024 (raw grey levels).
+    * different values that are all whole numbers and not negative (raw grey levels).
       On our scale a grey level ``v`` of an n-bit image is ``1024 (2v / (2^n - 1) - 1)``, and the
       odd ``2^n - 1`` divides ``2048 v`` only at both ends, so that no level but -1024 and 1024 is whole.
 
@@ -132,12 +132,12 @@ def _check_range(x: torch.Tensor, model: nn.Module | None) -> None:
 def _mistake(image: torch.Tensor, low: float, high: float) -> str:
     """The remedy for an image that cannot be on our scale, "" for any other."""
     if -NOTHING <= low < high <= NOTHING:
+        advice = "Normalised by mean and deviation? Leave that to the model."
         if low >= -1 and high <= 1:
-            return "Scaled to 0..1? Use x * 2048 - 1024." if low >= 0 else "Scaled to -1..1? Use x * 1024."
-        undo = "Normalised by mean and deviation? Leave that to the model."
-        return f"{undo} Interpolated from a baseline of 0? Begin with black, -1024."
+            advice = "Scaled to 0..1? Use x * 2048 - 1024." if low >= 0 else "Scaled to -1..1? Use x * 1024."
+        return f"{advice} Interpolated from a baseline of 0? Begin with black, -1024."
     # below 128, bfloat16 has fractions, too
-    raw = 0 <= low < high and (high > PIXEL_LIMIT or (low < 128 and bool((image == image.round()).all())))
+    raw = 0 <= low < min(high, 128) and bool((image == image.round()).all())
     if raw and high <= 255:
         return "Raw 8-bit grey levels? Use x / 255 * 2048 - 1024."
     if raw or max(-low, high) > MARGIN:
