@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         image_suffixes,
         load_image,
         luminance,
+        photometric,
         png_uri,
         scale_pixels,
         write_dicom,
@@ -107,7 +108,7 @@ _HOME = {
     ),
     "pixels": (
         "FoundImages PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
-        "decode_image dicom_headers drawn_chest find_images image_suffixes load_image luminance png_uri "
+        "decode_image dicom_headers drawn_chest find_images image_suffixes load_image luminance photometric png_uri "
         "scale_pixels write_dicom "
     ),
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
@@ -225,6 +226,7 @@ __all__ = [
     "numbers_in",
     "official_split",
     "open_gzip",
+    "photometric",
     "png_uri",
     "read_id_map",
     "read_table",

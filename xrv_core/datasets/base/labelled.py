@@ -124,7 +124,7 @@ class Labelled:
         else:
             from xrv_core.datasets.pixels import SampleTransform
 
-            self._transformed = SampleTransform(transform)
+            self._transformed = SampleTransform(transform, of_dataset=True)
 
     def __len__(self) -> int:
         rows = len(self.labels)

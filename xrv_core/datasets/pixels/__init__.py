@@ -19,7 +19,7 @@ from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.datasets.pixels.augment import SampleTransform, apply_in_step, apply_transform
-    from xrv_core.datasets.pixels.transforms import XRayCenterCrop, XRayResizer
+    from xrv_core.datasets.pixels.transforms import XRayCenterCrop, XRayResizer, photometric
 
 __all__ = [
     "FoundImages",
@@ -37,6 +37,7 @@ __all__ = [
     "image_suffixes",
     "load_image",
     "luminance",
+    "photometric",
     "png_uri",
     "scale_pixels",
     "write_dicom",
@@ -49,6 +50,7 @@ _WHERE = {
     "apply_transform": "augment",
     "XRayCenterCrop": "transforms",
     "XRayResizer": "transforms",
+    "photometric": "transforms",
 }
 
 

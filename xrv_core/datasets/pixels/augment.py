@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,9 +18,30 @@ from xrv_core.torchvision_guard import import_torchvision
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SampleTransform", "apply_in_step", "apply_transform"]
+__all__ = ["PHOTOMETRIC", "SampleTransform", "apply_in_step", "apply_transform", "members"]
+
+_log = logging.getLogger(__name__)
 
 _MASKS = ("pathology_masks", "semantic_masks")
+
+#: torchvision's transforms, v1 and v2, that take pixels to be 0..1: they clip or garble ours.
+PHOTOMETRIC = frozenset((
+    "AugMix", "AutoAugment", "ColorJitter", "GaussianNoise", "JPEG", "RandAugment", "RandomAdjustSharpness",
+    "RandomAutocontrast", "RandomEqualize", "RandomInvert", "RandomPhotometricDistort", "RandomPosterize",
+    "RandomSolarize", "TrivialAugmentWide",
+))  # fmt: skip
+#: Those that leave the scale of pixels as it is.
+_GEOMETRIC = frozenset((
+    "CenterCrop", "ElasticTransform", "GaussianBlur", "Grayscale", "Identity", "Pad", "RandomAffine",
+    "RandomChannelPermutation", "RandomCrop", "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip",
+    "RandomPerspective", "RandomResize", "RandomResizedCrop", "RandomRotation", "RandomShortestSize",
+    "RandomVerticalFlip", "RandomZoomOut", "Resize", "ScaleJitter", "ToImage", "XRayCenterCrop", "XRayResizer",
+    "RandomIoUCrop",
+))  # fmt: skip
+#: A transform may overshoot so far: sharp bicubic resizing by a factor of 1.375 in each direction.
+_FARTHEST = 2000.0
+#: Pixels that lie all in this range are on another scale, such as 0..1, or normalised.
+_SMALL = 4.0
 
 
 def apply_transform(transform: Callable[..., Any], sample: Mapping[str, Any]) -> Sample:
@@ -54,14 +76,20 @@ class SampleTransform:
         transform: See ``apply_transform``.
     """
 
-    def __init__(self, transform: Callable[..., Any]) -> None:
+    def __init__(self, transform: Callable[..., Any], *, of_dataset: bool = False) -> None:
         self._transform = transform
         self._is_v2 = _is_v2(transform)
+        self._other_scale = any(getattr(one, "back", None) is False for one in members(transform))
+        self._unfit = _unfit(transform) if of_dataset else None
 
     def __call__(self, sample: Mapping[str, Any]) -> Sample:
+        if self._unfit is not None:
+            raise _wrong_scale(self._unfit, self._transform, "works on pixels in 0..1, and ours are in [-1024, 1024]")
         transform, masks = self._transform, {kind: sample[kind] for kind in _MASKS if kind in sample}
         image, masks = (_together if self._is_v2 else apply_in_step)(transform, sample["img"], masks)
         result: dict[str, Any] = {**sample, "img": _tensor(image, transform, "image")}
+        if not self._other_scale:
+            self._check_scale(sample["img"], image)
         size = result["img"].shape[-2:]
         for kind, group in masks.items():
             result[kind] = copy.copy(sample[kind])  # of its own kind of dict
@@ -74,9 +102,48 @@ class SampleTransform:
                     )
         return cast(Sample, result)
 
+    def _check_scale(self, before: Any, after: torch.Tensor) -> None:
+        """Refuse an image that has lost the scale of [-1024, 1024] that it had."""
+        what = _lost(before, after)
+        if what is None:
+            return
+        with _random_state_kept():  # which of the steps was it? Random ones may do something else this time
+            step, image = self._transform, before
+            for one in _steps(self._transform) if self._is_v2 else ():
+                moved = one(image)
+                if not hasattr(moved, "shape") or _lost(image, moved) is not None:
+                    step = one
+                    break
+                image = moved
+        raise _wrong_scale(step, self._transform, f"made {what} of an image in [-1024, 1024]")
 
-def _is_v2(transform: Any) -> bool:
-    """Whether the transform, and everything it contains, is a v2 transform."""
+
+def _lost(before: Any, after: Any) -> str | None:
+    """What became of the scale of an image, None if it is as it was."""
+    import torch
+
+    after = torch.as_tensor(np.ascontiguousarray(after) if isinstance(after, np.ndarray) else after)
+    if not after.numel():
+        return None
+    low, high = (float(value) for value in after.aminmax())
+    eight_bit, far = after.dtype == torch.uint8, not (low >= -_FARTHEST and high <= _FARTHEST)  # `not` catches NaN, too
+    if not eight_bit and not far and not -_SMALL <= low < high <= _SMALL:
+        return None
+    ours = _SMALL < float(torch.as_tensor(before).abs().max()) <= _FARTHEST
+    return f"one from {low:g} to {high:g}{' of uint8' if eight_bit else ''}" if ours else None
+
+
+def _wrong_scale(step: Any, transform: Any, what: str) -> ArgumentError:
+    place = "" if step is transform else f" (a step of {type(transform).__name__})"
+    return ArgumentError(
+        f"The transform {step}{place} {what}. For torchvision's transforms of grey levels, xrv_core.datasets."
+        f"photometric({type(step).__name__}(...)) runs them on 0..1 and goes back. If you want another scale in the "
+        "end, say photometric(..., back=False)."
+    )
+
+
+def _steps(transform: Any) -> list[Any]:
+    """What a container holds, in order; nothing for another transform."""
     torchvision = import_torchvision()
     from torch import nn
     from torchvision.transforms import v2
@@ -84,10 +151,43 @@ def _is_v2(transform: Any) -> bool:
     names = ("Compose", "RandomApply", "RandomChoice", "RandomOrder")
     containers: Any = tuple(getattr(module, name) for module in (torchvision.transforms, v2) for name in names)
     if isinstance(transform, containers):
-        return all(_is_v2(inner) for inner in transform.transforms)
-    if isinstance(transform, (nn.Sequential, nn.ModuleList)):
-        return all(_is_v2(inner) for inner in transform)
-    return isinstance(transform, v2.Transform)
+        return list(transform.transforms)
+    return list(transform) if isinstance(transform, (nn.Sequential, nn.ModuleList)) else []
+
+
+def members(transform: Any) -> Iterator[Any]:
+    """A transform, or all that its containers hold, in order."""
+    inside = _steps(transform)
+    if not inside:
+        yield transform
+    for one in inside:
+        yield from members(one)
+
+
+def _unfit(transform: Any) -> Any:
+    """The first of torchvision's photometric transforms that gets pixels on our scale.
+
+    After a step that may change the scale, such as a Lambda, nothing is known. A fill of 0 is told.
+    """
+    for one in members(transform):
+        name = type(one).__name__
+        known = type(one).__module__.startswith(("torchvision.", "xrv_core."))
+        if known and name in PHOTOMETRIC:
+            return one
+        if not known or name not in _GEOMETRIC:
+            return None
+        pads = name != "RandomCrop" or one.padding is not None or one.pad_if_needed
+        if pads and getattr(one, "fill", None) == 0:
+            _log.warning("%s fills with 0, which is mid-grey here: pass fill=-1024, or wrap it in photometric().", one)
+    return None
+
+
+def _is_v2(transform: Any) -> bool:
+    """Whether the transform, and everything it contains, is a v2 transform."""
+    import_torchvision()
+    from torchvision.transforms import v2
+
+    return all(isinstance(one, v2.Transform) for one in members(transform))
 
 
 def _together(transform: Callable[..., Any], image: Any, masks: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

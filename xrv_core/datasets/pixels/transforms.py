@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from xrv_core.datasets.pixels.augment import apply_transform
+from xrv_core.datasets.pixels.augment import PHOTOMETRIC, apply_transform, members
 from xrv_core.datasets.pixels.resize import resize_exact
 from xrv_core.errors import ArgumentError
 from xrv_core.torchvision_guard import import_torchvision
@@ -19,7 +20,7 @@ from torchvision import tv_tensors  # noqa: E402  # after the guard
 from torchvision.transforms import v2  # noqa: E402
 from torchvision.transforms.v2 import functional as F  # noqa: E402
 
-__all__ = ["XRayCenterCrop", "XRayResizer"]
+__all__ = ["XRayCenterCrop", "XRayResizer", "photometric"]
 
 
 class _XRayTransform(v2.Transform):  # type: ignore[misc]
@@ -108,3 +109,83 @@ class XRayResizer(_XRayTransform):
                 "For class numbers use torchvision.transforms.v2.Resize, which takes the nearest pixel."
             )
         return resize_exact(mask.float(), (self.size, self.size)).clamp(0, 1)
+
+
+def photometric(transform: Callable[..., Any], *, back: bool = True) -> v2.Transform:
+    """Run torchvision's transforms on the scale that they expect: ``photometric(v2.ColorJitter(0.2, 0.2))``.
+
+    torchvision takes float pixels to be in 0..1. The result scales images from [-1024, 1024] to 0..1, calls
+    ``transform`` on image and masks together, and scales back. The 0 of ``fill`` is black there, so geometric v2
+    transforms belong inside, too. Use it as the ``transform`` of a dataset, or as a step of ``v2.Compose``.
+
+    Args:
+        transform: Any v2 transform or container of them; a photometric v1 transform, which is called on the image
+            alone; or a function from an image in 0..1 to another.
+        back: False leaves images on the scale that ``transform`` gives them, for other libraries: such a dataset
+            does not check its pixels, and our models refuse them.
+
+    Raises:
+        ArgumentError: When it is called: ``transform`` moves the image and cannot move its masks.
+    """
+    return Photometric(transform, back)
+
+
+class Photometric(v2.Transform):  # type: ignore[misc]
+    """See ``photometric``."""
+
+    def __init__(self, inner: Callable[..., Any], back: bool) -> None:
+        super().__init__()
+        self.inner, self.back = inner, back
+        names = {type(one).__name__ for one in members(inner)}
+        self._levels = "JPEG" in names  # it takes 8-bit images only
+        self._v2 = all(isinstance(one, v2.Transform) for one in members(inner))
+        moving = {"AugMix", "AutoAugment", "RandAugment", "TrivialAugmentWide"}
+        self._image_only = not self._v2 or bool(names & moving)
+        self._moves = bool(names & moving) or (not self._v2 and not names <= PHOTOMETRIC)
+
+    def forward(self, *inputs: Any) -> Any:
+        """Transform an image, an array, a sample, or nested tv_tensors."""
+        given = inputs if len(inputs) > 1 else inputs[0]
+        if isinstance(given, np.ndarray):
+            return self.forward(torch.from_numpy(np.ascontiguousarray(given))).numpy()
+        if isinstance(given, Mapping) and type(given.get("img")) in (torch.Tensor, np.ndarray):
+            return apply_transform(self, given)
+        leaves, structure = tree_flatten(given)
+        typed = any(isinstance(leaf, tv_tensors.TVTensor) for leaf in leaves)
+        kinds = (tv_tensors.Image, tv_tensors.Video) if typed else (torch.Tensor,)
+        at = [i for i, leaf in enumerate(leaves) if isinstance(leaf, kinds)]
+        at = at if typed else at[:1]  # v2 takes the first of plain tensors for the image
+        if self._moves and any(
+            isinstance(leaf, tv_tensors.TVTensor) and not isinstance(leaf, kinds) for leaf in leaves
+        ):
+            raise ArgumentError(
+                f"{self.inner} may move the image, but not its masks. Leave the masks out, or use v2 transforms that "
+                "treat both alike, such as v2.RandomAffine and v2.ColorJitter."
+            )
+        for i in at:
+            leaves[i] = self._scaled(leaves[i])
+        if self._image_only:
+            for i in at:
+                leaves[i] = self.inner(leaves[i])
+        else:
+            leaves, structure = tree_flatten(self.inner(tree_unflatten(leaves, structure)))
+        if self.back:
+            for i in at:
+                leaves[i] = self._unscaled(leaves[i])
+        return tree_unflatten(leaves, structure)
+
+    def _scaled(self, image: torch.Tensor) -> torch.Tensor:
+        unit = image.float().add(1024).div(2048).clamp(0, 1)
+        return _like(unit.mul(255).round().to(torch.uint8) if self._levels else unit, image)
+
+    def _unscaled(self, image: Any) -> torch.Tensor:
+        unit = F.to_dtype(image, torch.float32, scale=True)
+        return _like(unit.mul(2048).sub(1024), image)
+
+    def __repr__(self) -> str:
+        return f"photometric({self.inner}{'' if self.back else ', back=False'})"
+
+
+def _like(image: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+    plain = image.as_subclass(torch.Tensor)
+    return tv_tensors.wrap(plain, like=original) if isinstance(original, tv_tensors.TVTensor) else plain
