@@ -15,7 +15,14 @@ from messages import says
 from view_toys import Stranger, toy
 
 from xrv_core import Dataset
-from xrv_core.datasets import FilterDataset, MergeDataset, RelabelledDataset, default_pathologies, relabel_dataset
+from xrv_core.datasets import (
+    FilterDataset,
+    MergeDataset,
+    RelabelledDataset,
+    default_pathologies,
+    harmonize,
+    relabel_dataset,
+)
 from xrv_core.errors import ArgumentError, IndexOutOfRange
 
 NAN = float("nan")
@@ -35,6 +42,44 @@ def test_relabelling_in_place_is_that_of_the_paper() -> None:
     assert d[2]["pathology_masks"][0][0, 1].tolist() == [1] * 4
     assert d.why(1, "Nodule") == {"Nodule": 1.0}
     assert d.why(1, "Hernia") == {}, "the source says nothing of a label that was added"
+
+
+def test_a_misspelt_label_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    d = toy(names="Effusion Pleural_Thickening")
+    view = d.relabel(["effusion", "Pleural_Thickening"])
+    in_place = relabel_dataset(["effusion", "Pleural_Thickening"], toy(names="Effusion Pleural_Thickening"))
+    for done in (view.relabelling, in_place):
+        assert done == (["Pleural_Thickening"], ["Effusion"], ["effusion"])
+        assert done.unmatched == {"effusion": "Did you mean 'Effusion'?"}
+        assert "Did you mean 'Effusion'?" in repr(done)
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warned) == 2
+    assert "'effusion'" in warned[0]
+    assert "Did you mean 'Effusion'?" in warned[0]
+    caplog.clear()
+    d.relabel(["Effusion", "Hernia"])
+    assert not [r for r in caplog.records if r.levelname == "WARNING"], "nothing looks like Hernia"
+    d.relabel(["Hernia"])
+    assert "none of the labels ['Hernia']" in caplog.text
+
+
+def test_misspelt_labels_of_merges_filters_and_harmonising(caplog: pytest.LogCaptureFixture) -> None:
+    a, b = toy(names="Effusion Mass"), toy(names="effusion Mass")
+    with pytest.raises(ArgumentError, match=says("lacks ['Effusion']", "Did you mean 'effusion'?", "Relabel")):
+        MergeDataset([a, b])
+    MergeDataset([a, b], pathologies="union")
+    assert "'Effusion' and 'effusion' stay two columns" in caplog.text
+    MergeDataset([a], pathologies=["Mass", "Efusion"])
+    assert "'Efusion'" in caplog.text
+    assert "Did you mean 'Effusion'?" in caplog.text
+    for call in (lambda: a.filter("effusion"), lambda: a.why(0, "effusion"), lambda: a.subset([0]).why(0, "effusion")):
+        with pytest.raises(ArgumentError, match=says("'effusion'", "Did you mean 'Effusion'?", "Its labels are")):
+            call()
+    caplog.clear()
+    report = harmonize([a, b], ["Effusion", "Efusion", "Hernia"]).report
+    assert report["rule"].tolist()[1:3] == ["unknown. Did you mean 'Effusion'?", "unknown"]
+    assert caplog.text.count("'Efusion' is unknown. Did you mean 'Effusion'?") == 2
+    assert "Hernia" not in caplog.text
 
 
 def test_relabelling_back_restores_what_was_left_out_and_what_was_changed() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xrv_core.datasets.base.batches import Masks
 from xrv_core.datasets.base.labelled import Labelled
 from xrv_core.datasets.tables import COMMON_COLUMNS, check_label_policy
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, suggestion
 from xrv_core.protocols import Sample
 from xrv_core.specs import DatasetSpec
 
@@ -133,8 +133,9 @@ class XrayDataset(Labelled):
         """
         row = self._position(idx)
         if label not in self.pathologies:
+            near = suggestion(label, self.pathologies)
             raise ArgumentError(
-                f"{label!r} is no label of {self.spec.name!r}. Its labels are: {', '.join(self.pathologies)}."
+                f"{label!r} is no label of {self.spec.name!r}.{near} Its labels are: {', '.join(self.pathologies)}."
             )
         known = getattr(self, "_known_labels", None)  # of a relabelled dataset, which may have got columns of NaN
         return self.evidence(row, label) if known is None or label in known else {}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.errors import ArgumentError, IndexOutOfRange
+from xrv_core.errors import ArgumentError, IndexOutOfRange, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -217,8 +217,9 @@ class Labelled:
 
     def _check_label(self, label: str) -> None:
         if label not in self.pathologies:
+            near = suggestion(label, self.pathologies)
             raise ArgumentError(
-                f"{label!r} is no label of this dataset. Its labels are: {', '.join(self.pathologies)}."
+                f"{label!r} is no label of this dataset.{near} Its labels are: {', '.join(self.pathologies)}."
             )
 
     def _position(self, idx: Any) -> int:

@@ -15,6 +15,7 @@ Columns with values other than 1, 0 and NaN (severity scores) are not used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,10 +27,12 @@ from numpy.typing import NDArray
 from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.harmonization.vocabulary import Vocabulary, packaged_vocabulary
 from xrv_core.datasets.wrappers import View, label_names
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, suggestion
 from xrv_core.protocols import Dataset
 
 __all__ = ["Harmonized", "HarmonizedDataset", "harmonize"]
+
+_log = logging.getLogger(__name__)
 
 INFER = ("none", "exact", "positives", "all")
 _COLUMNS = ["dataset", "label", "rule", "from", "positive", "negative", "unknown", "inferred", "contradictions"]
@@ -95,6 +98,9 @@ class HarmonizedDataset(View):
         self.csv = dataset.csv
         self._same = {name: tuple(column.same) for name, column in made.items()}
         self._evidence = {name: (*column.same, *column.other) for name, column in made.items()}
+        for name, column in made.items():
+            if column.rule.startswith("unknown."):  # not even the vocabulary knows it
+                _log.warning("%s: the label %r is %s", type(dataset).__name__, name, column.rule)
         self.report = pd.DataFrame([_row(name, column) for name, column in made.items()])
 
     def _names_here(self, name: str) -> tuple[str, ...]:
@@ -197,7 +203,9 @@ class _Source:
         own = "" if not direct else "same name" if direct == [wanted] else "synonym"
         if not own and name in self.scores:
             return "not used: its values are scores, not 1 and 0"
-        return " and ".join(filter(None, [own, "relation" if inferred else ""])) or "unknown"
+        rule = " and ".join(filter(None, [own, "relation" if inferred else ""]))
+        known = rule or self.vocabulary.canonical(wanted)
+        return rule or "unknown" + ("" if known else "." + suggestion(wanted, [*self.values, *self.vocabulary.names]))
 
 
 def _any(rows: int, columns: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.wrappers.views import SubsetDataset, boolean_mask
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, suggestion
 from xrv_core.protocols import Dataset
 
 __all__ = ["FilterDataset"]
@@ -64,7 +64,8 @@ def _by_labels(dataset: Dataset, labels: str | Iterable[str] | Mapping[str, floa
     names = list(dataset.pathologies)
     unknown = [name for name in wanted if name not in names]
     if unknown:
-        raise ArgumentError(f"{unknown[0]!r} is not a label of this dataset. Its labels are: {', '.join(names)}.")
+        near = suggestion(unknown[0], names)
+        raise ArgumentError(f"{unknown[0]!r} is not a label of this dataset.{near} Its labels are: {', '.join(names)}.")
     columns = dataset.labels[:, [names.index(name) for name in wanted]]
     found = columns == np.array(list(wanted.values()), dtype=np.float32)
     hits: NDArray[np.bool_] = found.any(axis=1) if match == "any" else found.all(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,10 +14,12 @@ from xrv_core.datasets.base import check_rows, tree
 from xrv_core.datasets.tables import COMMON_COLUMNS, common_columns
 from xrv_core.datasets.wrappers.relabel import label_columns, label_names
 from xrv_core.datasets.wrappers.views import View
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, suggestion
 from xrv_core.protocols import Dataset, Sample
 
 __all__ = ["MergeDataset"]
+
+_log = logging.getLogger(__name__)
 
 
 class MergeDataset(View):
@@ -89,22 +92,33 @@ class MergeDataset(View):
 
 def _pathologies(datasets: Sequence[Dataset], wanted: str | Iterable[str] | None) -> list[str]:
     names = [[str(name) for name in dataset.pathologies] for dataset in datasets]
+    union = list(dict.fromkeys(name for own in names for name in own))
     if wanted == "union":
-        return list(dict.fromkeys(name for own in names for name in own))
+        spelt: dict[str, str] = {}
+        for name in union:
+            other = spelt.setdefault(name.casefold().replace("_", " "), name)
+            if other != name:
+                _log.warning("The labels %r and %r stay two columns. harmonize makes them one.", other, name)
+        return union
     if wanted == "intersection":
         shared = [name for name in names[0] if all(name in own for own in names)]
         if not shared:
             raise ArgumentError("The datasets have no label in common. Relabel or harmonize them first.")
         return shared
     if wanted is not None:
-        return label_names(wanted)
+        chosen = label_names(wanted)
+        for name in chosen:
+            if name not in union:
+                _log.warning("No dataset has the label %r: all its values are NaN.%s", name, suggestion(name, union))
+        return chosen
     for number, own in enumerate(names[1:], start=1):
         if set(own) != set(names[0]):
             less = [name for name in names[0] if name not in own]
             more = [name for name in own if name not in names[0]]
+            near = next(filter(None, (suggestion(name, more) for name in less)), "")
             raise ArgumentError(
                 f"MergeDataset: incorrect pathology alignment: dataset {number} lacks {less} of dataset 0's labels and "
-                f"has {more} in addition. "
+                f"has {more} in addition.{near} "
                 'Relabel or harmonize them first, or pass pathologies="union", "intersection" or a list of names.'
             )
     return names[0]

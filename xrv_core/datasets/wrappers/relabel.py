@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.wrappers.views import View
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, suggestion
 from xrv_core.protocols import Dataset
 
 __all__ = ["RelabelledDataset", "Relabelling", "relabel_dataset"]
@@ -32,6 +32,25 @@ class Relabelling(NamedTuple):
     dropped: list[str]
     added: list[str]
 
+    @property
+    def unmatched(self) -> dict[str, str]:
+        """For each new label that looks like a removed one, the question which was meant: perhaps it is misspelt."""
+        asked = {name: suggestion(name, self.dropped).strip() for name in self.added}
+        return {name: question for name, question in asked.items() if question}
+
+    def __repr__(self) -> str:
+        asked = f", unmatched={self.unmatched}" if self.unmatched else ""
+        return f"Relabelling(kept={self.kept}, dropped={self.dropped}, added={self.added}{asked})"
+
+    def tell(self, owner: str) -> None:
+        """Log what was done: as a warning where a name may be misspelt, or where no label is left."""
+        if self.dropped or self.added:
+            _log.info("%s: dropped %s; added as NaN %s", owner, self.dropped, self.added)
+        for name, question in self.unmatched.items():
+            _log.warning("%s has no label %r, so all its values are NaN. %s", owner, name, question)
+        if not self.kept and not self.unmatched:
+            _log.warning("%s has none of the labels %s: all values are NaN.", owner, self.added)
+
 
 def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling:
     """Give ``dataset`` the label columns ``pathologies``, in that order, in place.
@@ -44,7 +63,7 @@ def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling
         dataset: Any object that follows the ``Dataset`` protocol and whose labels can be assigned.
 
     Returns:
-        The labels that are kept, dropped and added; they are also logged.
+        The labels that are kept, dropped and added; they are also logged, as a warning where a name may be misspelt.
 
     Raises:
         ArgumentError: Invalid names, or the labels cannot be assigned; then the dataset is not changed.
@@ -65,8 +84,7 @@ def relabel_dataset(pathologies: Iterable[str], dataset: Dataset) -> Relabelling
             f"The labels of {type(dataset).__name__} cannot be assigned ({error}). "
             "Use a view instead: xrv_core.datasets.RelabelledDataset(dataset, pathologies)."
         ) from error
-    if done.dropped or done.added:
-        _log.info("%s: dropped %s; added as NaN %s", type(dataset).__name__, done.dropped, done.added)
+    done.tell(type(dataset).__name__)
     return done
 
 
@@ -94,6 +112,7 @@ class RelabelledDataset(View):
         self.pathologies = label_names(pathologies)
         known = _known_columns(dataset)
         self.relabelling = _relabelling(self.pathologies, dataset.pathologies, known)
+        self.relabelling.tell(type(dataset).__name__)
         self.labels = label_columns(known, self.pathologies, len(dataset))
         self.csv = dataset.csv
 
