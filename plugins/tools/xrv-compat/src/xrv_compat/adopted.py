@@ -108,7 +108,7 @@ class PeerClassifier(BackboneClassifier):
 
     def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
         """The last maps ``[B, C, h, w]`` before pooling."""
-        return up_to(self.model, "avgpool", self._prepare(x))
+        return up_to(self.model, "avgpool", self._prepare(x)).clone()  # may be changed in place
 
     def predict(self, x: Any) -> dict[str, float] | list[dict[str, float]]:
         """Probabilities by name, of trained outputs only, of an image or of each image of a batch."""

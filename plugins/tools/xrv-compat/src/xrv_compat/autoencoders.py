@@ -71,7 +71,7 @@ class _ResNetAE(nn.Module):
                     "model. Resize the images, or call encode(x, check_resolution=False)."
                 )
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).clone()  # the program may change it in place
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """``encode``."""
@@ -95,7 +95,7 @@ class _ResNetAE(nn.Module):
         """``{"z": code, "out": image}``."""
         z = self.encode(x)
         size = batch(x).shape if self.weights is None else (1, 1, 224, 224)
-        return {"z": z, "out": self.decode(z, size)}
+        return {"z": z.clone(), "out": self.decode(z, size)}
 
     def __repr__(self) -> str:
         return "XRV-ResNetAE" if self.weights is None else f"XRV-ResNetAE-{self.weights}"

@@ -137,7 +137,7 @@ class DenseNet(_Core):
 
     def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
         """The last maps ``[B, D, h, w]``, after the last ReLU."""
-        return F.relu(self.features(self._prepare(x)), inplace=True)
+        return F.relu(self.features(self._prepare(x)), inplace=True).clone()  # may be changed in place
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.classifier(self.features2(self._prepare(x)))
