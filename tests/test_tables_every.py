@@ -176,3 +176,66 @@ def _zipped(members: dict[str, str]) -> bytes:
         for name, text in members.items():
             archive.writestr(name, text)
     return file.getvalue()
+
+
+PATIENT = {
+    "brax": "PatientID",
+    "covid19": "patientid",
+    "hannover": "patient_id",
+    "nih": "Patient ID",
+    "nih-google": "Patient ID",
+    "padchest": "PatientID",
+    "ralo": "Subject_ID",
+    "table": "patient",
+}
+
+
+@pytest.mark.parametrize("name", PATIENT)
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan"])
+def test_a_patient_may_be_called_na(name: str, word: str, minis: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    case = Case(name, "csvpath", minis[name], tmp_path)
+    at = case.rows[case.head].index(PATIENT[name])
+    other = next(row[at] for row in case.rows[case.head + 1 :] if row[at])
+    text = case.changed(lambda i, row: [word if cell == other and j == at else cell for j, cell in enumerate(row)])
+    frame = pd.read_csv(io.StringIO(text), dtype=str, skiprows=case.head, keep_default_na=False)
+    before = case.open().csv
+    expected = before["patientid"].replace(other, word)
+    for given in (text, frame):
+        found = case.open(given).csv
+        pd.testing.assert_series_equal(found["patientid"], expected)
+        pd.testing.assert_series_equal(found["offset_day_int"], before["offset_day_int"])
+
+
+@pytest.mark.parametrize(("name", "column"), [("nih", "Finding Labels"), ("table", None), ("covid19", "finding")])
+def test_a_finding_may_be_called_none(
+    name: str, column: str | None, minis: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    if column is None:
+        (tmp_path / "t.csv").write_text("image,what\na.png,None|Mass\nb.png,NA\nc.png,\n")
+        d = xrv_core.get_dataset("table", csvpath=tmp_path / "t.csv", image="image", findings="what")
+        assert d.pathologies == ["Mass", "NA", "None"]
+        np.testing.assert_array_equal(d.labels, [[1, 0, 1], [0, 1, 0], [np.nan] * 3])
+        return
+    case = Case(name, "csvpath", minis[name], tmp_path)
+    at = case.rows[case.head].index(column)
+    d = case.open(case.changed(lambda i, row: ["None" if j == at else cell for j, cell in enumerate(row)]))
+    assert not np.isnan(d.labels).any()
+    assert (d.csv[column] == "None").all()
+
+
+def test_images_may_be_called_na(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,label,age,sex,day\nNA,1,NA,None,NA\nnull,NA,50,F,3\n")
+    d = xrv_core.get_dataset(
+        "table", csvpath=tmp_path / "t.csv", image="image", labels=["label"], age="age", sex="sex", day="day"
+    )
+    assert [d.image_name(i) for i in range(2)] == ["NA", "null"]
+    np.testing.assert_array_equal(d.labels, [[1], [np.nan]])
+    assert d.csv["offset_day_int"].tolist() == [pd.NA, 3]
+    assert d.csv["age_years"].isna().tolist() == [True, False]
+
+
+def test_reports_of_openi_in_a_frame(minis: dict[str, dict[str, Any]]) -> None:
+    expected = xrv_core.get_dataset("openi", **minis["openi"])
+    found = xrv_core.get_dataset("openi", **{**minis["openi"], "csvpath": expected.csv})
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.csv["source_uid"].tolist() == expected.csv["source_uid"].tolist()

@@ -18,7 +18,7 @@ from xrv_core.datasets import (
     read_table,
     substring_labels,
 )
-from xrv_openi.reports import read_reports
+from xrv_openi.reports import COLUMNS, read_reports
 from xrv_openi.terms import deciding_terms, mesh_labels
 
 # What torchxrayvision 1.5.7 looks for in the automatic terms, where it is not the label's own name.
@@ -31,6 +31,7 @@ _SUBSTRINGS = {
 }
 _DATES = ("Study Date", "Patient's Birth Date")
 _HEADERS = ("imageid", "View Position", *_DATES)
+_REPORTS = COLUMNS[:4]
 _DERIVED = ("imageid", "tsne-view")
 _VIEWS = {"LATERAL": "L", "LARGE LATERAL": "L"}
 
@@ -45,7 +46,8 @@ class OpeniDataset(FileDataset):
     Args:
         spec: The spec of ``openi``.
         imgpath: Folder or archive of the PNGs, in any sub-folders; None opens labels and table only.
-        csvpath: ``NLMCXR_reports.tgz``, read without unpacking, or its folder; None fetches it.
+        csvpath: ``NLMCXR_reports.tgz``, read without unpacking, or its folder; or a DataFrame with the
+            columns ``uid``, ``imageid``, ``mesh_major`` and ``mesh_automatic``. None fetches the first.
         dicomcsv: ``nlmcxr_dicom_metadata.csv.gz``, the headers of the DICOM files, with view and age. None
             fetches it if ``csvpath`` is also None; else view and age are unknown.
         use_tsne_derived_view: Take the view from ``tsnecsv``, which has PA or L for 3,851 images.
@@ -79,7 +81,11 @@ class OpeniDataset(FileDataset):
         super().__init__(spec, imgpath, csvpath, **options)
 
     def load_table(self) -> pd.DataFrame:
-        table = read_reports(self.csvpath, self.spec.name)
+        if hasattr(self.csvpath, "frame"):
+            table = read_table(self.csvpath, needs=_REPORTS, text=_REPORTS, owner=self.spec.name)
+            table = table[[name for name in COLUMNS if name in table]]
+        else:
+            table = read_reports(self.csvpath, self.spec.name)
         wanted = ((self._dicom, _HEADERS, self.spec.tables[1]), (self._tsne, _DERIVED, self.spec.tables[2]))
         for path, needs, asset in wanted:
             if path is not None:

@@ -13,7 +13,7 @@ from lxml import etree
 from xrv_core.errors import PathMissing, TableError
 
 _SECTIONS = ("COMPARISON", "INDICATION", "FINDINGS", "IMPRESSION")
-_COLUMNS = ("uid", "imageid", "mesh_major", "mesh_automatic", *map(str.lower, _SECTIONS))
+COLUMNS = ("uid", "imageid", "mesh_major", "mesh_automatic", *map(str.lower, _SECTIONS))
 _PARTS = etree.XPath(
     "uId[1] | parentImage | MeSH/major | MeSH/automatic | MedlineCitation/Article/Abstract/AbstractText"
 )
@@ -49,7 +49,7 @@ def read_reports(path: Path, owner: str) -> pd.DataFrame:
     rows = [row for name, data in documents for row in _rows(_parse(data, name, parser), name)]
     if not rows:
         raise TableError(f"{path}: no report with an image; {owner!r} needs at least one.")
-    return pd.DataFrame(dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True)))
+    return pd.DataFrame(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
 
 
 def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -84,7 +84,7 @@ def _parse(data: bytes, name: str, parser: etree.XMLParser) -> etree._Element:
 
 
 def _rows(report: etree._Element, name: str) -> Iterator[tuple[str | None, ...]]:
-    """One row for each image of a report: the values of ``_COLUMNS``."""
+    """One row for each image of a report: the values of ``COLUMNS``."""
     uid, images = None, []
     terms: dict[str, list[str]] = {"major": [], "automatic": []}
     sections = dict.fromkeys(_SECTIONS, "")
