@@ -61,10 +61,8 @@ def names(kind: str, pattern: str | None = None) -> list[str]:
 
 def origin(kind: str, name: str) -> str:
     """Who offers ``name``."""
-    catalogue = the_catalogue()
-    if name in catalogue.registries[kind]:
-        return catalogue.registries[kind].origin(name)
-    return "an open-ended name"
+    registry = the_catalogue().registries[kind]
+    return registry.origin(name) if name in registry else "an open-ended name"
 
 
 def describe(kind: str, name: str) -> Spec | CommandSpec:
@@ -84,10 +82,10 @@ def describe(kind: str, name: str) -> Spec | CommandSpec:
         return resolved
     absent = missing_owner(kind, name, catalogue)
     if absent is not None:
-        raise NotInstalled(absent)
+        raise NotInstalled(absent + catalogue.changed())
     broken = sum(bool(p.problems) for p in catalogue.plugins)
     note = f" ({broken} plugin{'s' * (broken > 1)} did not load cleanly: `xrv plugins` says why.)" if broken else ""
-    raise UnknownName(registry.unknown(name) + note)
+    raise UnknownName(registry.unknown(name) + note + catalogue.changed())
 
 
 def find(name: str, kind: str | None = None, kinds: Sequence[str] = tuple(KINDS)) -> list[tuple[str, Spec]]:
@@ -153,9 +151,6 @@ def describe_segmenter(name: str) -> SegmenterSpec:
     return cast("SegmenterSpec", describe("segmenter", name))
 
 
-# -- things
-
-
 def get_dataset(
     name: str, imgpath: str | Path | None = None, csvpath: str | Path | None = None, **options: Any
 ) -> Dataset:
@@ -217,10 +212,10 @@ def get_segmenter(name: str, weights: str | Path | None = "default", **options: 
 def _get_model(spec: ModelSpec, weights: str | Path | None, options: dict[str, Any]) -> Any:
     from xrv_core.datasets.options import checked_options
 
+    path = None if weights is None or weights == "default" else _own_weights(spec, weights)  # before torch is loaded
     factory = load_factory(spec)
     with checked_options(spec, factory, options):
-        default = weights == "default"
-        path = None if weights is None else _default_weights(spec) if default else _own_weights(spec, weights)
+        path = _default_weights(spec) if weights == "default" else path
         return factory(spec, weights=path, **options)
 
 

@@ -71,7 +71,14 @@ class Catalogue:
     def __init__(self) -> None:
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.plugins: list[Plugin] = []
+        self.environment = {name: os.environ.get(name, "") for name in ("XRV_PLUGINS", "XRV_REGISTRIES")}
         self.asked: dict[str, list[tuple[Plugin, Callable[..., Any]]]] = {hook: [] for hook in _OTHER_HOOKS}
+
+    def changed(self) -> str:
+        """What to say where an environment variable was set, changed or deleted since, after a space; else ""."""
+        names = [name for name, value in self.environment.items() if os.environ.get(name, "") != value]
+        since = "changed since the plugins were loaded: call xrv_core.reload_plugins()."
+        return f" {' and '.join(names)} {since}" if names else ""
 
     def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
         """Register everything that ``module`` offers; what is wrong goes to ``plugin.problems``."""

@@ -6,8 +6,7 @@ import functools
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -60,8 +59,7 @@ OUTPUTS = {
 _WRAP = functools.partial(textwrap.TextWrapper, break_on_hyphens=False, break_long_words=False)
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table on a card."""
 
     title: str
@@ -127,9 +125,7 @@ def _facts(kind: str, spec: Spec) -> Iterator[tuple[str, str]]:
 
 def _in_a_table(spec: Spec) -> set[str]:
     """Fields that a table shows."""
-    if isinstance(spec, ClassifierSpec) and spec.op_threshs:
-        return {"pathologies"}
-    return {"pathologies"} if isinstance(spec, DatasetSpec) and spec.positives else set()
+    return {"pathologies"} if getattr(spec, "op_threshs", ()) or getattr(spec, "positives", {}) else set()
 
 
 def _text(spec: Spec, key: str, value: Any) -> str:

@@ -97,7 +97,7 @@ def show(name: str, kind: str | None, as_json: bool, markdown: bool) -> None:
     if markdown:
         click.echo(model_card(name, kind), nl=False)
         return
-    specs = _find(name, kind)
+    specs = api.find(name, kind, _KINDS)
     if as_json:
         click.echo(json.dumps([{"kind": k, **s.to_dict()} for k, s in specs], indent=2))
         return
@@ -122,7 +122,7 @@ def plugins_() -> None:
 @_KIND_OPTION
 def fetch(name: str, kind: str | None) -> None:
     """Fetch the weights or metadata tables of NAME into the cache."""
-    specs = _find(name, kind)
+    specs = api.find(name, kind, _KINDS)
     if len(specs) > 1:
         raise click.UsageError(f"{name!r} is a {' and a '.join(k for k, _ in specs)}: say which with --kind.")
     assets = assets_of(specs[0][1])
@@ -153,10 +153,6 @@ def doctor() -> None:
     state = version("torchvision")
     rows.append(("torchvision", state if "not installed" in (state, version("torch")) else torchvision_state()))
     print_table(("WHAT", "VERSION OR PLACE"), rows)
-
-
-def _find(name: str, kind: str | None) -> list[tuple[str, Spec]]:
-    return api.find(name, kind, _KINDS)
 
 
 def _dataset_row(spec: Spec) -> tuple[Any, ...]:

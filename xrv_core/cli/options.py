@@ -24,8 +24,7 @@ _RESERVED = {"imgpath": "--imgpath", "csvpath": "--csvpath", "views": "--views",
 class _Given(dict[str, Any]):
     """Arguments by name; ``texts`` has them as they were written."""
 
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+    texts: dict[str, str]
 
 
 def dataset_options(size: str) -> list[click.Parameter]:
@@ -50,13 +49,14 @@ def dataset_options(size: str) -> list[click.Parameter]:
     ]
 
 
-def open_dataset(name: str, options: Mapping[str, Any], size: int | None = None, **defaults: Any) -> Any:
+def open_dataset(name: str, options: Mapping[str, Any], size: Any = None, **defaults: Any) -> Any:
     """Open the dataset ``name`` as the command line says.
 
     Args:
         name: A name of ``xrv_core.list_datasets()``.
         options: Values of ``dataset_options`` by name; other keys are ignored.
-        size: Centre-crop and resize to it; None leaves the images unchanged. The command reads ``--size`` itself.
+        size: Centre-crop and resize to it; None leaves the images unchanged. The command reads ``--size`` itself. A
+            function of the dataset is asked once that is open: what is wrong there is told before a model is loaded.
         **defaults: Arguments of the dataset that ``-o`` can replace.
 
     Raises:
@@ -69,9 +69,12 @@ def open_dataset(name: str, options: Mapping[str, Any], size: int | None = None,
     arguments |= {key: options[key] for key in ("imgpath", "csvpath") if options[key] is not None}
     if options["views"]:
         arguments["views"] = [view.strip() for view in options["views"].split(",")]
-    if size is not None:
-        arguments["transform"] = _square(size)
-    data = api.get_dataset(name, **arguments)
+    late = hasattr(factory, "transform")  # it can be set: torch is loaded when all else is right
+    if size is not None and not late:
+        arguments["transform"] = _square(size, None)
+    data: Any = api.get_dataset(name, **arguments)
+    if size is not None and late:
+        data.transform = _square(size, data)
     limit = options["limit"]
     if limit is None or limit >= len(data):
         return data
@@ -92,6 +95,7 @@ def parse_options(pairs: Iterable[str], reserved: Mapping[str, str] = _RESERVED)
             that begins like a literal but is not one.
     """
     found = _Given()
+    found.texts = {}
     for pair in pairs:
         key, equals, text = (part.strip() for part in pair.partition("="))
         if not equals or not key.isidentifier():
@@ -117,11 +121,12 @@ def _literal(key: str, text: str) -> Any:
     return text
 
 
-def _square(size: int) -> Any:
+def _square(size: Any, data: Any) -> Any:
+    side = size(data) if callable(size) else size
     from xrv_core.datasets import XRayCenterCrop, XRayResizer
     from xrv_core.torchvision_guard import import_torchvision
 
     import_torchvision()
     from torchvision.transforms.v2 import Compose
 
-    return Compose([XRayCenterCrop(), XRayResizer(size)])
+    return Compose([XRayCenterCrop(), XRayResizer(side)])

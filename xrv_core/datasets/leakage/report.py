@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from xrv_core.protocols import Dataset
 
 __all__ = ["KINDS", "LeakageReport", "check_leakage", "read_id_map"]
 
+_SHOWN = 6  # rows of a table in a notebook
 KINDS = ("images", "patients", "collections", "near_duplicates")
 
 
@@ -58,6 +60,13 @@ class LeakageReport:
             train, test = self.unknown_patients
             lines.append(f"The patient is unknown for {train:,} items of train and {test:,} of test.")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text, and the first rows of what was found. Every text is escaped."""
+        text = "".join(f"<p>{escape(line)}</p>" for line in str(self).split("\n"))
+        found = [getattr(self, kind) for kind in ("images", "patients", "near_duplicates")]
+        tables = [table.to_html(max_rows=_SHOWN, border=0, index=False) for table in found if len(table)]
+        return f"<div><strong>Leakage: {', '.join(self.found()) or 'none found'}</strong>{text}{''.join(tables)}</div>"
 
     def raise_for_leakage(self, acknowledge: Iterable[str] = ()) -> None:
         """Raise LeakageError if a kind of leakage was found that is not acknowledged.

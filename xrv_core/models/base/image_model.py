@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from html import escape
 from typing import Any, ClassVar
 
 import torch
@@ -10,8 +11,11 @@ from torch import fx, nn
 
 from xrv_core.errors import UnknownAttribute
 from xrv_core.models.base.inputs import check_input, resize_input
+from xrv_core.terms import NOT_MEDICAL
 
 __all__ = ["ImageModel"]
+
+_LISTED = 20  # names in a notebook; more are counted
 
 fx.wrap("resize_input")  # one step of a graph that fx traces: it looks at the size
 
@@ -36,6 +40,29 @@ class ImageModel(nn.Module):
     def _like(self, default: torch.Tensor) -> torch.Tensor:
         """A tensor with device and precision of the network: its first weight; a quantised layer has none."""
         return next((p for p in self.parameters() if p.is_floating_point()), default)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table that loads nothing, with every text escaped."""
+        spec: Any = getattr(self, "spec", None)
+        given: Any = getattr(self, "pathologies", None) or getattr(self, "structures", ())
+        names, side = list(given), self.input_resolution
+        known = [name for name, has in zip(names, getattr(self, "trained", names), strict=False) if has]
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+        rows = {
+            "is": getattr(spec, "title", "") or type(self).__name__,
+            "gives": ", ".join(known[:_LISTED]) + more,
+            "never trained": ", ".join(name for name in names if name not in known),
+            "input": f"{self.input_resolution} x {self.input_resolution} pixels"
+            if self.input_resolution
+            else "any size",
+            "parameters": f"{sum(p.numel() for p in self.parameters()):,}",
+            "trained on": ", ".join(getattr(spec, "training_data", ())),
+            "licence": getattr(spec, "licence", ""),
+            "note": f"{NOT_MEDICAL} {getattr(spec, 'warning', '')}".strip(),
+        }
+        cells = "".join(f"<tr><th>{key}</th><td>{escape(text)}</td></tr>" for key, text in rows.items() if text)
+        name = escape(getattr(spec, "name", type(self).__name__))
+        return f"<div><strong>{name}</strong><table>{cells}</table></div>"
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = (self.__dict__.get(kind, ()) for kind in ("_parameters", "_buffers", "_modules"))

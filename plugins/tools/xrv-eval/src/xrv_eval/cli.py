@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from xrv_core import NOT_MEDICAL
-from xrv_core.cli import dataset_options, open_dataset
-from xrv_eval.options import EvaluationOptions
+from xrv_core.cli import ResultFolder, dataset_options, open_dataset
+from xrv_eval.options import FILES, EvaluationOptions
 
 if TYPE_CHECKING:
     from xrv_core import CommandSpec
@@ -61,13 +62,17 @@ def _run_options() -> list[click.Parameter]:
 
 def _run(classifier: str, dataset: str, **options: Any) -> None:
     import xrv_core
+
+    xrv_core.describe_classifier(classifier)  # what is wrong with names, files and columns is told before torch loads
+    if options["out"] is not None:
+        ResultFolder(options["out"], "evaluation", FILES, options["overwrite"]).check()
+    model = cache(lambda: xrv_core.get_classifier(classifier))
+    data = open_dataset(dataset, options, lambda _: _size(model(), options["size"]))
     from xrv_eval.evaluation import run_evaluation
     from xrv_eval.table import notes
 
-    model = xrv_core.get_classifier(classifier)
-    data = open_dataset(dataset, options, _size(model, options["size"]))
     given = {field.name: options[field.name] for field in fields(EvaluationOptions) if field.name in options}
-    result = run_evaluation(model, data, EvaluationOptions(**given))
+    result = run_evaluation(model(), data, EvaluationOptions(**given))
     click.echo(_as_json(result) if options["as_json"] else _as_text(result))
     for line in notes(result.run):
         click.echo(line, err=True)

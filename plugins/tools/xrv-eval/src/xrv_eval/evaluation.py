@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from xrv_eval.metrics import SCORED, Scores, metrics_table
 from xrv_eval.options import EvaluationOptions
 from xrv_eval.output import Results, result_folder, write_results
 from xrv_eval.record import run_record
-from xrv_eval.table import notes, summary_line, table_lines
+from xrv_eval.table import mean_line, notes, summary_line, table_lines
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,13 @@ class Evaluation:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the metrics and what a reader must know. Every text is escaped."""
+        table = self.metrics.to_html(index=False, border=0, na_rep="-", float_format="{:.3f}".format)
+        lines = [mean_line(self.run), *notes(self.run), *([f"report: {self.report}"] if self.report else [])]
+        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        return f"<div><strong>{escape(summary_line(self.run))}</strong>{table}{text}</div>"
 
 
 def evaluate(

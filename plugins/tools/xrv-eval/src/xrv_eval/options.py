@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     from xrv_core.models import Loading
 
-__all__ = ["EvaluationOptions"]
+__all__ = ["FILES", "EvaluationOptions"]
+
+#: Every file of a result folder.
+FILES = ("predictions.parquet", "metrics.csv", "run.json", "report.html")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from xrv_core.cli import ResultFolder
 from xrv_core.models import write_record
+from xrv_eval.options import FILES
 
-__all__ = ["FILES", "Results", "result_folder", "write_results"]
-
-#: Every file of a result folder.
-FILES = ("predictions.parquet", "metrics.csv", "run.json", "report.html")
+__all__ = ["Results", "result_folder", "write_results"]
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import xrv_core
-from xrv_core.cli import dataset_options, open_dataset, parse_options
-from xrv_core.errors import ArgumentError, UnknownName
-from xrv_features.options import POOLS, FeaturesOptions
+from xrv_core.cli import ResultFolder, dataset_options, open_dataset, parse_options
+from xrv_core.errors import ArgumentError, PathMissing, UnknownName
+from xrv_features.options import FILES, NOUN, POOLS, FeaturesOptions
 
 if TYPE_CHECKING:
     from xrv_core import CommandSpec
@@ -97,16 +98,28 @@ def _run_options() -> list[click.Parameter]:
 
 def _run(model: str, dataset: str | None, data: tuple[str, ...], **options: Any) -> None:
     wanted = _datasets(dataset, data, options)
-    net = _open_model(model, options["weights"])
-    size = options["size"] or getattr(net, "input_resolution", None)
-    if size is None:
-        raise click.UsageError("This model takes images of any size: give one with --size, such as --size 224.")
-    merged = _merged([open_dataset(name, {**own, "limit": options["limit"]}, size) for name, own in wanted])
+    from xrv_features.colours import check_colours
+
+    kind = _kind_of(model, options["weights"])  # what is wrong with names, files and columns is told before torch loads
+    ResultFolder(options["out"], NOUN, FILES, options["overwrite"]).check()
+    weights = None if options["weights"] == "none" else options["weights"]
+    open_model = cache(lambda: getattr(xrv_core, f"get_{kind}")(model, weights=weights))
+
+    def size(data: Any) -> int:
+        if data is not None and len(wanted) == 1:
+            check_colours(data, options["color"])
+        found: int | None = options["size"] or getattr(open_model(), "input_resolution", None)
+        if found is None:
+            raise click.UsageError("This model takes images of any size: give one with --size, such as --size 224.")
+        return found
+
+    opened = [open_dataset(name, {**own, "limit": options["limit"]}, size) for name, own in wanted]
+    net, merged = open_model(), _merged(opened)
     from xrv_features.job import Job
 
     arguments = {
         "weights": options["weights"],
-        "size": size,
+        "size": size(None),
         "limit": options["limit"],
         "datasets": [{"name": name, **{key: own[key] for key in _DATASET}} for name, own in wanted],
     }
@@ -162,8 +175,8 @@ def _merged(datasets: list[Any]) -> Any:
     return datasets[0] if len(datasets) == 1 else MergeDataset(datasets, pathologies="union")
 
 
-def _open_model(name: str, weights: str) -> Any:
-    """The classifier or autoencoder called ``name``."""
+def _kind_of(name: str, weights: str) -> str:
+    """The kind of the model called ``name``: a classifier or an autoencoder, with weights that can be used."""
     errors: list[str] = []
     for kind in ("classifier", "autoencoder"):
         try:
@@ -176,6 +189,8 @@ def _open_model(name: str, weights: str) -> Any:
                 f"{name!r} has no published weights, so its features would be random. Give a file with --weights, or "
                 "ask for random weights with --weights none."
             )
-        return getattr(xrv_core, f"get_{kind}")(name, weights=None if weights == "none" else weights)
+        if weights not in ("default", "none") and not Path(weights).expanduser().is_file():
+            raise PathMissing(f"--weights {weights}: no such file. Give the path of a weights file, or none.")
+        return kind
     helpful = [text for text in errors if "Did you mean" in text or "comes with" in text]
     raise UnknownName(" ".join(helpful or errors))

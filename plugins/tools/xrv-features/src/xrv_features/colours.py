@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.errors import ArgumentError, suggestion
-from xrv_features.items import LABEL
+from xrv_features.items import LABEL, items_table
 
-__all__ = ["CATEGORIES", "OTHER", "Colouring", "colour_column", "colouring", "default_colour"]
+__all__ = ["CATEGORIES", "OTHER", "Colouring", "check_colours", "colour_column", "colouring", "default_colour"]
 
 #: Number of colours that people with any colour vision can distinguish; further categories share one.
 CATEGORIES = 6
@@ -69,6 +69,13 @@ class Colouring:
 def default_colour(items: pd.DataFrame) -> list[str]:
     """The source if several datasets were merged, else the view."""
     return [next(name for name in ("source", "site", "view") if name in items.columns)]
+
+
+def check_colours(dataset: Any, names: Sequence[str]) -> None:
+    """Refuse names to colour by that the dataset does not have; raises as ``colour_column``."""
+    items = items_table(dataset, [name for name in names if name in dataset.csv.columns])
+    for name in names:
+        colour_column(items, name)
 
 
 def colour_column(items: pd.DataFrame, name: str) -> str:

@@ -20,14 +20,10 @@ from xrv_core.errors import ArgumentError, InputError
 from xrv_core.models import Batch, Loading, about_dataset, about_model, as_json, run_over, versions, write_record
 from xrv_features import __version__
 from xrv_features.items import dataset_name, items_table
-from xrv_features.options import ExtractionOptions
+from xrv_features.options import FILES, NOUN, ExtractionOptions
 from xrv_features.table import FEATURES, RECORD, Features, MemoryRows, ParquetRows
 
-__all__ = ["FILES", "NOUN", "Extraction", "extract_features"]
-
-#: Every file of a result folder, and the name of such a folder in messages.
-FILES = (FEATURES, RECORD, "projection.csv", "projection.png", "projection.html")
-NOUN = "extraction of features"
+__all__ = ["Extraction", "extract_features"]
 
 
 def extract_features(

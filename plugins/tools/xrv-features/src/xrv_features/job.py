@@ -9,9 +9,9 @@ from typing import Any
 from xrv_core.cli import ResultFolder
 from xrv_core.models import versions, write_record
 from xrv_features.colours import colour_column, default_colour
-from xrv_features.extraction import FILES, NOUN, Extraction
+from xrv_features.extraction import Extraction
 from xrv_features.items import items_table
-from xrv_features.options import FeaturesOptions
+from xrv_features.options import FILES, NOUN, FeaturesOptions
 from xrv_features.page import render
 from xrv_features.plots import colourings, plot_projection, save_png
 from xrv_features.projection import Projection, choose_method, project

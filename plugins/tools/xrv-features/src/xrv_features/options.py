@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from xrv_core.models import Loading
 
-__all__ = ["POOLS", "ExtractionOptions", "FeaturesOptions"]
+__all__ = ["FEATURES", "FILES", "NOUN", "POOLS", "RECORD", "ExtractionOptions", "FeaturesOptions"]
 
+FEATURES, RECORD = "features.parquet", "features.json"
+#: Every file of a result folder, and the name of such a folder in messages.
+FILES = (FEATURES, RECORD, "projection.csv", "projection.png", "projection.html")
+NOUN = "extraction of features"
 POOLS = ("flatten", "mean")
 
 

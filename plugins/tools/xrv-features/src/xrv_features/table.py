@@ -15,10 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.errors import ArgumentError, PathMissing
+from xrv_features.options import FEATURES, RECORD
 
 __all__ = ["FEATURES", "MAX_COLUMNS", "RECORD", "Features", "MemoryRows", "ParquetRows", "load_features"]
-
-FEATURES, RECORD = "features.parquet", "features.json"
 
 #: A Parquet file of more columns takes minutes to write and to open.
 MAX_COLUMNS = 16_384
