@@ -52,9 +52,7 @@ class ImageModel(nn.Module):
             "is": getattr(spec, "title", "") or type(self).__name__,
             "gives": ", ".join(known[:_LISTED]) + more,
             "never trained": ", ".join(name for name in names if name not in known),
-            "input": f"{self.input_resolution} x {self.input_resolution} pixels"
-            if self.input_resolution
-            else "any size",
+            "input": f"{side} x {side} pixels" if side else "any size",
             "parameters": f"{sum(p.numel() for p in self.parameters()):,}",
             "trained on": ", ".join(getattr(spec, "training_data", ())),
             "licence": getattr(spec, "licence", ""),
