@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,14 @@ def test_linked_folders_are_followed_once(folder: Path, tmp_path: Path) -> None:
     left = find_images(folder, except_below=tmp_path / "elsewhere").images
     assert [path.name for path in left].count("z.png") == 0
     assert len(left) == 12
+
+
+def test_an_archive_in_the_folder_is_a_file_that_is_passed_over(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
+        archive.write(folder / "b.png", "inside/b.png")
+    found = find_images(folder)
+    assert all(path.is_file() for path in found.images)
+    assert [path.name for path in found.passed_over[".zip"]] == ["more.zip"]
 
 
 def test_no_such_folder(tmp_path: Path) -> None:

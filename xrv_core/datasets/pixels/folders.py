@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from xrv_core.datasets.pixels.images import READABLE, is_dicom
-from xrv_core.datasets.sources import ImageSource
 from xrv_core.errors import ArgumentError, PathMissing
 
 __all__ = ["FoundImages", "find_images", "image_suffixes"]
@@ -60,14 +60,13 @@ def find_images(folder: str | Path, *, except_below: Path | None = None) -> Foun
         raise PathMissing(f"{folder}: no such folder.")
     away = None if except_below is None else except_below.resolve()
     try:
-        names = ImageSource(found.folder).names()
+        files = sorted(_files(found.folder))
     except PermissionError as error:
         raise ArgumentError(f"{folder} cannot be listed ({error}). Check its permissions.") from error
-    for name in names:
-        path = found.folder / name
+    for path in files:
         if away is not None and path.resolve().is_relative_to(away):
             continue
-        kind = _no_image(path, PurePosixPath(name), suffixes)
+        kind = _no_image(path, path.relative_to(found.folder), suffixes)
         if kind is None:
             found.images.append(path)
         else:
@@ -82,7 +81,25 @@ def image_suffixes() -> frozenset[str]:
     return frozenset([*_DICOM_SUFFIXES, *(s for s, form in Image.registered_extensions().items() if form in READABLE)])
 
 
-def _no_image(path: Path, inside: PurePosixPath, suffixes: Collection[str]) -> str | None:
+def _files(root: Path) -> Iterator[Path]:
+    """Every file below ``root``, those of systems and archives as well; each real folder once, linked ones last."""
+    seen: set[str] = set()
+    todo, links = [root], list[Path]()
+    while todo or links:
+        folder = todo.pop() if todo else links.pop()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    (links if entry.is_symlink() else todo).append(Path(entry.path))
+                elif entry.is_file():
+                    yield Path(entry.path)
+
+
+def _no_image(path: Path, inside: Path, suffixes: Collection[str]) -> str | None:
     """The kind of a file that is no image; None for an image."""
     name = inside.name.lower()
     if name.startswith("._") or "__MACOSX" in inside.parts:
