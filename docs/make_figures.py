@@ -23,10 +23,31 @@ from xrv_plot import (
     plot_sample,
     plot_totals,
 )
-from xrv_plot.canvas import save
+from xrv_plot.canvas import new_figure, save, show_xray
 
 FIGURES = Path(__file__).parent / "figures"
 DPI = 80
+
+
+def transforms() -> Any:
+    """One phantom through transforms of torchvision, as they are and inside ``photometric``."""
+    from xrv_core.datasets import photometric  # before torchvision: it may fail to import without it
+    from torchvision.transforms import v2  # isort: skip
+
+    steps = [
+        v2.ColorJitter((1.3, 1.3)),
+        v2.RandomSolarize(0.7, 1),
+        v2.RandomPosterize(2, 1),
+        v2.RandomRotation((20, 20)),
+    ]
+    image = xrv_core.get_dataset("phantom", n=1)[0]["img"]
+    figure = new_figure(8, 4.2)
+    for panel, transform in enumerate([*steps, *map(photometric, steps)]):
+        title = type(steps[panel % 4]).__name__
+        axes = figure.add_subplot(2, 4, panel + 1, title=title if panel < 4 else f"photometric({title})")
+        axes.title.set_fontsize(8)
+        show_xray(axes, transform(image))
+    return figure
 
 
 def phantoms() -> Iterator[tuple[str, Any]]:
@@ -34,6 +55,7 @@ def phantoms() -> Iterator[tuple[str, Any]]:
     d = xrv_core.get_dataset("phantom", n=400, views=["PA", "AP"], pathology_masks=True, semantic_masks=True)
     wanted = d.csv.index[(d.labels[:, d.pathologies.index("Effusion")] == 1) & (d.labels.sum(axis=1) == 2)][0]
     yield "sample", plot_sample(d, int(wanted))
+    yield "photometric", transforms()
     yield "masks", plot_masks_grid(d, ["Cardiomegaly", "Mass", "Pneumothorax"], per_pathology=4)
     yield "totals", plot_totals(d)
     yield "cooccurrence", plot_label_cooccurrence(d)

@@ -28,7 +28,7 @@ def test_its_links_and_pictures_are_there_and_small() -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", PAGE):
         assert (DOCS / target).exists(), target
     figures = sorted(p for p in (DOCS / "figures").iterdir() if not p.name.startswith("features-"))  # another page's
-    assert [f"figures/{path.name}" in PAGE for path in figures] == [True] * 6
+    assert [f"figures/{path.name}" in PAGE for path in figures] == [True] * 7
     for path in figures:
         assert path.stat().st_size < 150_000, path.name
         Image.open(path).verify()
