@@ -66,7 +66,7 @@ class Classifier(Protocol):
         trained: Which columns were ever trained; the others are NaN in ``forward``.
         input_resolution: Height and width that the network wants; others are resized. None: any.
         op_threshs: float ``[P]`` operating points or None. Set: ``forward`` gives probabilities in which 0.5 is the
-            operating point. None: ``forward`` gives what ``logits`` gives in either case.
+            operating point. None: ``forward`` gives logits.
     """
 
     pathologies: list[str]
@@ -75,7 +75,6 @@ class Classifier(Protocol):
     op_threshs: torch.Tensor | None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor: ...
-    def logits(self, x: torch.Tensor) -> torch.Tensor: ...
     def features(self, x: torch.Tensor) -> torch.Tensor: ...
     def feature_maps(self, x: torch.Tensor) -> torch.Tensor: ...
     def predict(self, x: Any) -> dict[str, float] | list[dict[str, float]]: ...

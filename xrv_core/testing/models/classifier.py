@@ -126,6 +126,8 @@ def logits(subject: ModelSubject) -> Iterator[str]:
     """``logits`` gives the output before ``op_threshs``, NaN in untrained columns."""
     subject.outputs  # noqa: B018
     model = subject.copy()
+    if not hasattr(model, "logits"):
+        raise NotApplicable("it has no logits(x), which only BackboneClassifier must have")
     model.trained = [False, *model.trained[1:]]
     if getattr(model, "activation", "sigmoid") == "sigmoid":
         model.op_threshs = [0.3] * len(model.pathologies)
