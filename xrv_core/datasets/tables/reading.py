@@ -220,7 +220,7 @@ def _parsed(path: Path, text: Sequence[str], owner: str, expected: str, **option
         line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
         raise TableError(
             f"{path}, line {line}: cannot be read as {error.encoding.upper()} text for {owner!r} (byte 0x{byte:02X}). "
-            "It may be Windows-1252 (Latin-1). Save it as UTF-8."
+            "It may be Windows-1252 (Latin-1): save it as UTF-8, or open it as 'table' with encoding='cp1252'."
         ) from error
     except ImportError as error:
         raise MissingDependency(f"{path}: {_NEEDS[kind]}") from error

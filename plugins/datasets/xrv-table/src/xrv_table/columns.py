@@ -12,6 +12,7 @@ from xrv_core.datasets import read_table
 from xrv_core.errors import ArgumentError, PathMissing, TableError
 
 _HELP = "The card of xrv-table lists the keys."
+_CHOICES = {"decimal": (".", ","), "dates": ("YMD", "DMY", "MDY")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,13 @@ class Columns:
         patient, view, age, sex, day: Columns of the patient's identifier, the view, the age (years, or
             058Y as in DICOM), the sex (M, F, male, female) and the day (a number or a date).
         masks: Name of a label or structure -> column of its mask's path below ``imgpath``.
-        extension: Suffix to add to the paths of ``image``, such as ".png".
+        extension: Suffix to add to the paths of ``image``, such as ".png" or "png".
         delimiter: Delimiter of a CSV file.
+        encoding: Encoding of a CSV file, such as "cp1252"; "" is UTF-8.
+        decimal: "." or ",", the decimal mark of ages, days and labels.
+        dates: Order of the parts of dates: "YMD" (2020-01-31), "DMY" (31.01.2020) or "MDY" (1/31/2020). Dates that
+            begin with the year are read in any case.
+        sexes: More words for a sex -> "M", "F" or "" (unknown); upper and lower case are equal.
         collection: Name of the images in ``source_uid``; default: the table's folder and name.
     """
 
@@ -45,6 +51,15 @@ class Columns:
     extension: str = ""
     delimiter: str = ","
     collection: str = ""
+    encoding: str = ""
+    decimal: str = "."
+    dates: str = "YMD"
+    sexes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the file is written, for ``read_table``."""
+        return {"sep": self.delimiter, **({"encoding": self.encoding} if self.encoding else {})}
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -84,7 +99,8 @@ def describe(csvpath: Path, given: Mapping[str, Any], path: Path | None = None) 
     if "labels" not in values and "findings" not in values:
         missing.append("labels=[...] (the columns of labels, or none) or findings=... (a column of terms)")
     if missing:
-        has = ", ".join(map(repr, read_table(csvpath, owner="table").columns[:12]))
+        reading = Columns(**{key: values[key] for key in ("delimiter", "encoding") if key in values}).reading
+        has = ", ".join(map(repr, read_table(csvpath, owner="table", **reading).columns[:12]))
         raise TableError(
             f"{csvpath}: which column means what? Pass {' and '.join(missing)}, or write it into {path}. "
             f"The table has {has}. {_HELP}"
@@ -115,9 +131,15 @@ def _checked(key: str, value: Any, where: str) -> Any:
         if isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values()):
             return dict(value)
         raise ArgumentError(f"{where}{value!r} names no masks. Give a table such as {{'Effusion': 'a column'}}.")
+    if key == "sexes":
+        if isinstance(value, Mapping) and all(isinstance(k, str) and v in ("M", "F", "") for k, v in value.items()):
+            return dict(value)
+        raise ArgumentError(f"{where}{value!r} names no sexes. Give a table such as {{'w': 'F', 'divers': ''}}.")
     if not isinstance(value, str):
         raise ArgumentError(f"{where}{value!r} is no text, such as the name of a column.")
-    return value
+    if value not in _CHOICES.get(key, (value,)):
+        raise ArgumentError(f"{where}{value!r} is not one of {', '.join(map(repr, _CHOICES[key]))}.")
+    return f".{value.lstrip('.')}" if key == "extension" and value else value
 
 
 def _is_list(value: Any) -> bool:

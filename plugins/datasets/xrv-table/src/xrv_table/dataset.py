@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,10 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import BLANK_WORDS, FileDataset, Index, read_table, row_place, term_labels
-from xrv_table.cells import Where, ages, days, label_values, sexes
+from xrv_core.datasets import BLANK_WORDS, FileDataset, Index, read_table, term_labels
+from xrv_table.cells import Cells
 from xrv_table.columns import KEYS, Columns, describe
 from xrv_table.masks import has_masks, read_mask
+
+_log = logging.getLogger(__name__)
 
 
 class TableDataset(FileDataset):
@@ -63,32 +66,53 @@ class TableDataset(FileDataset):
         self.columns = describe(self.table_path(csvpath, None), given, toml)
         self.gives_pathology_masks = self.gives_semantic_masks = bool(self.columns.masks)
         super().__init__(spec, imgpath, csvpath, labels=policy, **options)
+        unknown = self.extras["unknown_sexes"]
+        if unknown:
+            words = ", ".join(f"{word!r} ({count:,})" for word, count in list(unknown.items())[:8])
+            _log.warning(
+                "%s: %d cells of column %r are no sex that is known, and count as unknown: %s. Name them, as in "
+                "sexes={'w': 'F', 'divers': ''}.",
+                *(self.csvpath, sum(unknown.values()), self.columns.sex, words),
+            )
 
     def load_table(self) -> pd.DataFrame:
         """The table, with NA in cells that are blank."""
         c, used = self.columns, list(self.columns.used)
-        table = read_table(self.csvpath, needs=used, text=used, owner=self.spec.name, sep=c.delimiter)
+        table = read_table(self.csvpath, text=used, owner=self.spec.name, **c.reading)
         texts = {c.image, c.findings, c.patient, *c.masks.values()}  # in these "NA" is a name as any other
         blank = {name: [""] if name in texts else BLANK_WORDS for name in used}
-        return table.assign(**{name: table[name].mask(table[name].str.strip().isin(blank[name])) for name in used})
+        return table.assign(
+            **{
+                name: table[name].mask(table[name].str.strip().isin(blank[name]))
+                for name in used
+                if name in table.columns
+            }
+        )
 
     def build(self, table: pd.DataFrame) -> Index:
-        c, where = self.columns, self._where(table)
+        c, cells = self.columns, Cells(table, self.columns, self.csvpath)
         place = f"{self.csvpath.resolve().parent.name}/" if self.csvpath.is_file() else ""
         collection = c.collection or f"{place}{self.csvpath.name.partition('.')[0]}"
-        patients = None if c.patient is None else table[c.patient]
-        names = self._label_names(table)
+        patients = None if c.patient is None or c.patient in cells.absent else table[c.patient]
+        names = [] if c.findings in cells.absent else self._label_names(table)
+        labels = self._labels(cells, names)
+        days = None if c.day is None else cells.days(c.day, patients)
+        ages = None if c.age is None else cells.ages(c.age)
+        sexes = None if c.sex is None else cells.sexes(c.sex)
+        images = cells.images(self.on_duplicates)
+        cells.check()
         return Index.of(
             table,
-            images=table[c.image] + c.extension,
-            labels=self._labels(table, names),
+            images=images,
+            labels=labels,
             pathologies=names,
             patientid=patients,
             view=None if c.view is None else table[c.view],
-            offset_day_int=None if c.day is None else days(table[c.day], patients, where, self.csvpath),
-            age_years=None if c.age is None else ages(table[c.age], where),
-            sex=None if c.sex is None else sexes(table[c.sex]),
+            offset_day_int=days,
+            age_years=ages,
+            sex=sexes,
             source_uid=f"{self.spec.name}:{collection}/" + table[c.image],
+            extras={"unknown_sexes": cells.unknown_sexes},
         )
 
     def locate(self, index: Index) -> Index:
@@ -101,13 +125,13 @@ class TableDataset(FileDataset):
         terms = table[self.columns.findings].dropna().str.split(self.columns.separator, regex=False).explode()
         return sorted({*terms.str.strip()} - {""})
 
-    def _labels(self, table: pd.DataFrame, names: list[str]) -> NDArray[np.float32]:
-        c = self.columns
+    def _labels(self, cells: Cells, names: list[str]) -> NDArray[np.float32]:
+        c, table = self.columns, cells.table
         named = {name: name for name in names} if c.labels is None else c.labels
         if c.findings is not None:
             terms = {name: [found] if isinstance(found, str) else found for name, found in named.items()}
-            return term_labels(table[c.findings], terms, separator=c.separator)
-        columns = [label_values(table[column], self._where(table)) for column in named.values()]
+            return np.empty(0) if cells.absent else term_labels(table[c.findings], terms, separator=c.separator)
+        columns = [cells.labels(column) for column in named.values()]
         return np.column_stack(columns) if columns else np.empty((len(table), 0), dtype=np.float32)
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
@@ -123,9 +147,3 @@ class TableDataset(FileDataset):
     def _masks(self, row: int, shape: tuple[int, int], names: list[str]) -> dict[str, NDArray[np.float32]]:
         files = {name: self.csv[self.columns.masks[name]].iloc[row] for name in names}
         return {name: read_mask(self.source, file, shape) for name, file in files.items() if pd.notna(file)}
-
-    def _where(self, table: pd.DataFrame) -> Where:
-        """Names the file, line and image of a row, for messages."""
-        return lambda row: (
-            f"{row_place(self.csvpath, row, sep=self.columns.delimiter)}, image {table[self.columns.image].iloc[row]!r}"
-        )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from xrv_core import CommandSpec
+from xrv_core.cli import parse_options
 
 
 def command(spec: CommandSpec) -> click.Command:
@@ -17,13 +19,24 @@ def command(spec: CommandSpec) -> click.Command:
     @click.argument("name")
     @click.option("--imgpath", required=True, help="Folder, .zip or .tar of the images.")
     @click.option("--csvpath", help="Metadata table; default: the public one.")
+    @click.option(
+        "-o",
+        "--option",
+        "options",
+        multiple=True,
+        callback=lambda _context, _option, pairs: parse_options(pairs),
+        metavar="KEY=VALUE",
+        help="Another argument of the dataset, such as -o image=file. May be repeated.",
+    )
     @click.option("--out", help="CSV file for the findings; default: NAME-check.csv.")
     @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode images.")
-    def check(name: str, imgpath: str, csvpath: str | None, out: str | None, workers: int) -> None:
+    def check(
+        name: str, imgpath: str, csvpath: str | None, options: dict[str, Any], out: str | None, workers: int
+    ) -> None:
         from xrv_check.checking import check as run
 
         target = Path(out or f"{name}-check.csv")
-        report = run(name, imgpath, csvpath, out=target, workers=workers)
+        report = run(name, imgpath, csvpath, out=target, options=options, workers=workers)
         click.echo(f"{name}: {report.read} of {report.rows} images read, {len(report.findings)} findings.")
         for problem, number in report.counts().items():
             first = next(f for f in report.findings if f.problem == problem)
