@@ -161,3 +161,16 @@ def test_the_command_prints_a_summary_and_exits_with_1(mini: dict[str, Any], tmp
     assert lines[0].endswith("images read, 4 findings.")
     assert lines[1].split() == ["1", "missing", "first:", missing, "(the", "table", "names", "it)"]
     assert result.stderr.splitlines()[-1] == f"All findings: {out}"
+
+
+def test_options_of_the_dataset_are_those_of_other_commands(tmp_path: Path) -> None:
+    paths = xrv_core.miniature("table", tmp_path)
+    paths.pop("columns").unlink()
+    command = ["check", "table", "--imgpath", str(paths["imgpath"]), "--csvpath", str(paths["csvpath"])]
+    command += ["--out", str(tmp_path / "found.csv"), "-o", "image=file"]
+    done = CliRunner().invoke(main, [*command, "-o", "labels=Effusion,Mass"])
+    assert "4 of 4 images read" in done.stdout, done.output
+    refused = CliRunner().invoke(main, [*command, "-o", "labls=Mass"])
+    assert refused.exit_code == 1
+    assert "labls" in refused.stderr
+    assert "labels" in refused.stderr

@@ -17,6 +17,7 @@ from tqdm import tqdm
 import xrv_core
 from xrv_check.journal import Journal, Seen
 from xrv_core.assets import replacing
+from xrv_core.cli import open_dataset
 from xrv_core.datasets import FileDataset, ImageSource, decode_image, image_extension
 from xrv_core.errors import ArgumentError, ImageError, TableError
 
@@ -126,12 +127,12 @@ def _opened(
     spec = xrv_core.describe_dataset(name)
     if spec.synthetic:
         raise ArgumentError(f"{name!r} draws its images by code, so there are no files to check.")
-    asked = {"on_error": "skip", **options}
+    asked = {"imgpath": imgpath, "csvpath": csvpath, "options": options, "views": None, "limit": None}
     found = []
     try:
-        dataset = xrv_core.get_dataset(name, imgpath, csvpath, **asked)
+        dataset = open_dataset(name, asked, on_error="skip")
     except TableError as error:  # perhaps a contradiction, of any of its tables
-        dataset = xrv_core.get_dataset(name, imgpath, csvpath, **{**asked, "on_duplicates": "first"})
+        dataset = open_dataset(name, asked, on_error="skip", on_duplicates="first")
         found.append(Finding("contradiction", name, str(error)))
     if not isinstance(dataset, FileDataset):
         raise ArgumentError(f"{name!r} is not an xrv_core.datasets.FileDataset, so the file of a row is unknown.")

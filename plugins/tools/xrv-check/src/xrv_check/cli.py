@@ -30,13 +30,11 @@ def command(spec: CommandSpec) -> click.Command:
     )
     @click.option("--out", help="CSV file for the findings; default: NAME-check.csv.")
     @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode images.")
-    def check(
-        name: str, imgpath: str, csvpath: str | None, options: dict[str, Any], out: str | None, workers: int
-    ) -> None:
+    def check(name: str, out: str | None, **given: Any) -> None:
         from xrv_check.checking import check as run
 
         target = Path(out or f"{name}-check.csv")
-        report = run(name, imgpath, csvpath, out=target, options=options, workers=workers)
+        report = run(name, out=target, **given)
         click.echo(f"{name}: {report.read} of {report.rows} images read, {len(report.findings)} findings.")
         for problem, number in report.counts().items():
             first = next(f for f in report.findings if f.problem == problem)
