@@ -80,8 +80,11 @@ def contents_of(data: bytes, expected: str = "", encoding: str = "") -> tuple[st
         OSError, EOFError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, tarfile.TarError: It cannot be
             unpacked.
     """
-    source = _unpacked(lambda: BytesIO(data), expected)
-    start = source().read(4096)
+    source: Open = lambda: BytesIO(data)  # noqa: E731
+    start = data[:4096]
+    if start.startswith((b"PK", *_UNPACK)) or start[257:262] == b"ustar":
+        source = _unpacked(source, expected)
+        start = source().read(4096)
     if start.startswith(b"PAR1"):
         return "Parquet", source
     if start.startswith(b"PK"):

@@ -37,20 +37,15 @@ def read_csv(source: Open, text: Collection[str], **options: Any) -> pd.DataFram
         ValueError, csv.Error: It cannot be parsed.
     """
     try:
-        return _read_csv(source, text, **options)
-    except UnicodeDecodeError:
-        source().read().decode()  # raises it again, with the place in the whole file
-        raise
-
-
-def _read_csv(source: Open, text: Collection[str], **options: Any) -> pd.DataFrame:
-    columns = pd.read_csv(source(), nrows=0, index_col=False, on_bad_lines="skip", **options).columns.tolist()
-    try:
+        columns = pd.read_csv(source(), nrows=0, index_col=False, on_bad_lines="skip", **options).columns.tolist()
         pd.read_csv(source(), header=None, nrows=2, dtype=str, **options)  # a longer first row is an error so
         return _as_text_where_needed(source, columns, text, **options)
     except pd.errors.ParserError as error:
         if "Expected" not in str(error):  # "Expected 3 fields in line 7, saw 4"
             raise
+    except UnicodeDecodeError:
+        source().read().decode()  # raises it again, with the place in the whole file
+        raise
     before = ["\0"] if _has_row_numbers(source, **options) else []
     names = {"names": [*before, *columns], "usecols": columns, "header": 0, "index_col": False}
     return _as_text_where_needed(source, columns, text, **names, **options)
@@ -105,7 +100,7 @@ def _as_text_where_needed(source: Open, columns: list[str], text: Collection[str
     blank = {name: [""] if name in text else BLANK_WORDS for name in columns}
     more = {"na_values": blank, "keep_default_na": False, "low_memory": False, **options}
     if len(source().read(_SMALL + 1)) <= _SMALL:
-        return _parsed(source, text, **more)
+        return pd.read_csv(source(), dtype=dict.fromkeys(text, str), **more)
     others = _not_text(_parsed(source, (), nrows=_FIRST_ROWS, **more), text)
     table = _parsed(source, others, **more)
     return _parsed(source, text, **more) if _not_text(table, set(text).difference(others)) else table

@@ -88,7 +88,7 @@ def read_table(
     if table.empty:
         raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
     for name in numbers:
-        if name in table.columns:
+        if name in table.columns and not pd.api.types.is_integer_dtype(table[name].dtype):
             table[name] = number_cells(table[name], path, **options)
     return table
 
