@@ -100,7 +100,8 @@ def _as_text_where_needed(source: Open, columns: list[str], text: Collection[str
     blank = {name: [""] if name in text else BLANK_WORDS for name in columns}
     more = {"na_values": blank, "keep_default_na": False, "low_memory": False, **options}
     if len(source().read(_SMALL + 1)) <= _SMALL:
-        return pd.read_csv(source(), dtype=dict.fromkeys(text, str), **more)
+        small: pd.DataFrame = pd.read_csv(source(), dtype=dict.fromkeys(text, str), **more)
+        return small
     others = _not_text(_parsed(source, (), nrows=_FIRST_ROWS, **more), text)
     table = _parsed(source, others, **more)
     return _parsed(source, text, **more) if _not_text(table, set(text).difference(others)) else table
