@@ -15,10 +15,10 @@ from xrv_core.datasets.pixels import PixelRecipe, decode_image
 from xrv_core.datasets.sources import ImageSource
 from xrv_core.datasets.tables import (
     NO_REPEATS,
+    ON_DUPLICATES,
     Index,
     cached_index,
     check_label_policy,
-    check_on_duplicates,
     distinct_index,
     read_table,
     table_path,
@@ -105,11 +105,13 @@ class FileDataset(XrayDataset):
         recipe: PixelRecipe | None = None,
         **options: Any,
     ) -> None:
-        if on_error not in ON_ERROR:
-            raise ArgumentError(f"on_error={on_error!r} is not a policy. Choose one of: {', '.join(ON_ERROR)}.")
+        policies = {"on_error": (on_error, ON_ERROR), "on_duplicates": (on_duplicates, ON_DUPLICATES)}
+        for name, (policy, allowed) in policies.items():
+            if policy not in allowed:
+                raise ArgumentError(f"{name}={policy!r} is not a policy. Choose one of: {', '.join(allowed)}.")
         self.spec = spec
         self.label_policy = check_label_policy(labels)
-        self.on_duplicates = check_on_duplicates(on_duplicates)
+        self.on_duplicates = on_duplicates
         state = dict(vars(self))  # all that the index depends on besides its table
         root = None if imgpath is None else Path(imgpath).expanduser()
         parts = self.identifying_parts

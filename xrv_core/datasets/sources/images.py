@@ -171,25 +171,22 @@ class ImageSource:
 
     def _known(self) -> dict[str, Member | None]:
         """Every file; None for one that is in no archive."""
-        if self._members is None:
-            self._members = self._walked()
-        return self._members
-
-    def _has_archives(self) -> bool:
-        """Whether archives lie at the top of the folder; those below are found where the folder is walked through."""
-        return any(name.lower().endswith(ARCHIVES) for name in _files_in(str(self.root)))
-
-    def _walked(self) -> dict[str, Member | None]:
+        if self._members is not None:
+            return self._members
         files = list(_walk(self.root))
         archives = sorted(file for file in files if file.lower().endswith(ARCHIVES))
         closed = [file for file in files if file.lower().endswith(COMPRESSED)]
         self.passed_over = [f"{self.root / file}: compressed as a whole. Unpack it." for file in closed]
         known: dict[str, Member | None] = dict.fromkeys(files)
-        if archives:
-            plain = {identity(file, self.parts) for file in files}
-            for archive in archives:
-                known.update(self._unpacked(archive, known, plain))
+        plain = {identity(file, self.parts) for file in files} if archives else set()
+        for archive in archives:
+            known.update(self._unpacked(archive, known, plain))
+        self._members = known
         return known
+
+    def _has_archives(self) -> bool:
+        """Whether archives lie at the top of the folder; those below are found where the folder is walked through."""
+        return any(name.lower().endswith(ARCHIVES) for name in _files_in(str(self.root)))
 
     def _unpacked(self, archive: str, known: dict[str, Any], plain: set[str]) -> dict[str, Member]:
         """The files of an archive in the folder, as if they were unpacked there."""
@@ -223,7 +220,7 @@ class ImageSource:
     def _by_name(self, path: str) -> str | None:
         if self._paths is None:
             index: dict[str, list[str]] = {}
-            for file in self.names():
+            for file in sorted(self._known()):
                 index.setdefault(file.rpartition("/")[2], []).append(file)
             self._paths = index
         base = path.rpartition("/")[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xrv_core.datasets.tables.cache import cached_index
 from xrv_core.datasets.tables.days import dates_in, days_from_first, whole_days
-from xrv_core.datasets.tables.duplicates import NO_REPEATS, check_on_duplicates, distinct_index, distinct_rows
+from xrv_core.datasets.tables.duplicates import NO_REPEATS, ON_DUPLICATES, distinct_index, distinct_rows
 from xrv_core.datasets.tables.frames import BLANK_WORDS, table_path
 from xrv_core.datasets.tables.gunzip import open_gzip
 from xrv_core.datasets.tables.index import Index
@@ -24,10 +24,10 @@ __all__ = [
     "BLANK_WORDS",
     "COMMON_COLUMNS",
     "NO_REPEATS",
+    "ON_DUPLICATES",
     "Index",
     "ListedTerms",
     "check_label_policy",
-    "check_on_duplicates",
     "cached_index",
     "coded_lists",
     "common_columns",

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.tables.index import Index
-from xrv_core.errors import ArgumentError, TableError
+from xrv_core.errors import TableError
 
-__all__ = ["NO_REPEATS", "ON_DUPLICATES", "check_on_duplicates", "distinct_index", "distinct_rows"]
+__all__ = ["NO_REPEATS", "ON_DUPLICATES", "distinct_index", "distinct_rows"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,17 +24,6 @@ NO_REPEATS = pd.DataFrame({"key": [], "first": [], "again": [], "differs": []}).
     {"key": "str", "first": "int64", "again": "int64", "differs": "str"}
 )
 _NUMBERS_OF_ROWS = "Unnamed: "  # what pandas calls a column without a name: mostly the row numbers of an exported frame
-
-
-def check_on_duplicates(given: str) -> str:
-    """``given``, if it is one of ``ON_DUPLICATES``.
-
-    Raises:
-        ArgumentError: It is not.
-    """
-    if given not in ON_DUPLICATES:
-        raise ArgumentError(f"on_duplicates={given!r} is no policy. Choose one of: {', '.join(ON_DUPLICATES)}.")
-    return given
 
 
 def distinct_rows(table: pd.DataFrame, key: str, *, where: object, on_duplicates: str = "error") -> pd.DataFrame:
