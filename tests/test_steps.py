@@ -44,7 +44,7 @@ def test_few_functions_open_a_dataset_and_read_an_item(tmp_path: Path) -> None:
     dataset = xrv_core.get_dataset("nih", **given)
     dataset[0]  # what is imported or looked up once is not counted
     opening = steps(lambda: xrv_core.get_dataset("nih", **given))
-    assert len(opening) <= 46, sorted(opening)
+    assert len(opening) <= 40, sorted(opening)
     assert len(in_kernel(opening)) <= KERNEL, sorted(in_kernel(opening))
     item = steps(lambda: dataset[0])
     assert len(item) <= 25, sorted(item)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.base.batches import Masks
 from xrv_core.datasets.base.labelled import Labelled
-from xrv_core.datasets.tables import COMMON_COLUMNS, check_label_policy
+from xrv_core.datasets.tables import COMMON_COLUMNS, LABEL_POLICIES
 from xrv_core.errors import ArgumentError, suggestion
 from xrv_core.protocols import Sample
 from xrv_core.specs import DatasetSpec
@@ -74,7 +74,9 @@ class XrayDataset(Labelled):
     ) -> None:
         self.spec = spec
         self.pathologies = list(spec.pathologies if pathologies is None else pathologies)
-        self.label_policy = check_label_policy(label_policy)
+        if label_policy not in LABEL_POLICIES:
+            raise ArgumentError(f"label_policy={label_policy!r} is none of: {', '.join(LABEL_POLICIES)}.")
+        self.label_policy = label_policy
         if transform is not None:
             self.transform = transform
         kinds = {

@@ -14,11 +14,11 @@ from xrv_core.datasets.base.dataset import XrayDataset
 from xrv_core.datasets.pixels import PixelRecipe, decode_image
 from xrv_core.datasets.sources import ImageSource
 from xrv_core.datasets.tables import (
+    LABEL_POLICIES,
     NO_REPEATS,
     ON_DUPLICATES,
     Index,
     cached_index,
-    check_label_policy,
     distinct_index,
     read_table,
     table_path,
@@ -105,12 +105,12 @@ class FileDataset(XrayDataset):
         recipe: PixelRecipe | None = None,
         **options: Any,
     ) -> None:
-        policies = {"on_error": (on_error, ON_ERROR), "on_duplicates": (on_duplicates, ON_DUPLICATES)}
-        for name, (policy, allowed) in policies.items():
+        policies = {"labels": LABEL_POLICIES, "on_error": ON_ERROR, "on_duplicates": ON_DUPLICATES}
+        for (name, allowed), policy in zip(policies.items(), (labels, on_error, on_duplicates), strict=True):
             if policy not in allowed:
                 raise ArgumentError(f"{name}={policy!r} is not a policy. Choose one of: {', '.join(allowed)}.")
         self.spec = spec
-        self.label_policy = check_label_policy(labels)
+        self.label_policy = labels
         self.on_duplicates = on_duplicates
         state = dict(vars(self))  # all that the index depends on besides its table
         root = None if imgpath is None else Path(imgpath).expanduser()

@@ -8,7 +8,7 @@ from xrv_core.datasets.tables.duplicates import NO_REPEATS, ON_DUPLICATES, disti
 from xrv_core.datasets.tables.frames import BLANK_WORDS, table_path
 from xrv_core.datasets.tables.gunzip import open_gzip
 from xrv_core.datasets.tables.index import Index
-from xrv_core.datasets.tables.labels import ListedTerms, check_label_policy, substring_labels, term_labels
+from xrv_core.datasets.tables.labels import LABEL_POLICIES, ListedTerms, substring_labels, term_labels
 from xrv_core.datasets.tables.reading import (
     COMMON_COLUMNS,
     common_columns,
@@ -24,10 +24,10 @@ __all__ = [
     "BLANK_WORDS",
     "COMMON_COLUMNS",
     "NO_REPEATS",
+    "LABEL_POLICIES",
     "ON_DUPLICATES",
     "Index",
     "ListedTerms",
-    "check_label_policy",
     "cached_index",
     "coded_lists",
     "common_columns",

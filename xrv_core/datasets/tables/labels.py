@@ -11,19 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.tables.text_split import coded_lists
-from xrv_core.errors import ArgumentError
 
-__all__ = ["LABEL_POLICIES", "ListedTerms", "check_label_policy", "substring_labels", "term_labels"]
+__all__ = ["LABEL_POLICIES", "ListedTerms", "substring_labels", "term_labels"]
 
 #: "strict": exact terms. "torchxrayvision": the labels of torchxrayvision 1.5.7, bit for bit.
 LABEL_POLICIES = ("strict", "torchxrayvision")
-
-
-def check_label_policy(policy: str) -> str:
-    """``policy``, or an ArgumentError that names the ones there are."""
-    if policy not in LABEL_POLICIES:
-        raise ArgumentError(f"labels={policy!r} is not a label policy. Choose one of: {', '.join(LABEL_POLICIES)}.")
-    return policy
 
 
 def term_labels(

@@ -84,7 +84,8 @@ def read_table(
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
     table = _parsed(path, tuple(text), owner, expected, **options)
-    require_columns(table, needs, path, owner, expected)
+    if not {*needs} <= {*table.columns}:
+        require_columns(table, needs, path, owner, expected)
     if table.empty:
         raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
     for name in numbers:

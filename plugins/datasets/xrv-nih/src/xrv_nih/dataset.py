@@ -36,7 +36,11 @@ class _NIHImages(FileDataset):
 
     def index_of(self, table: pd.DataFrame, labels: NDArray[np.float32], **more: Any) -> Index:
         """The index of a table with the columns that the two have in common."""
-        years = _years(table["Patient Age"])
+        ages = table["Patient Age"]
+        if not pd.api.types.is_numeric_dtype(ages):  # 58, 058Y, 011M or 004D, in different releases
+            parts = ages.astype(str).str.extract(r"^(\d+)([YMD]?)$")
+            ages = parts[0].astype(float) / parts[1].map({"": 1.0, "Y": 1.0, "M": 12.0, "D": 365.25})
+        years = ages.where(ages <= _OLDEST)
         return Index.of(
             table,
             images=table["Image Index"],
@@ -131,11 +135,3 @@ class NIHGoogleDataset(_NIHImages):
 
     def evidence(self, row: int, label: str) -> dict[str, Any]:
         return {_GOOGLE[label]: self.csv[_GOOGLE[label]].iloc[row]}
-
-
-def _years(ages: pd.Series[Any]) -> pd.Series[Any]:
-    """Years from ``58``, ``058Y``, ``011M`` or ``004D``, which releases use; NaN above 120 years."""
-    if not pd.api.types.is_numeric_dtype(ages):
-        parts = ages.astype(str).str.extract(r"^(\d+)([YMD]?)$")
-        ages = parts[0].astype(float) / parts[1].map({"": 1.0, "Y": 1.0, "M": 12.0, "D": 365.25})
-    return ages.where(ages <= _OLDEST)
