@@ -55,7 +55,7 @@ PLAIN = scaled(VALUES, 0, 4095)
 
 def test_recipe_is_plain_data_and_frozen() -> None:
     assert PixelRecipe() == PixelRecipe(modality_lut=False, voi_lut=False)
-    assert repr(VOI) == "PixelRecipe(modality_lut=False, voi_lut=True, fix_monochrome=True)"
+    assert repr(VOI) == "PixelRecipe(modality_lut=False, voi_lut=True, fix_monochrome=True, padding='keep', frame=None)"
     with pytest.raises(AttributeError):
         VOI.voi_lut = False  # type: ignore[misc]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.pixels import why_not_imported
 from xrv_core.errors import MissingDependency
 from xrv_core.protocols import Dataset
 
@@ -33,9 +34,11 @@ def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint
         MissingDependency: ImageHash is not installed.
     """
     try:
-        import imagehash
-    except ImportError as error:
-        raise MissingDependency("near_duplicates needs ImageHash: pip install imagehash") from error
+        from imagehash import phash
+    except Exception as error:  # also a folder of that name beside the script
+        raise MissingDependency(
+            f"near_duplicates needs ImageHash: pip install imagehash{why_not_imported(error, 'imagehash')}"
+        ) from error
     from PIL import Image
     from tqdm import tqdm
 
@@ -43,7 +46,7 @@ def image_hashes(dataset: Dataset, *, progress: bool = False) -> NDArray[np.uint
     for i in tqdm(range(len(dataset)), unit="image", file=sys.stderr, disable=not progress):
         pixels: Any = dataset[i]["img"]
         grey = ((np.asarray(pixels)[0] + 1024) * (255 / 2048)).round().clip(0, 255).astype(np.uint8)
-        hashes[i] = np.packbits(imagehash.phash(Image.fromarray(grey), hash_size=SIDE).hash)
+        hashes[i] = np.packbits(phash(Image.fromarray(grey), hash_size=SIDE).hash)
     return hashes
 
 

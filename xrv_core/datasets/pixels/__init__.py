@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xrv_core.datasets.pixels.codecs import why_not_imported
 from xrv_core.datasets.pixels.dicom_headers import age_in_years, dicom_headers, write_dicom
 from xrv_core.datasets.pixels.drawing import drawn_chest
 from xrv_core.datasets.pixels.folders import FoundImages, find_images, image_suffixes
@@ -40,6 +41,7 @@ __all__ = [
     "photometric",
     "png_uri",
     "scale_pixels",
+    "why_not_imported",
     "write_dicom",
 ]
 

@@ -1,8 +1,9 @@
 """Decode DICOM files to pixels in [-1024, 1024]; pydicom is imported at the first DICOM file.
 
 The possible range of the stored values, from BitsStored (b) and PixelRepresentation, is ``0 .. 2**b - 1`` or,
-signed, ``-2**(b-1) .. 2**(b-1) - 1``; it is mapped linearly to [-1024, 1024]. Bits outside BitsStored, such as
-overlays, are removed. Then the options of the recipe apply to grey images, in this order:
+signed, ``-2**(b-1) .. 2**(b-1) - 1``; it is mapped linearly to [-1024, 1024]. Bits outside BitsStored are removed
+if they are the same in all pixels, or a declared overlay. Then the options of the recipe apply to grey images, in
+this order:
 
 * ``modality_lut``: ``RescaleSlope`` and ``RescaleIntercept`` apply to the values and to the possible range, so
   a positive slope changes nothing and a negative one inverts the image. A modality LUT sequence has the range
@@ -11,20 +12,22 @@ overlays, are removed. Then the options of the recipe apply to grey images, in t
   its entries) or else the first window: LINEAR, LINEAR_EXACT or SIGMOID, whose darkest to brightest output is
   mapped to [-1024, 1024]. A file with neither is not changed.
 
-MONOCHROME1 is inverted last, unless ``fix_monochrome=False``. Colour and palettes become luminance, as in
-``load_image``.
+MONOCHROME1 is inverted last, unless ``fix_monochrome=False``. Then ``padding="black"`` makes the padding that the file
+declares -1024. Colour and palettes become luminance, as in ``load_image``.
 """
 
 from __future__ import annotations
 
-import struct
+from copy import copy
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.datasets.pixels.images import luminance, scale_pixels
+from xrv_core.datasets.pixels.codecs import import_pydicom, unavailable, why_not_imported
+from xrv_core.datasets.pixels.images import chosen_frame, luminance, scale_pixels
+from xrv_core.datasets.pixels.streams import EXPORT, checked_rle, checked_stream
 from xrv_core.errors import ImageError, MissingDependency, XrvError
 
 if TYPE_CHECKING:
@@ -36,12 +39,8 @@ _NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel", 
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _JPEG_BASELINE, _JPEG_EXTENDED, _RLE = (f"1.2.840.10008.1.2.{tail}" for tail in ("4.50", "4.51", "5"))
-# pydicom's default is slower for the first two, and for JPEG 2000 it is gdcm: see _check_jpeg
+# pydicom's default is slower for the first two, and for JPEG 2000 it is gdcm, which wrong streams may crash
 _DECODER = {_JPEG_BASELINE: "pillow", _RLE: "pylibjpeg"} | {f"1.2.840.10008.1.2.4.{n}": "pylibjpeg" for n in (90, 91)}
-
-# JPEG markers: start of a frame (JPEG and JPEG-LS), start of a scan, other markers before a scan
-_FRAMES, _SCAN = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}, 0xDA
-_OTHERS = {0xC4, _SCAN, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE}
 
 # Pixel values, and their lowest and highest possible value.
 _Pixels = tuple[NDArray[Any], float, float]
@@ -59,14 +58,13 @@ def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.floa
         ImageError: The file is damaged, has no pixels or several frames, or cannot be decoded.
         MissingDependency: pydicom or the codec of the file's transfer syntax is not installed.
     """
-    try:
-        import pydicom.pixels  # noqa: F401  # pydicom < 3 has no decoders
-    except ImportError as error:
-        raise MissingDependency(f'{name}: reading DICOM needs pydicom: pip install "xrv-core[dicom]"') from error
+    import_pydicom(name)
     try:
         dataset = _parse(data, name)
         _refuse(dataset, name)
-        image = scale_pixels(*_grey(dataset, name, recipe))
+        stored = _stored_pixels(dataset, name, recipe)
+        image = scale_pixels(*_grey(dataset, stored, recipe))
+        padding = _padding(dataset, stored[0]) if recipe.padding == "black" else None
     except (XrvError, MemoryError):
         raise
     except Exception as error:  # pydicom and its codecs have no common error class for damaged bytes
@@ -76,6 +74,8 @@ def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.floa
         ) from error
     if recipe.fix_monochrome and dataset.PhotometricInterpretation == "MONOCHROME1":
         np.negative(image, out=image)
+    if padding is not None:
+        image[padding] = -1024
     return image[np.newaxis]
 
 
@@ -101,17 +101,14 @@ def _refuse(dataset: Any, name: str) -> None:
         raise ImageError(f"{name}: DICOM without pixel data: a report, or a file that is cut short. Leave it out.")
     if lacking := [key for key in _NEEDED if dataset.get(key) is None]:
         raise ImageError(f"{name}: DICOM without {', '.join(lacking)}, which are needed to read the pixels.")
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if frames != 1:
-        raise ImageError(f"{name}: has {frames} frames; an X-ray image is a single frame. Export the frame you need.")
     kind = dataset.PhotometricInterpretation
     if kind not in (*_MONOCHROME, *_COLOUR, "PALETTE COLOR"):
         raise ImageError(f"{name}: PhotometricInterpretation {kind!r} cannot be read.")
 
 
-def _grey(dataset: Any, name: str, recipe: PixelRecipe) -> _Pixels:
+def _grey(dataset: Any, stored: _Pixels, recipe: PixelRecipe) -> _Pixels:
     """Grey values before MONOCHROME1 is inverted."""
-    values, low, high = _stored_pixels(dataset, name)
+    values, low, high = stored
     kind = dataset.PhotometricInterpretation
     if kind in _MONOCHROME:
         return _looked_up(dataset, (values, low, high), recipe)
@@ -120,93 +117,164 @@ def _grey(dataset: Any, name: str, recipe: PixelRecipe) -> _Pixels:
     return luminance(values), low, high
 
 
-def _stored_pixels(dataset: Any, name: str) -> _Pixels:
+def _padding(dataset: Any, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Where grey pixels are padding (PS3.3 C.7.5.1.1.2); some writers declare its value with the wrong sign."""
+    if dataset.get("PixelPaddingValue") is None or values.ndim != 2:
+        return None
+    limit = dataset.get("PixelPaddingRangeLimit")
+    ends = [int(dataset.PixelPaddingValue), int(dataset.PixelPaddingValue if limit is None else limit)]
+    wrap = 2**dataset.BitsAllocated
+    half = wrap // 2 if dataset.get("PixelRepresentation") else 0
+    low, high = sorted((end + half) % wrap - half for end in ends)
+    inside: NDArray[np.bool_] = (values >= low) & (values <= high)
+    return inside
+
+
+def _stored_pixels(dataset: Any, name: str, recipe: PixelRecipe) -> _Pixels:
     """The stored values, ``[H, W]`` or ``[H, W, 3]`` in RGB, and their possible range."""
     stored, signed = int(dataset.BitsStored), bool(dataset.get("PixelRepresentation"))
     low, high = (-(2 ** (stored - 1)), 2 ** (stored - 1) - 1) if signed else (0, 2**stored - 1)
     syntax = dataset.file_meta.TransferSyntaxUID
-    values = _decoded(dataset, name)
+    values = _decoded(dataset, name, recipe.frame)
     width = 8 * values.dtype.itemsize
-    if not syntax.is_encapsulated or syntax == _RLE:  # the unused bits can hold anything
-        top = int(dataset.get("HighBit", stored - 1))
-        if not stored - 1 <= top < width:
-            raise ValueError(f"HighBit {top} is impossible for BitsStored {stored}")
+    top = int(dataset.get("HighBit", stored - 1))
+    if not stored - 1 <= top < width:
+        raise ValueError(f"HighBit {top} is impossible for BitsStored {stored}")
+    if not syntax.is_encapsulated or syntax == _RLE:
+        _check_unused_bits(values, dataset, top, name)
         values <<= width - 1 - top
         values >>= width - stored
         return values, low, high
+    if overlays := _overlay_bits(dataset):
+        values &= ~np.array(overlays).astype(values.dtype)
     if values.min() >= 0 and high < values.max() < 2**stored:  # two's complement that lost its sign in a codec
         values <<= width - stored
         values >>= width - stored
     if values.min() < low or values.max() > high:
         raise ImageError(
             f"{name}: BitsStored {stored} allows {low}..{high}, but the pixels hold {values.min()}..{values.max()}; "
-            "header and pixels disagree."
+            f"header and pixels disagree. {EXPORT}"
         )
     return values, low, high
 
 
-def _decoded(dataset: Any, name: str) -> NDArray[Any]:
-    """The first frame as the decoder of its transfer syntax gives it; YBR is converted to RGB."""
-    from pydicom.encaps import get_frame
+def _check_unused_bits(values: NDArray[Any], dataset: Any, top: int, name: str) -> None:
+    """Raise if bits outside BitsStored differ between pixels, unless they are an overlay or repeat the sign."""
+    stored = int(dataset.BitsStored)
+    raw = values.view(f"{values.dtype.byteorder}u{values.dtype.itemsize}")
+    used = (2**stored - 1) << (top + 1 - stored)
+    above = (2 ** (8 * raw.itemsize) - 1) & ~(2 ** (top + 1) - 1)
+    unused = ((2 ** (8 * raw.itemsize) - 1) & ~used) & ~_overlay_bits(dataset)
+    if unused == 0 or _constant(raw, unused):
+        return
+    shift = 8 * raw.itemsize - 1 - top
+    if dataset.get("PixelRepresentation") and np.array_equal(values, (values << shift) >> shift):
+        unused &= ~above
+    if unused and not _constant(raw, unused):
+        varying = int(np.bitwise_or.reduce(raw ^ raw.flat[0], axis=None)) & unused
+        raise ImageError(
+            f"{name}: BitsStored {stored} and HighBit {top} leave bit {varying.bit_length() - 1} unused, but it varies "
+            f"between pixels, and no overlay declares it; header and pixels disagree. {EXPORT}"
+        )
+
+
+def _constant(raw: NDArray[Any], bits: int) -> bool:
+    masked = raw & raw.dtype.type(bits)
+    return bool((masked == masked.flat[0]).all())
+
+
+def _overlay_bits(dataset: Any) -> int:
+    """The bits of a pixel that hold overlays (PS3.3 C.9.2, retired), as the groups 6000 to 601E declare them."""
+    groups = [g for g in range(0x6000, 0x6020, 2) if (g, 0x0102) in dataset and (g, 0x3000) not in dataset]
+    return sum({1 << int(dataset[g, 0x0102].value or 0) for g in groups if (dataset[g, 0x0102].value or 0)})
+
+
+def _decoded(dataset: Any, name: str, frame: int | None) -> NDArray[Any]:
+    """One frame as the decoder of its transfer syntax gives it; YBR is converted to RGB."""
     from pydicom.pixels import get_decoder
 
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax == _JPEG_EXTENDED and dataset.BitsStored > 8:
-        return _jpeg_extended(dataset, name)
+    index = chosen_frame(frame, int(dataset.get("NumberOfFrames") or 1), name)
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
         raise ImageError(f"{name}: transfer syntax {syntax.name} ({syntax}) cannot be read.") from None
-    if not decoder.is_available:
-        raise MissingDependency(f'{name}: {syntax.name} ({syntax}) needs a codec: pip install "xrv-core[dicom]"')
     plugin = _DECODER.get(syntax, "")
     options = {"decoding_plugin": plugin} if plugin in decoder.available_plugins else {}
-    if decoder.available_plugins[:1] == ("gdcm",) and not options:
-        _check_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), dataset)
-    values: NDArray[Any] = decoder.as_array(dataset, index=0, correct_unused_bits=False, **options)[0]
+    if syntax.is_encapsulated:
+        by_gdcm = decoder.available_plugins[:1] == ("gdcm",) and not options
+        stream = _frame(dataset, index)
+        if syntax == _RLE:
+            stream, bits = checked_rle(stream, dataset, name), 0
+        else:
+            stream, bits = checked_stream(stream, dataset, name, strict=by_gdcm)
+        if syntax == _JPEG_EXTENDED and dataset.BitsStored > 8:
+            return _jpeg_extended(stream, dataset, name)
+        if by_gdcm and bits > dataset.BitsStored:  # gdcm would remove the bits that disagree
+            dataset = copy(dataset)
+            dataset.BitsStored, dataset.HighBit = bits, bits - 1
+        index = _replace_frames(dataset, stream)
+    else:
+        _check_length(dataset, name)
+    if not decoder.is_available:
+        raise MissingDependency(
+            f'{name}: {syntax.name} ({syntax}) needs a codec: pip install "xrv-core[dicom]"{unavailable()}'
+        )
+    values: NDArray[Any] = decoder.as_array(dataset, index=index, correct_unused_bits=False, **options)[0]
     return values
 
 
-def _check_jpeg(stream: bytes, dataset: Any) -> None:
-    """Raise unless a JPEG or JPEG-LS stream is complete and fits the header; otherwise gdcm may kill the process."""
-    wanted = (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
-    found, place, marker = None, 2, 0
-    while marker != _SCAN and stream[place : place + 1] == b"\xff":
-        marker, length = stream[place + 1], int.from_bytes(stream[place + 2 : place + 4], "big")
-        body = stream[place + 4 : place + 2 + length]
-        if marker in _FRAMES:
-            bits, *found = struct.unpack(">BHHB", body[:6])
-            allocated, stored = dataset.BitsAllocated, dataset.BitsStored
-            if allocated not in (8, 16) or bits > allocated or stored < min(bits, 8):
-                raise ValueError(f"the pixel stream has {bits} bits, but the header says {stored} of {allocated}")
-        elif marker not in _OTHERS or (body[:5] == b"JFIF\0" and body[5] != 1):
-            raise ValueError(f"the pixel stream holds {stream[place : place + 12].hex()}")
-        place += 2 + length
-    if marker != _SCAN or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise ValueError("the pixel stream is cut short")
-    if found is None or tuple(found) != wanted:
-        raise ValueError(f"the pixel stream is of shape {found}, but the header says {wanted}")
+def _frame(dataset: Any, index: int) -> bytes:
+    """The compressed stream of one frame, which may be in several fragments."""
+    from pydicom.encaps import generate_fragments, get_frame, parse_basic_offsets
+
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames == 1:  # whatever the offset table says: some list the fragments
+        buffer = BytesIO(dataset.PixelData)
+        parse_basic_offsets(buffer)
+        return b"".join(generate_fragments(buffer))
+    table = dataset.get("ExtendedOffsetTable")
+    extended = None if table is None else (table, dataset.ExtendedOffsetTableLengths)
+    return bytes(get_frame(dataset.PixelData, index, number_of_frames=frames, extended_offsets=extended))
 
 
-def _jpeg_extended(dataset: Any, name: str) -> NDArray[Any]:
+def _replace_frames(dataset: Any, stream: bytes) -> int:
+    """Let the dataset, which is in memory only, hold one frame; returns its index."""
+    from pydicom.encaps import encapsulate
+
+    for key in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if key in dataset:
+            delattr(dataset, key)
+    dataset.NumberOfFrames, dataset.PixelData = 1, encapsulate([stream])
+    dataset["PixelData"].is_undefined_length = True
+    return 0
+
+
+def _check_length(dataset: Any, name: str) -> None:
+    """Raise if uncompressed pixels are more than the header says, and the rest is not padding."""
+    wanted = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * int(dataset.get("NumberOfFrames") or 1)
+    wanted = -(-wanted * dataset.BitsAllocated // 8)
+    if dataset.PhotometricInterpretation == "YBR_FULL_422":
+        wanted = wanted // 3 * 2
+    rest = dataset.PixelData[wanted:]
+    if rest.strip(rest[:1]):
+        raise ImageError(
+            f"{name}: the header says {dataset.Rows, dataset.Columns}, which are {wanted} bytes, but the file has "
+            f"{len(dataset.PixelData)} bytes of pixels; header and pixels disagree. {EXPORT}"
+        )
+
+
+def _jpeg_extended(stream: bytes, dataset: Any, name: str) -> NDArray[Any]:
     """Decode 12-bit JPEG extended, which no codec of the ``dicom`` extra supports."""
-    from pydicom.encaps import get_frame
-
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
-        import imagecodecs
-    except ImportError:
+        from imagecodecs import jpeg8_decode
+    except Exception as error:  # also a folder of that name beside the script
         raise ImageError(
-            f'{name}: {syntax.name} ({syntax}) with 12 bits needs imagecodecs: pip install "xrv-core[dicom-fast]"'
+            f"{name}: {syntax.name} ({syntax}) with 12 bits needs imagecodecs: pip install "
+            f'"xrv-core[dicom-fast]"{why_not_imported(error, "imagecodecs")}'
         ) from None
-    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
-    if not stream.rstrip(b"\0").endswith(b"\xff\xd9"):  # the codec would invent the missing pixels
-        raise ImageError(f"{name}: the JPEG stream is cut short. Download or copy it again.")
-    values: NDArray[Any] = imagecodecs.jpeg8_decode(stream)
-    if values.shape != (dataset.Rows, dataset.Columns):
-        raise ImageError(
-            f"{name}: pixels of shape {values.shape}, but the header says {dataset.Rows, dataset.Columns}."
-        )
+    values: NDArray[Any] = jpeg8_decode(stream)
     return values.view(np.int16) if dataset.get("PixelRepresentation") else values
 
 

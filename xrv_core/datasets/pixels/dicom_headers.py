@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrv_core.datasets.pixels.codecs import import_pydicom
 from xrv_core.datasets.sources import ImageSource
-from xrv_core.errors import ArgumentError, ImageError, MissingDependency
+from xrv_core.errors import ArgumentError, ImageError
 
 __all__ = ["age_in_years", "dicom_headers", "write_dicom"]
 
@@ -69,6 +70,7 @@ def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
         pixels: uint8 or uint16 ``[H, W]``.
         **tags: DICOM keywords and values; they replace those that follow from ``pixels``.
     """
+    import_pydicom(str(path))
     from pydicom.config import IGNORE
     from pydicom.datadict import dictionary_VR, tag_for_keyword
     from pydicom.dataelem import DataElement
@@ -101,10 +103,9 @@ def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
 
 def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any]:
     """The value of each keyword in one file."""
-    try:
-        import pydicom
-    except ImportError as error:
-        raise MissingDependency('Reading DICOM headers needs pydicom: pip install "xrv-core[dicom]"') from error
+    import_pydicom(f"{source.root}/{name}")
+    import pydicom
+
     path = source.root / source.resolve(name)
     file: Any = path if path.is_file() else BytesIO(source.read(name))
     try:

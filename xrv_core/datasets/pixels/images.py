@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.errors import ImageError, PathMissing
+from xrv_core.errors import ArgumentError, ImageError, PathMissing
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -34,23 +34,38 @@ _MIN_IS_WHITE, _SIGNED = 0, 2
 
 @dataclass(frozen=True, kw_only=True)
 class PixelRecipe:
-    """How pixels are read from a file; a dataset keeps its recipe. All options are for DICOM files.
+    """How pixels are read from a file; a dataset keeps its recipe. All options but ``frame`` are for DICOM files.
 
     Args:
         modality_lut: Apply the modality LUT (rescale slope and intercept, or a LUT sequence).
         voi_lut: Apply the modality LUT, then the file's first VOI LUT or window.
         fix_monochrome: Invert MONOCHROME1 images, where the lowest value is white.
+        padding: Pixels that the file declares to be no image, by PixelPaddingValue, or from it to
+            PixelPaddingRangeLimit: "keep" them as they are stored, often white in MONOCHROME1 images, or make them
+            "black", -1024, after all other steps.
+        frame: The frame to read, from 0, of files with several; None refuses such files.
+
+    Raises:
+        ArgumentError: ``padding`` is neither, or ``frame`` is negative.
     """
 
     modality_lut: bool = False
     voi_lut: bool = False
     fix_monochrome: bool = True
+    padding: str = "keep"
+    frame: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.padding not in ("keep", "black"):
+            raise ArgumentError(f"padding={self.padding!r} is unknown. Choose 'keep' or 'black'.")
+        if self.frame is not None and self.frame < 0:
+            raise ArgumentError(f"frame={self.frame} is negative. Frames count from 0.")
 
 
 _PLAIN = PixelRecipe()
 
 
-def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN) -> NDArray[np.float32]:
+def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN, frame: int | None = None) -> NDArray[np.float32]:
     """Read one PNG, JPEG, TIFF, BMP, GIF or DICOM file; the content decides the format.
 
     The possible range of the encoding (8 bit: 0..255, 16 bit: 0..65535, DICOM: from BitsStored) is
@@ -61,6 +76,7 @@ def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN) -> NDArray[np.
     Args:
         path: The file.
         recipe: DICOM options.
+        frame: Shorthand for the ``frame`` of ``recipe``.
 
     Returns:
         float32 ``[1, H, W]`` in [-1024, 1024].
@@ -77,7 +93,7 @@ def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN) -> NDArray[np.
         data = path.read_bytes()
     except FileNotFoundError:
         raise PathMissing(f"{path}: no such file. Check the path.") from None
-    return decode_image(data, str(path), recipe)
+    return decode_image(data, str(path), recipe if frame is None else replace(recipe, frame=frame))
 
 
 def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArray[np.float32]:
@@ -124,6 +140,18 @@ def scale_pixels(values: NDArray[Any], low: float, high: float) -> NDArray[np.fl
     x -= 1024
     scaled: NDArray[np.float32] = x.astype(np.float32, copy=False)
     return scaled
+
+
+def chosen_frame(frame: int | None, frames: int, name: str) -> int:
+    """The position of the frame to read; an ImageError unless there is one only, or ``frame`` is one of them."""
+    if frame is None and frames != 1:
+        raise ImageError(
+            f"{name}: has {frames} frames; an X-ray image is a single frame. Choose one with frame=0 to {frames - 1}, "
+            "as in load_image(path, frame=0), or recipe=PixelRecipe(frame=0) of a dataset; or export it."
+        )
+    if frame is not None and frame >= frames:
+        raise ImageError(f"{name}: has no frame {frame}. Its frames are 0 to {frames - 1}.")
+    return frame or 0
 
 
 def luminance(colour: NDArray[Any]) -> NDArray[Any]:

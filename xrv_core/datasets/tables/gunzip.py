@@ -14,7 +14,7 @@ def open_gzip(path: Path | IO[bytes]) -> gzip.GzipFile:
     """An open file of the bytes in a gzip file; damage is an OSError, EOFError or zlib.error when it is read."""
     try:
         from isal import igzip
-    except ImportError:
+    except Exception:  # also a broken ISA-L, or a folder `isal` beside the script
         return gzip.open(path)
     reader: gzip.GzipFile = igzip.open(path)
     return reader
@@ -24,6 +24,6 @@ def crc32(data: Any, value: int = 0) -> int:
     """As ``zlib.crc32``."""
     try:
         from isal import isal_zlib
-    except ImportError:
+    except Exception:
         return zlib.crc32(data, value)
     return int(isal_zlib.crc32(data, value))
