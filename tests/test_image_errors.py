@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
@@ -27,6 +28,7 @@ def saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
 
 
 WHOLE = {kind: saved(SMOOTH, kind) for kind in ("PNG", "JPEG", "TIFF", "BMP", "GIF")}
+WHOLE["WEBP"] = saved(SMOOTH, "WEBP", lossless=True)
 
 
 def test_load_image_takes_strings_and_paths(tmp_path: Path) -> None:
@@ -46,8 +48,8 @@ def test_missing_file_folder_and_empty_file(tmp_path: Path) -> None:
         load_image(tmp_path / "empty.png")
 
 
-@pytest.mark.parametrize("data", [b"<html>404 Not Found</html>", b"%!PS-Adobe-3.0 EPSF-3.0\n"], ids=["html", "eps"])
-def test_what_is_no_image(data: bytes) -> None:
+def test_what_is_no_image() -> None:
+    data = b"<html>404 Not Found</html>"
     with pytest.raises(ImageError, match=rf"^a/b.png: not a readable image.*PNG, .* DICOM\..*damaged.*{AGAIN}"):
         decode_image(data, "a/b.png")
 
@@ -95,11 +97,85 @@ def test_decompression_bomb() -> None:
         decode_image(data, "bomb.png")
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP"])
 def test_several_frames(kind: str) -> None:
     others = [Image.fromarray(SMOOTH // n) for n in (2, 3)]
-    with pytest.raises(ImageError, match=r"^film: has 3 frames.*Export"):
+    with pytest.raises(ImageError, match=r"^film: has 3 frames.*frame=0 to 2"):
         decode_image(saved(SMOOTH, kind, save_all=True, append_images=others), "film")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP"])
+def test_frame_chooses_a_page(kind: str, tmp_path: Path) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {}
+    path = tmp_path / "film"
+    path.write_bytes(saved(SMOOTH, kind, save_all=True, append_images=[Image.fromarray(SMOOTH // 2)], **options))
+    for k, pixels in enumerate([SMOOTH, SMOOTH // 2]):
+        np.testing.assert_allclose(load_image(path, frame=k)[0], pixels / 255 * 2048 - 1024, atol=3e-4)
+    with pytest.raises(ImageError, match="no frame 2"):
+        load_image(path, frame=2)
+
+
+OTHERS = {kind: saved(np.stack([SMOOTH] * 3, axis=-1), kind) for kind in ("JPEG2000", "PPM", "ICO")}
+OTHERS |= {
+    "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n",
+    "JPEG XL": b"\xff\x0a" + bytes(40),
+    "HEIC": b"\0\0\0\x18ftypheic" + bytes(40),
+    "AVIF": b"\0\0\0\x18ftypavif" + bytes(40),
+    "NumPy": b"\x93NUMPY" + bytes(80),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_valid_files_of_other_kinds_are_not_called_damaged(kind: str) -> None:
+    with pytest.raises(ImageError, match=r"^x: .* is not read\. Convert") as error:
+        decode_image(OTHERS[kind], "x")
+    assert "damaged" not in str(error.value)
+
+
+def other_tiffs() -> dict[str, bytes]:
+    deep = np.arange(13 * 21 * 4, dtype="u2").reshape(13, 21, 4) * 40
+    kinds = {
+        "associated": (deep, {"photometric": "rgb", "extrasamples": ["assocalpha"]}),
+        "planes": (np.moveaxis(deep[..., :3], 2, 0), {"photometric": "rgb", "planarconfig": "separate"}),
+        "five": (np.concatenate([deep, deep[..., :1]], axis=2), {"planarconfig": "contig"}),
+        "grey and alpha": (deep[..., :2], {"photometric": "minisblack", "extrasamples": ["unassalpha"]}),
+        "alpha planes": (
+            np.moveaxis(deep[..., :2].astype("u1"), 2, 0),
+            {"planarconfig": "separate", "extrasamples": ["assocalpha"]},
+        ),
+        "half": (deep[..., 0].astype("f2"), {}),
+        "u8": (deep[..., 0].astype("u8"), {}),
+    }
+    found = {}
+    for name, (pixels, options) in kinds.items():
+        for compression in (None, "deflate"):
+            out = BytesIO()
+            tifffile.imwrite(out, pixels, **({"photometric": "minisblack", "compression": compression} | options))
+            found[f"{name} {compression}"] = out.getvalue()
+    return found
+
+
+@pytest.mark.parametrize(("kind", "data"), other_tiffs().items())
+def test_tiffs_that_are_not_exact_are_refused_in_words(kind: str, data: bytes) -> None:
+    with pytest.raises(ImageError, match=r"^x: .*(not read|cannot be read exactly).*Convert.*PNG") as error:
+        decode_image(data, "x")
+    assert "damaged" not in str(error.value)
+
+
+def test_a_tiff_whose_directory_is_cut_is_damaged() -> None:
+    with pytest.raises(ImageError, match=AGAIN):
+        decode_image(other_tiffs()["five None"][:60], "x")
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("alpha", [255, 128])
+def test_premultiplied_grey_is_divided_by_its_alpha(compression: str | None, alpha: int) -> None:
+    grey = SMOOTH.astype("u4")
+    pixels = np.stack([(grey * alpha + 127) // 255, np.full_like(grey, alpha)], axis=-1).astype("u1")
+    out = BytesIO()
+    tifffile.imwrite(out, pixels, photometric="minisblack", extrasamples=["assocalpha"], compression=compression)
+    step = 2048 / 255 * (1e-4 if alpha == 255 else 2)
+    np.testing.assert_allclose(decode_image(out.getvalue(), "x")[0], grey / 255 * 2048 - 1024, atol=step)
 
 
 def test_float_pixels_have_no_possible_range() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xrv_core.datasets.base.batches import Masks
 from xrv_core.datasets.base.labelled import Labelled
 from xrv_core.datasets.tables import COMMON_COLUMNS, LABEL_POLICIES
-from xrv_core.errors import ArgumentError, suggestion
+from xrv_core.errors import ArgumentError, ImageError, suggestion
 from xrv_core.protocols import Sample
 from xrv_core.specs import DatasetSpec
 
@@ -149,15 +149,27 @@ class XrayDataset(Labelled):
         shape = (pixels.shape[-2], pixels.shape[-1])
         sample: Sample = {"idx": row, "img": torch.from_numpy(pixels), "lab": self.labels[row].copy()}
         if self.pathology_masks:
-            named = self.pathology_masks_of(row, shape)
+            named = self._checked(self.pathology_masks_of(row, shape), row, shape)
             position = {name: i for i, name in enumerate(self.pathologies)}
             sample["pathology_masks"] = Masks(
                 (position[name], torch.from_numpy(mask)) for name, mask in named.items() if name in position
             )
         if self.semantic_masks:
-            masks = self.semantic_masks_of(row, shape)
+            masks = self._checked(self.semantic_masks_of(row, shape), row, shape)
             sample["semantic_masks"] = Masks((name, torch.from_numpy(mask)) for name, mask in masks.items())
         return sample if self._transformed is None else self._transformed(sample)
+
+    def _checked(
+        self, masks: dict[str, NDArray[np.float32]], row: int, shape: tuple[int, int]
+    ) -> dict[str, NDArray[np.float32]]:
+        """``masks``; an ImageError where one is of another shape than its image."""
+        for name, mask in masks.items():
+            if mask.shape != (1, *shape):
+                raise ImageError(
+                    f"{self.csv['source_uid'].iloc[row]}: the mask {name!r} is of shape {tuple(mask.shape)}, but its "
+                    f"image is of shape {(1, *shape)}. Masks must be [1, H, W] of their image; fit_mask resizes one."
+                )
+        return masks
 
     def _rows_of_views(self, csv: pd.DataFrame, views: Sequence[str] | str) -> NDArray[np.intp]:
         """Positions of the rows whose view was asked for."""

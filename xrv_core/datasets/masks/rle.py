@@ -122,7 +122,7 @@ def _mask(runs: list[int], drawn_on: tuple[int, int], shape: tuple[int, int] | N
     values[-1] = 0
     columns = np.repeat(values, [*runs, rest]).reshape(width, height)
     mask = columns.T.astype(np.float32, order="C")[np.newaxis]
-    return mask if shape is None else fit_mask(mask, shape)
+    return mask if shape is None else fit_mask(mask, shape, where=where)
 
 
 def _runs(mask: NDArray[Any]) -> list[int]:

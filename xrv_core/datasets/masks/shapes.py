@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, ImageError
 
 __all__ = ["boxes_mask", "check_shape", "fit_mask", "grouped", "shapes_mask"]
 
@@ -56,10 +56,25 @@ def boxes_mask(
     return mask
 
 
-def fit_mask(mask: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """``mask`` ``[1, H, W]`` resized to ``shape`` ``(H, W)`` by the nearest pixel, so that no new values appear."""
+def fit_mask(mask: NDArray[np.float32], shape: tuple[int, int], *, where: str = "mask") -> NDArray[np.float32]:
+    """``mask`` ``[1, H, W]`` resized to ``shape`` ``(H, W)`` by the nearest pixel, so that no new values appear.
+
+    Args:
+        mask: The mask.
+        shape: ``(H, W)`` of the image.
+        where: Name of the mask for errors, such as its file.
+
+    Raises:
+        ImageError: Mask and image differ in proportions by more than the rounding to whole pixels.
+    """
     if mask.shape[1:] == shape:
         return mask
+    (old_h, old_w), (new_h, new_w) = mask.shape[1:], shape
+    if abs(new_w - old_w * new_h / old_h) > 1 and abs(new_h - old_h * new_w / old_w) > 1:
+        raise ImageError(
+            f"{where}: the mask is of shape {mask.shape[1:]}, but its image is of shape {shape} (rows, columns). A "
+            "mask may be smaller or larger than its image, but not of other proportions. Check both files."
+        )
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(shape, mask.shape[1:], strict=True)
     )

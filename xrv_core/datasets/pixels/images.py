@@ -6,6 +6,7 @@ The scale comes from the range that the encoding *can* hold, never from the valu
 from __future__ import annotations
 
 import base64
+import re
 import sys
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -23,11 +24,43 @@ if TYPE_CHECKING:
 __all__ = ["READABLE", "PixelRecipe", "decode_image", "is_dicom", "load_image", "luminance", "png_uri", "scale_pixels"]
 
 #: Pillow's names of the kinds that are read. Others run an interpreter (EPS) or have no fixed value range (FITS).
-READABLE = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
+READABLE = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
 _AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
 # Pillow keeps only the high byte of 16-bit colour samples; reading in the other byte order gives the low byte.
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0 tags
+_BITS, _PHOTOMETRIC, _PLANES, _EXTRA, _SAMPLE_FORMAT = 258, 262, 284, 338, 339  # TIFF 6.0 tags
+_ASSOCIATED = 1
+_CONVERT = "Convert the file to 8-bit or 16-bit grey PNG."
+_NOT_READ = "unknown (pixel|raw) mode|unknown data organization|[Uu]nsupported|not available|No decoder"
+#: Where other kinds of files have which bytes.
+_OTHER_KINDS = (
+    (4, b"ftypavi", "AVIF"),
+    (4, b"ftyphe", "HEIC"),
+    (4, b"ftypmif1", "HEIC or AVIF"),
+    (4, b"ftypmsf1", "HEIC or AVIF"),
+    (4, b"JXL \r\n", "JPEG XL"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"jP  \r\n", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"II\xbc\x01", "JPEG XR"),
+    *((0, b"P%d%c" % (n, end), "PNM (PBM, PGM or PPM)") for n in range(1, 8) for end in b"\n \r\t"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"%!PS", "PostScript"),
+    (0, b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (0, b"%PDF", "PDF"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"NRRD", "NRRD"),
+    (344, b"n+1\0", "NIfTI"),
+    (0, b"ObjectType", "MetaImage"),
+    (0, b"\x89HDF\r\n", "HDF5"),
+    (0, b"v/1\x01", "OpenEXR"),
+    (0, b"PK\x03\x04", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip file"),
+    (0, b"qoif", "QOI"),
+    (0, b"\0\0\1\0", "an icon"),
+    (0, b"<svg", "SVG"),
+)
 _FIRST_LENGTH = 256  # bytes of the first element of a DICOM file, at most
 _MIN_IS_WHITE, _SIGNED = 0, 2
 
@@ -66,7 +99,7 @@ _PLAIN = PixelRecipe()
 
 
 def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN, frame: int | None = None) -> NDArray[np.float32]:
-    """Read one PNG, JPEG, TIFF, BMP, GIF or DICOM file; the content decides the format.
+    """Read one PNG, JPEG, TIFF, BMP, GIF, WebP or DICOM file; the content decides the format.
 
     The possible range of the encoding (8 bit: 0..255, 16 bit: 0..65535, DICOM: from BitsStored) is
     mapped linearly to [-1024, 1024]. Colour with equal channels is read as grey, other colour as
@@ -110,7 +143,7 @@ def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArra
         from xrv_core.datasets.pixels.dicom import decode_dicom
 
         return decode_dicom(data, name, recipe)
-    values, low, high = _grey(*_samples(data, name), name)
+    values, low, high = _grey(*_samples(data, name, recipe.frame), name)
     return scale_pixels(values, low, high)[np.newaxis]
 
 
@@ -176,29 +209,76 @@ def png_uri(image: NDArray[np.float32], side: int = 224) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _samples(data: bytes, name: str) -> tuple[ImageFile, NDArray[Any]]:
+def _samples(data: bytes, name: str, frame: int | None) -> tuple[ImageFile, NDArray[Any]]:
     """The image and its samples; 16-bit colour, which Pillow cuts to 8 bits, comes as uint16."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         image = Image.open(BytesIO(data), formats=READABLE)
-        frames = getattr(image, "n_frames", 1)
-        if frames == 1:
-            if image.format == "PNG":  # Pillow checks the CRC of pixel data nowhere else
-                Image.open(BytesIO(data), formats=["PNG"]).verify()
-            return image, _deep_colour(data, image) if _is_deep_colour(image) else np.asarray(image)
+        index = chosen_frame(frame, getattr(image, "n_frames", 1), name)
+        if image.format == "PNG":  # Pillow checks the CRC of pixel data nowhere else
+            Image.open(BytesIO(data), formats=["PNG"]).verify()
+        image.seek(index)
+        if image.mode == "La" or _raw_mode(image).startswith(("RGBa;16", "La;16")) or _in_planes(image):
+            return image, _unusual(image, name)
+        return image, _deep_colour(data, image, index) if _is_deep_colour(image) else np.asarray(image)
+    except (ImageError, MemoryError):
+        raise
     except UnidentifiedImageError:
+        if kind := _other_kind(data):
+            raise ImageError(f"{name}: {kind} is not read. {_CONVERT}") from None
         raise ImageError(
             f"{name}: not a readable image. Readable formats are {', '.join(READABLE)} and DICOM. If the file should "
             f"have one of them, it is damaged. {_AGAIN}"
         ) from None
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: too large for a radiograph, so it was not decoded. {error}") from error
-    except MemoryError:
-        raise
     except Exception as error:  # decoders have no common error class for damaged bytes
+        if re.search(_NOT_READ, str(error)):
+            raise ImageError(f"{name}: this kind of {image.format} is not read ({error}). {_CONVERT}") from error
         raise ImageError(f"{name}: damaged or cut short ({error}). {_AGAIN}") from error
-    raise ImageError(f"{name}: has {frames} frames; an X-ray image is a single frame. Export the frame you need.")
+
+
+def _in_planes(image: ImageFile) -> bool:
+    """Whether a TIFF has separate planes that Pillow misreads: of 16 bits (high byte twice) or associated alpha (0)."""
+    tags: Any = getattr(image, "tag_v2", {})
+    misread = max(tags.get(_BITS, (8,))) > 8 or _ASSOCIATED in tags.get(_EXTRA, ())
+    return tags.get(_PLANES) == 2 and len(image.getbands()) > 1 and misread
+
+
+def _unusual(image: ImageFile, name: str) -> NDArray[Any]:
+    """Grey with associated alpha, which is divided by it as Pillow does for colours; 16 bits and planes are refused."""
+    if image.mode == "La" and not _in_planes(image):
+        return np.asarray(image.convert("LA"))
+    what = "16-bit colour, or associated alpha, in separate planes" if _in_planes(image) else "16-bit associated alpha"
+    raise ImageError(f"{name}: {what} cannot be read exactly. {_CONVERT}")
+
+
+def _other_kind(data: bytes) -> str | None:
+    """What a file is that Pillow does not know; None if it may be a damaged file of a readable kind."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    for start, magic, kind in _OTHER_KINDS:
+        if data[start : start + len(magic)] == magic:
+            return kind
+    if data[:2] in (b"II", b"MM") and _has_whole_directory(data):
+        try:
+            TiffImageFile(BytesIO(data))
+        except Exception as error:  # KeyError: an unknown compression
+            return (
+                "this kind of TIFF"
+                if isinstance(error.__cause__, KeyError) or re.search(_NOT_READ, str(error))
+                else None
+            )
+    return None
+
+
+def _has_whole_directory(data: bytes) -> bool:
+    """Whether the first directory of a TIFF is in the file; BigTIFF has another layout."""
+    order: Any = "little" if data[:2] == b"II" else "big"
+    start = int.from_bytes(data[4:8], order)
+    entries = int.from_bytes(data[start : start + 2], order)
+    return int.from_bytes(data[2:4], order) != 42 or 8 <= start <= len(data) - 6 - 12 * entries
 
 
 def _is_deep_colour(image: ImageFile) -> bool:
@@ -212,12 +292,13 @@ def _raw_mode(image: ImageFile) -> str:
     return str(args[0] if isinstance(args, tuple) and args else args)
 
 
-def _deep_colour(data: bytes, image: ImageFile) -> NDArray[Any]:
+def _deep_colour(data: bytes, image: ImageFile, index: int) -> NDArray[Any]:
     """All 16 bits of every sample; grey with alpha has the shape ``[H, W, 1]``."""
     from PIL import Image
 
     raw = _raw_mode(image)
     with Image.open(BytesIO(data), formats=[image.format or ""]) as other:
+        other.seek(index)
         # 16-bit grey and alpha have four bytes a pixel, like 8-bit RGBA
         other_raw = "RGBA" if raw.startswith("LA;") else raw[:-1] + _OTHER_ORDER[raw[-1]]
         other.tile = [
@@ -243,7 +324,7 @@ def _grey(image: ImageFile, values: NDArray[Any], name: str) -> tuple[NDArray[An
         return values.astype(np.uint8), 0, 1
     if mode in ("L", "I") or mode.startswith("I;16"):
         return _integers(values, mode, tags)
-    if mode == "LA" or (mode == "RGBA" and values.shape[2] == 1):
+    if mode in ("LA", "La") or (mode == "RGBA" and values.shape[2] == 1):
         return values[..., 0], 0, top
     if mode in ("P", "PA"):
         palette = np.zeros(768, np.uint8)  # an index outside the palette is black, as in every viewer

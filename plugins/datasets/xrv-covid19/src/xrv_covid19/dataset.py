@@ -92,8 +92,9 @@ class COVID19Dataset(FileDataset):
         return {"finding": self.csv["finding"].iloc[row]}
 
     def semantic_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
-        mask = self._lungs(self.csv["filename"].iloc[row])
-        return {} if mask is None else {"Lungs": fit_mask(mask, shape)}
+        name = self.csv["filename"].iloc[row]
+        mask = self._lungs(name)
+        return {} if mask is None else {"Lungs": fit_mask(mask, shape, where=f"the lung mask of {name}")}
 
     def _lungs(self, name: str) -> NDArray[np.float32] | None:
         """The lung mask of an image; None if it is missing or all black, as for lateral views."""

@@ -84,5 +84,6 @@ class NLMTBDataset(FileDataset):
 
     def _mask(self, file: str, shape: tuple[int, int]) -> NDArray[np.float32]:
         """1 where the file of a mask is white."""
-        pixels = decode_image(self.source.read(file), f"{self.source.root}/{file}")
-        return fit_mask((pixels > 0).astype(np.float32), shape)  # 0 is half way between black and white
+        where = f"{self.source.root}/{file}"
+        pixels = decode_image(self.source.read(file), where)
+        return fit_mask((pixels > 0).astype(np.float32), shape, where=where)  # 0 is half way between black and white

@@ -104,4 +104,4 @@ class SIIMDataset(FileDataset):
         image = self.csv["ImageId"].iloc[row]
         where = f"{self.csvpath}, {image}"
         masks = [siim_rle_mask(rle, where=where) for rle in self.outlines.get(image, ())]
-        return {"Pneumothorax": fit_mask(np.maximum.reduce(masks), shape)} if masks else {}
+        return {"Pneumothorax": fit_mask(np.maximum.reduce(masks), shape, where=where)} if masks else {}

@@ -36,7 +36,8 @@ def read_mask(source: ImageSource, name: str, shape: tuple[int, int]) -> NDArray
     """float32 ``[1, H, W]``: 1 where a pixel is above half of the maximum, so that 0/1, 0/255 and JPEG files work.
 
     Raises:
-        ImageError: The file cannot be decoded.
+        ImageError: The file cannot be decoded, or its proportions are not those of the image.
     """
-    levels = decode_image(source.read(name), f"{source.root}/{name}") + 1024
-    return fit_mask((levels > levels.max() / 2).astype(np.float32), shape)
+    where = f"{source.root}/{name}"
+    levels = decode_image(source.read(name), where) + 1024
+    return fit_mask((levels > levels.max() / 2).astype(np.float32), shape, where=where)
