@@ -54,6 +54,7 @@ def _import_pydicom(name: str) -> None:
                     _broken[codec] = reason
                 hidden[codec] = _stand_in(codec)
                 sys.modules[codec] = hidden[codec]
+        importlib.import_module("pydicom")
         importlib.import_module("pydicom.pixels")  # pydicom < 3 has no decoders
     except Exception as error:
         raise MissingDependency(

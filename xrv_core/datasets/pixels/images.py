@@ -215,11 +215,14 @@ def _samples(data: bytes, name: str, frame: int | None) -> tuple[ImageFile, NDAr
 
     try:
         image = Image.open(BytesIO(data), formats=READABLE)
-        index = chosen_frame(frame, getattr(image, "n_frames", 1), name)
+        frames, index = getattr(image, "n_frames", 1), 0
+        if (frames, frame) != (1, None):
+            index = chosen_frame(frame, frames, name)
         if image.format == "PNG":  # Pillow checks the CRC of pixel data nowhere else
             Image.open(BytesIO(data), formats=["PNG"]).verify()
         image.seek(index)
-        if image.mode == "La" or _raw_mode(image).startswith(("RGBa;16", "La;16")) or _in_planes(image):
+        tiff = image.format == "TIFF"
+        if image.mode == "La" or _raw_mode(image).startswith(("RGBa;16", "La;16")) or (tiff and _in_planes(image)):
             return image, _unusual(image, name)
         return image, _deep_colour(data, image, index) if _is_deep_colour(image) else np.asarray(image)
     except (ImageError, MemoryError):
