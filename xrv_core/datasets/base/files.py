@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 #: What may be done about rows whose image is not there.
 ON_ERROR = ("raise", "skip", "defer")
 
+_PLAIN = PixelRecipe()
+
 
 class FileDataset(XrayDataset):
     """A dataset of image files.
@@ -117,7 +119,7 @@ class FileDataset(XrayDataset):
         parts = self.identifying_parts
         self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names, parts=parts)
         self.csvpath = self.table_path(csvpath, spec.tables[0] if spec.tables else None)
-        self.recipe = recipe or PixelRecipe()
+        self.recipe = recipe or _PLAIN
         self.on_error = on_error
         self.skipped: list[str] = []
         if vars(type(self)).get("caches_index", False):
