@@ -17,7 +17,7 @@ import pytest
 from messages import says
 
 from xrv_core.datasets import BLANK_WORDS, dates_in, days_from_first, read_table, row_place, whole_days
-from xrv_core.errors import ArgumentError, MissingDependency, TableError
+from xrv_core.errors import ArgumentError, MissingColumns, MissingDependency, TableError
 
 TEXT = "id,share\n007,1.5\nNA,2\n"
 NA = pd.NA
@@ -230,3 +230,11 @@ def test_the_place_of_a_row(tmp_path: Path) -> None:
     path.write_text('\n"a\nb",c\n1,"2\n3"\n\n4,5\n')
     assert [row_place(path, row) for row in (0, 1)] == [f"{path}, line 4", f"{path}, line 7"]
     assert row_place(Path("not there"), 3) == "not there, row 4"
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_another_separator_is_named(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"a{mark}b\n1{mark}2\n")
+    with pytest.raises(MissingColumns, match=says("'a', 'b'", f"separated by {mark!r}")):
+        read_table(path, needs=["a", "b"], owner="toy")

@@ -139,6 +139,9 @@ def require_columns(table: pd.DataFrame, needs: Iterable[str], path: Path, owner
         has = ", ".join(repr(str(c)) for c in table.columns[:12])
         more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
         wanted = f" Expected is {expected}." if expected else ""
+        mark = next((mark for mark in ";\t|" if mark in str(table.columns[0])), "")
+        if mark and len(table.columns) == 1:
+            wanted += f" Its cells seem to be separated by {mark!r}, not by a comma: save it with commas."
         raise MissingColumns(
             f"{path}: {owner!r} needs the missing column{'s' * (len(missing) > 1)} "
             f"{', '.join(map(repr, missing))}; the table has {has}{more}.{wanted}"
@@ -228,7 +231,8 @@ def _parsed(path: Path, text: Sequence[str], owner: str, expected: str, **option
     except SurplusCells as error:
         raise TableError(f"{path}, {error}") from error
     except _UNREADABLE as error:
-        raise TableError(f"{path}: cannot be read as a {kind} table for {owner!r}: {error}.") from error
+        what = "an Excel" if kind == "Excel" else f"a {kind}"
+        raise TableError(f"{path}: cannot be read as {what} table for {owner!r}: {error}.") from error
     return table
 
 
