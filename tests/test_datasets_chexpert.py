@@ -182,5 +182,6 @@ def test_the_folder_of_a_release_is_found_in_an_archive(tmp_path: Path) -> None:
             archive.writestr(name, b"")
             archive.writestr(f"{name[:-9]}t.csv", b"")
         source = ImageSource(tmp_path / "i.zip")
-        assert release_folder(source, "valid", "val") == "val/"
+        assert source.resolve(f"{release_folder(source, 'valid', 'val')}a.png")
+        assert source.resolve("val/a.png")
         assert release_folder(source, "va", "CheXpert") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,9 @@ def test_operating_points_are_those_of_a_sigmoid() -> None:
 
 def test_weights_that_only_the_user_can_get() -> None:
     made = spec(weights_given=True, obtain="Ask the authors.")
+    made = dataclasses.replace(
+        made, factory="xrv_core.models:BackboneClassifier"
+    )  # options are checked against it first
     with (
         xrv_core.register(made),
         pytest.raises(ArgumentError, match=says("'toy'", "weights=PATH", "Ask the authors.", "weights=None")),

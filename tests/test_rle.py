@@ -44,10 +44,10 @@ def test_the_image_of_siim_is_1024_pixels_square() -> None:
 def test_masks_follow_the_image_at_hand() -> None:
     drawn = np.zeros((1024, 1024), bool)
     drawn[256:512, 128:640] = True
-    small = siim_rle_mask(siim_rle(drawn), (224, 192))
-    assert small.shape == (1, 224, 192)
-    assert small[0, 56:112, 24:120].all()
-    assert small.sum() == 56 * 96
+    small = siim_rle_mask(siim_rle(drawn), (224, 224))
+    assert small.shape == (1, 224, 224)
+    assert small[0, 56:112, 28:140].all()
+    assert small.sum() == 56 * 112
     twice = coco_rle_mask(coco_rle(drawn), (2048, 2048))
     assert twice[0, 512:1024, 256:1280].all()
     assert twice.sum() == 4 * drawn.sum()

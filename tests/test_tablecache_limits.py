@@ -83,7 +83,8 @@ def images(tmp_path: Path) -> Path:
 def test_images_are_looked_for_whatever_is_in_the_cache(bench: Bench, images: Path) -> None:
     bench.open(imgpath=images)
     assert not bench.open(imgpath=images)[1]
-    (images / "003.png").unlink()
+    for place in (images, images / "in"):  # a copy in another folder would be found
+        (place / "003.png").unlink()
     with pytest.raises(ImageMissing, match=r"1 of the 6 images .* the first is '003\.png'"):
         bench.open(imgpath=images)
     opened, built = bench.open(imgpath=images, on_error="skip")

@@ -18,7 +18,7 @@ from xrv_compat.old import INCLUDED, OldDataset, listed, signature_of
 from xrv_compat.old_datasets import OLD_DATASETS
 from xrv_compat.transforms import apply_transforms
 from xrv_core.assets import asset_path
-from xrv_core.errors import ArgumentError, ImageMissing
+from xrv_core.errors import ArgumentError, ImageError, ImageMissing
 
 __all__ = ["Registered", "dataset_class"]
 
@@ -51,8 +51,9 @@ class Registered(Dataset):
         self.csvpath = getattr(self.registered, "csvpath", None)
         self.spec = self.registered.spec
         unique = bool(given.get("unique_patients")) and bool(old.patient)
-        rows = _rows(self.registered.csv, old, unique)
-        csv = self.registered.csv.iloc[rows].reset_index(drop=True)
+        csv = _with_numbers(self.registered.csv, old.patient)
+        rows = _rows(csv, old, unique)
+        csv = csv.iloc[rows].reset_index(drop=True)
         sex = csv["sex"].fillna("")
         more = pd.DataFrame({"sex_male": sex == "M", "sex_female": sex == "F"})
         self.csv = pd.concat([csv, more], axis=1)  # assign warns about the many columns of OpenI
@@ -119,7 +120,15 @@ class Registered(Dataset):
         column = {name: i for i, name in enumerate(self.pathologies)}
         names = self.registered.pathologies if self._old.every_mask else ()
         named = {**{name: np.zeros((1, *size), np.float32) for name in names}}
-        named |= self.registered.pathology_masks_of(row, size)
+        try:
+            named |= self.registered.pathology_masks_of(row, size)
+        except ImageError:  # the caller asks for other proportions than the image's
+            height, width = self.registered.pixels(row).shape[-2:]
+            whole = self.registered.pathology_masks_of(row, (height, width))
+            rows, columns = (
+                np.arange(side) * whole_side // side for side, whole_side in zip(size, (height, width), strict=True)
+            )
+            named |= {name: mask[:, rows][:, :, columns] for name, mask in whole.items()}
         return {column[name]: mask for name, mask in named.items() if name in column}
 
     def why(self, idx: int, label: str) -> dict[str, Any]:
@@ -216,6 +225,13 @@ def _plain(name: str) -> str:
 
 def _is_included(value: Any) -> bool:
     return isinstance(value, str) and value == INCLUDED
+
+
+def _with_numbers(csv: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with the source's column of patients as torchxrayvision reads it: as numbers if all cells are."""
+    if not column or column == "patientid" or not csv[column].astype("str").str.fullmatch(r"0|[1-9]\d{0,17}").all():
+        return csv
+    return csv.assign(**{column: csv[column].astype("int64")})
 
 
 def _rows(csv: pd.DataFrame, old: OldDataset, unique: bool) -> NDArray[np.intp]:

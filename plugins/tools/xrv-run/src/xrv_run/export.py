@@ -156,13 +156,13 @@ def _pixels(images: Sequence[str | Path], side: int) -> list[tuple[str, torch.Te
     import torch
 
     from xrv_core.datasets import XRayCenterCrop, XRayResizer, load_image
-    from xrv_run.predict import image_files
+    from xrv_run.files import named_images
 
     if not images:
         coarse = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2048 - 1024
         return [(DRAWN, torch.nn.functional.interpolate(coarse, size=(side, side), mode="bilinear"))]
     crop, resize = XRayCenterCrop(), XRayResizer(side)
-    files = image_files([str(image) for image in images])
+    files = [file for file, _ in named_images([str(image) for image in images])]
     return [(str(file), torch.from_numpy(resize(crop(load_image(file))))[None]) for file in files]
 
 
