@@ -12,14 +12,16 @@ ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def run_page(page: Path, folder: Path) -> str:
+def run_page(page: Path, folder: Path, *, shell: bool = True) -> str:
     """What the ``python`` and ``sh`` blocks of ``page`` print, run in ``folder``.
 
     Python blocks that follow each other are one program; a program after a shell block is a new one. Blocks of other
-    languages (``text``, ``toml``) are not run.
+    languages (``text``, ``toml``) are not run; without ``shell`` those of the shell are not, either.
     """
     lines, before = ["set -eo pipefail"], ""
     for language, code in BLOCK.findall(page.read_text()):
+        if language == "sh" and not shell:
+            continue
         if language == "python":
             lines += [code] if before == "python" else ["python - <<'PROGRAM'", code]
         else:

@@ -16,9 +16,11 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "plugins").glob("*/*/README.md"))]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
 # docs/*.md have tests of their own beside this one.
-SLOW = [ROOT / "plugins/tools" / f"xrv-{name}" / "README.md" for name in ("eval", "features", "plot")]
-RUN = [
+SLOW = [
     ROOT / "README.md",
+    *(ROOT / "plugins/tools" / f"xrv-{name}" / "README.md" for name in ("eval", "features", "plot")),
+]
+RUN = [
     *(ROOT / "plugins/tools" / f"xrv-{name}" / "README.md" for name in ("check", "labs")),
     ROOT / "plugins/datasets/xrv-phantom/README.md",
     ROOT / "plugins/models/xrv-phantom-net/README.md",
