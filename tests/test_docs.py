@@ -58,6 +58,11 @@ def test_the_page_runs_as_printed(page: Path, tmp_path: Path) -> None:
     assert "num_samples=0" not in printed, "an example shows something that is worth seeing"
 
 
+def test_the_python_blocks_of_the_readme_run_as_printed(tmp_path: Path) -> None:
+    """Its shell blocks load torch eleven times: they are among the slow pages."""
+    assert "num_samples=0" not in run_page(ROOT / "README.md", tmp_path, shell=False)
+
+
 @pytest.mark.parametrize(
     "page",
     [p for p in PAGES if p not in (*RUN, *SLOW, ROOT / "CONTRIBUTING.md")],

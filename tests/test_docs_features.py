@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from pages import run_page
 from PIL import Image
 
@@ -12,6 +13,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "features.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_printed(tmp_path: Path) -> None:
     printed = run_page(DOCS / "features.md", tmp_path)
     assert printed.startswith("(40, 160)\n"), "as the page says"
