@@ -81,12 +81,15 @@ def read_spec(name: str | os.PathLike[str]) -> SavedClassifierSpec:
 
 
 def read_seen(path: Path) -> tuple[SeenData, ...]:
-    """The images and patients that a saved classifier has seen.
+    """The images and patients that a saved classifier has seen; empty for a weights file of another kind.
 
     Raises:
         CheckpointError: The record is damaged.
     """
-    text = _metadata(path).get(SEEN)
+    try:
+        text = _metadata(path).get(SEEN)
+    except CheckpointError:
+        text = None
     if text is None:
         return ()
     from xrv_core.datasets.leakage import seen_from_text

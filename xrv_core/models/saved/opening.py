@@ -59,7 +59,7 @@ def open_saved(
         model = _built(spec, base, trust_factory)
     state = load_state_dict(weights)
     fill(model, spec, timm_keys(state, spec.build["timm"]) if "timm" in spec.build else state, weights)
-    if is_saved(weights) and (seen := read_seen(weights)):
+    if seen := read_seen(weights):
         model.seen = seen
     return model
 
