@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from xrv_core.datasets.pixels.images import READABLE, is_dicom
+from xrv_core.datasets.sources import walk
 from xrv_core.errors import ArgumentError, PathMissing
 
 __all__ = ["FoundImages", "find_images", "image_suffixes"]
@@ -60,7 +60,7 @@ def find_images(folder: str | Path, *, except_below: Path | None = None) -> Foun
         raise PathMissing(f"{folder}: no such folder.")
     away = None if except_below is None else except_below.resolve()
     try:
-        files = sorted(_files(found.folder))
+        files = sorted(found.folder / path for path in walk(found.folder))
     except PermissionError as error:
         raise ArgumentError(f"{folder} cannot be listed ({error}). Check its permissions.") from error
     for path in files:
@@ -79,24 +79,6 @@ def image_suffixes() -> frozenset[str]:
     from PIL import Image
 
     return frozenset([*_DICOM_SUFFIXES, *(s for s, form in Image.registered_extensions().items() if form in READABLE)])
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Every file below ``root``, those of systems and archives as well; each real folder once, linked ones last."""
-    seen: set[str] = set()
-    todo, links = [root], list[Path]()
-    while todo or links:
-        folder = todo.pop() if todo else links.pop()
-        real = os.path.realpath(folder)
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    (links if entry.is_symlink() else todo).append(Path(entry.path))
-                elif entry.is_file():
-                    yield Path(entry.path)
 
 
 def _no_image(path: Path, inside: Path, suffixes: Collection[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xrv_core.datasets.sources.archives import image_extension
+from xrv_core.datasets.sources.folders import walk
 from xrv_core.datasets.sources.images import ImageSource, choose_extension, release_folder
 
-__all__ = ["ImageSource", "image_extension", "choose_extension", "release_folder"]
+__all__ = ["ImageSource", "image_extension", "choose_extension", "release_folder", "walk"]

@@ -14,15 +14,15 @@ from typing import IO, NamedTuple
 
 from xrv_core.errors import ArgumentError
 
-__all__ = ["AGAIN", "Handle", "Member", "archive_members", "common_top", "is_junk", "unzip"]
+__all__ = ["AGAIN", "Handle", "Member", "archive_members", "common_top", "is_junk", "is_junk_name", "unzip"]
 
 #: Names of archives that can be read in place, and of those that cannot.
 ARCHIVES = (".zip", ".tar")
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar")
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
-#: Files and folders that systems leave beside those of the user.
-SYSTEM = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
+#: Matches the name of a file or folder that a system leaves beside those of the user, such as ``._a.png`` of macOS.
+is_junk_name = re.compile(r"(?s)\._.*|__MACOSX|\.DS_Store|Thumbs\.db|desktop\.ini").fullmatch
 _DOCUMENT = re.compile(
     r"(?:^|/)(?:README|LICEN[CS]E|NOTICE|CHANGE(?:S|LOG))[^/]*$|\.(?:txt|md|csv|tsv|json|html?|pdf|xml|ya?ml|gz|sha\d+|md5)$",
     re.IGNORECASE,
@@ -31,8 +31,8 @@ _IMAGES = frozenset({"png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp", 
 
 
 def is_junk(path: str) -> bool:
-    """Whether a file is one that a system left, such as ``._a.png`` of macOS, not one of the user."""
-    return any(part.startswith("._") or part in SYSTEM for part in path.split("/"))
+    """Whether a file, or a folder on its path, is one that a system left."""
+    return any(map(is_junk_name, path.split("/")))
 
 
 def image_extension(path: str) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from xrv_core.datasets.sources.archives import (
     AGAIN,
     ARCHIVES,
     COMPRESSED,
-    SYSTEM,
     Handle,
     Member,
     archive_members,
     common_top,
     image_extension,
     is_junk,
+    is_junk_name,
     unzip,
 )
+from xrv_core.datasets.sources.folders import walk
 from xrv_core.datasets.sources.layouts import Located, identity, located, not_unique
 from xrv_core.errors import ArgumentError, ImageError, ImageMissing, ImagePathError, PathMissing
 
@@ -173,7 +174,7 @@ class ImageSource:
         """Every file; None for one that is in no archive."""
         if self._members is not None:
             return self._members
-        files = list(_walk(self.root))
+        files = list(walk(self.root, skip=is_junk_name))
         archives = sorted(file for file in files if file.lower().endswith(ARCHIVES))
         closed = [file for file in files if file.lower().endswith(COMPRESSED)]
         self.passed_over = [f"{self.root / file}: compressed as a whole. Unpack it." for file in closed]
@@ -294,27 +295,3 @@ def _files_in(folder: str) -> set[str]:
             return {entry.name for entry in entries if entry.is_file()}
     except (FileNotFoundError, NotADirectoryError):
         return set()
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Paths of all files below ``root`` but those of systems; linked folders are followed, each real folder once."""
-    tops = {os.path.realpath(root)}
-    todo = [("", os.path.realpath(root))]
-    links: list[tuple[str, str]] = []
-    while todo or links:
-        prefix, folder = todo.pop() if todo else links.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("._") or entry.name in SYSTEM:
-                    continue
-                path = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.path not in tops:
-                        todo.append((f"{path}/", entry.path))
-                elif entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if not any(real == top or real.startswith(f"{top}/") for top in tops):
-                        tops.add(real)
-                        links.append((f"{path}/", real))
-                elif entry.is_file():
-                    yield path
