@@ -79,11 +79,13 @@ class Cells:
             written = written.str.replace(r"-(\d)(?=-|$|\D)", r"-0\1", regex=True)
         when = dates_in(written)
         if when.isna().all():
+            numbers, before = self._with_point(cells), len(self.problems)
+            self._check(cells, pd.to_numeric(numbers, errors="coerce"), self._rule_of_days(cells))
             try:
-                return whole_days(self._with_point(cells), self.path)
-            except TableError:
-                numbers = pd.to_numeric(self._with_point(cells), errors="coerce")
-                self._check(cells, numbers.where(numbers.abs() < 1e5), self._rule_of_days(cells))
+                return whole_days(numbers, self.path, **self.columns.reading)
+            except TableError as error:
+                if len(self.problems) == before:  # too many days, or infinite
+                    self.problems.append(str(error))
                 return pd.Series(pd.NA, index=cells.index, dtype="Int64")
         self._check(cells, when, self._rule_of_days(cells))
         return days_from_first(when, pd.Series("", index=cells.index) if patients is None else patients)
