@@ -8,7 +8,7 @@ FAST := tests/test_api.py tests/test_discovery.py tests/test_cli.py tests/test_c
 	tests/test_lazy_imports.py tests/test_public_api.py tests/test_docs.py tests/test_assets.py tests/test_tables_labels.py \
 	plugins/datasets/xrv-nih plugins/models/xrv-phantom-net plugins/tools/xrv-run
 
-.PHONY: install demo test test-fast test-slow test-core test-wheels test-lowest coverage lint bench docs clean
+.PHONY: install demo test test-fast test-slow test-core test-wheels test-lowest fuzz coverage lint bench docs clean
 
 install: $(STAMP)
 
@@ -45,6 +45,10 @@ test-wheels: $(STAMP)
 # The lower bounds that the pyproject files declare.
 test-lowest: $(STAMP)
 	$(BIN)/python tests/packaging/lowest.py
+
+# 30,000 damaged files; `make test` does a short run of the same. XRV_FUZZ_SEED=N starts elsewhere.
+fuzz: $(STAMP)
+	XRV_FUZZ_CASES=30000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 3600 tests/fuzz
 
 coverage: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q --cov=xrv_core --cov-report=term:skip-covered

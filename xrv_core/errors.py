@@ -6,7 +6,9 @@ both work. A message says what happened, where (file, row, argument) and what to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 __all__ = [
     "ArgumentError",
@@ -27,6 +29,7 @@ __all__ = [
     "MissingDependency",
     "NotInstalled",
     "OfflineError",
+    "OverLimit",
     "PathMissing",
     "SpecError",
     "TableError",
@@ -35,12 +38,21 @@ __all__ = [
     "UnsafeCheckpoint",
     "UnverifiedAsset",
     "XrvError",
+    "printable",
+    "reading",
     "suggestion",
 ]
 
 
 class XrvError(Exception):
-    """Base of every error of this project."""
+    """Base of every error of this project. Its message has nothing that a terminal would obey."""
+
+    #: Whether a message has several lines on purpose.
+    _lines = False
+
+    def __str__(self) -> str:
+        lines = super().__str__().split("\n")
+        return "\n".join(map(printable, lines)) if self._lines else printable("\n".join(lines))
 
 
 # -- names, specs and plugins
@@ -73,9 +85,13 @@ class MissingDependency(XrvError, ImportError):
 class ConformanceError(XrvError, AssertionError):
     """Something that a plugin offers does not keep its contract; the message lists every check that failed."""
 
+    _lines = True
+
 
 class LeakageError(XrvError, ValueError):
     """A test set shows patients or images that a model has seen, or may have; the message tells how to go on."""
+
+    _lines = True
 
 
 # -- arguments and tensors
@@ -102,6 +118,10 @@ class InputError(XrvError, ValueError):
 
 class PathMissing(XrvError, FileNotFoundError):
     """A file or folder given as an argument does not exist."""
+
+
+class OverLimit(XrvError, ValueError):
+    """A file, or something in it, is larger than a limit; the message names the variable that raises the limit."""
 
 
 class TableError(XrvError, ValueError):
@@ -156,6 +176,44 @@ class UnsafeCheckpoint(CheckpointError):
 
 
 # -- what messages share
+
+# C0 and C1 controls, line separators, and the marks that turn the direction of text
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+def printable(text: object) -> str:
+    """A text from elsewhere, such as a title or a file name, on one line and without what a terminal would obey."""
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], str(text))
+
+
+@contextmanager
+def reading(name: object, error: type[XrvError], todo: str = "") -> Iterator[None]:
+    """The rim of a reader: whatever a codec or parser raises in the block becomes an error that names the file.
+
+    Our own errors pass; one that does not name the file gets ``name`` in front. So do KeyboardInterrupt and SystemExit.
+
+    Args:
+        name: The file, as the user knows it.
+        error: What is raised for everything else; also for OverLimit.
+        todo: The next step for the user.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except XrvError as own:
+        if isinstance(own, OverLimit) and not isinstance(own, error):
+            raise error(f"{name} {own}") from own
+        if str(name) in str(own) or printable(name) in str(own):
+            raise
+        raise type(own)(f"{name}: {own}") from own
+    except MemoryError as cause:
+        raise error(f"{name}: there is not enough memory to read it.") from cause
+    except RecursionError as cause:
+        raise error(f"{name}: it is nested too deeply to be read. {todo}".rstrip()) from cause
+    except BaseException as cause:  # the panic of a codec in Rust is no Exception
+        reason = str(cause) or "no reason given"
+        raise error(f"{name}: cannot be read ({type(cause).__name__}: {reason}). {todo}".rstrip()) from cause
 
 
 def suggestion(name: object, names: Iterable[str], *, most: int = 3, prefix: str = "") -> str:

@@ -1,24 +1,29 @@
 """Files that are fetched once, checked at each use, and kept in the cache; and helpers for all files.
 
 ``store`` decides whether a file is needed and may be trusted. ``download`` asks servers. ``shipped`` finds files
-inside installed packages. ``files`` writes a file as a whole and hashes it.
+inside installed packages. ``files`` writes a file as a whole and hashes it. ``settings`` limits what is read.
 """
 
 from xrv_core.assets.download import Auth, network_reason, public
 from xrv_core.assets.files import replacing, sha256_of
+from xrv_core.assets.settings import LIMITS, limit, read_within, within
 from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline, switch
 
 __all__ = [
+    "LIMITS",
     "Auth",
     "asset_path",
     "asset_state",
     "cache_dir",
     "content_sha256",
     "fetch",
+    "limit",
     "network_reason",
     "offline",
     "public",
+    "read_within",
     "replacing",
     "sha256_of",
     "switch",
+    "within",
 ]

@@ -1,0 +1,77 @@
+"""Limits: how large a file, and what is in it, may be; each can be raised by an environment variable."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, NamedTuple
+
+from xrv_core.errors import ArgumentError, OverLimit
+
+__all__ = ["LIMITS", "Limit", "limit", "read_within", "within"]
+
+_CHUNK, _EARLY = 1 << 20, 64 << 20  # the ratio of a file that is small when it is unpacked means nothing
+
+
+class Limit(NamedTuple):
+    """A limit.
+
+    Attributes:
+        variable: The environment variable that sets another number.
+        most: The number if it is not set.
+        unit: What is counted, such as "pixels".
+    """
+
+    variable: str
+    most: int
+    unit: str
+
+
+#: By name. An honest file of this field is far below each.
+LIMITS = {
+    "pixels": Limit("XRV_MAX_PIXELS", 178_956_970, "pixels"),  # of one image, as Pillow's own limit
+    "file": Limit("XRV_MAX_FILE_BYTES", 4 << 30, "bytes"),  # a file in an archive, a packed table: what is unpacked
+    "ratio": Limit("XRV_MAX_RATIO", 100, "times the bytes that it is packed in"),  # beyond 64 MiB
+    "document": Limit("XRV_MAX_DOCUMENT_BYTES", 16 << 20, "bytes"),  # an XML report, a registry, a header
+    "depth": Limit("XRV_MAX_DEPTH", 100, "levels of nesting"),  # of JSON, TOML, XML, pickles
+    "columns": Limit("XRV_MAX_COLUMNS", 20_000, "columns"),  # of a table
+}
+
+
+def limit(name: str) -> int:
+    """The limit of this name; ArgumentError if its environment variable is no positive whole number."""
+    variable, most, unit = LIMITS[name]
+    given = os.environ.get(variable, "").strip().replace("_", "")
+    if not given:
+        return most
+    if not given.isdecimal() or not int(given):
+        raise ArgumentError(f"{variable} is {given!r}: set it to the most {unit} that may be read.")
+    return int(given)
+
+
+def within(name: str, number: float) -> None:
+    """Raise OverLimit, which says how to raise the limit, if ``number`` is beyond the limit of this name."""
+    most = limit(name)
+    if number > most:
+        variable, _, unit = LIMITS[name]
+        raise OverLimit(
+            f"has {number:,.0f} {unit}, and at most {most:,} are read. If you trust the file, set {variable} to a "
+            "larger number."
+        )
+
+
+def read_within(stream: IO[bytes], packed: int, name: str = "file") -> bytes:
+    """All bytes of a stream that unpacks ``packed`` bytes; OverLimit as soon as they are too many.
+
+    Args:
+        stream: Gives the unpacked bytes.
+        packed: How many bytes they are packed in.
+        name: Their limit.
+    """
+    chunks, count = [], 0
+    while chunk := stream.read(_CHUNK):
+        count += len(chunk)
+        within(name, count)
+        if count > _EARLY:
+            within("ratio", count / max(packed, 1))
+        chunks.append(chunk)
+    return b"".join(chunks)
