@@ -7,8 +7,9 @@ both work. A message says what happened, where (file, row, argument) and what to
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 __all__ = [
     "ArgumentError",
@@ -41,6 +42,7 @@ __all__ = [
     "printable",
     "reading",
     "suggestion",
+    "tell",
 ]
 
 
@@ -148,7 +150,9 @@ class ImagePathError(XrvError, ValueError):
 
 
 class AssetError(XrvError, OSError):
-    """A downloadable file cannot be had or cannot be trusted."""
+    """A downloadable file cannot be had or cannot be trusted; the message may have a line for each address."""
+
+    _lines = True
 
 
 class DownloadError(AssetError):
@@ -214,6 +218,14 @@ def reading(name: object, error: type[XrvError], todo: str = "") -> Iterator[Non
     except BaseException as cause:  # the panic of a codec in Rust is no Exception
         reason = str(cause) or "no reason given"
         raise error(f"{name}: cannot be read ({type(cause).__name__}: {reason}). {todo}".rstrip()) from cause
+
+
+def tell(text: str) -> None:
+    """Print one line to stderr, if there is one that works: what a user should know, and no program reads."""
+    if sys.stderr is not None:  # None where it was closed before Python started
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{printable(text)}\n")
+            sys.stderr.flush()
 
 
 def suggestion(name: object, names: Iterable[str], *, most: int = 3, prefix: str = "") -> str:

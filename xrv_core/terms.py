@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 
+from xrv_core.errors import tell
 from xrv_core.specs import DatasetSpec
 
 __all__ = ["NOT_MEDICAL", "tell_terms"]
@@ -28,7 +28,7 @@ def tell_terms(spec: DatasetSpec) -> None:
     with suppress(OSError):
         if file.read_text("utf-8") == spec.terms:
             return
-    sys.stderr.write(f"{spec.name}: by using {spec.title} you accept its terms. {spec.terms} Licence: {spec.licence}\n")
+    tell(f"{spec.name}: by using {spec.title} you accept its terms. {spec.terms} Licence: {spec.licence}")
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(spec.terms, "utf-8")

@@ -1,11 +1,13 @@
 """Files that are fetched once, checked at each use, and kept in the cache; and helpers for all files.
 
 ``store`` decides whether a file is needed and may be trusted. ``download`` asks servers. ``shipped`` finds files
-inside installed packages. ``files`` writes a file as a whole and hashes it. ``settings`` limits what is read.
+inside installed packages. ``files`` writes a file as a whole and hashes it. ``locks`` lets one process write at a
+time. ``settings`` limits what is read.
 """
 
 from xrv_core.assets.download import Auth, network_reason, public
 from xrv_core.assets.files import replacing, sha256_of
+from xrv_core.assets.locks import locked
 from xrv_core.assets.settings import LIMITS, limit, read_within, within
 from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline, switch
 
@@ -18,6 +20,7 @@ __all__ = [
     "content_sha256",
     "fetch",
     "limit",
+    "locked",
     "network_reason",
     "offline",
     "public",

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from xrv_core.assets import files, shipped
 from xrv_core.assets.download import Auth, Download, Failure, public
+from xrv_core.assets.locks import locked
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
@@ -179,8 +180,6 @@ def _verify(asset: Asset, path: Path) -> None:
 
 
 def _obtain(asset: Asset, path: Path, progress: bool | None, auth: Auth | None) -> None:
-    from filelock import FileLock
-
     addresses = _addresses(asset)
     if not addresses:
         raise shipped.missing(asset)
@@ -189,7 +188,7 @@ def _obtain(asset: Asset, path: Path, progress: bool | None, auth: Auth | None) 
         raise _not_obtained(asset, path, {})
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with locked(path):
             if path.is_dir():
                 raise AssetError(f"{path} is a folder, but asset {asset.name!r} must be a file. Move the folder away.")
             if not path.is_file():  # no other process was faster

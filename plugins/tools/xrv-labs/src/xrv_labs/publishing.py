@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import api
-from xrv_core.assets import replacing, sha256_of
+from xrv_core.assets import locked, replacing, sha256_of
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
 from xrv_core.models import FACTS, NOT_STATED, SavedClassifierSpec
 from xrv_labs import toml
@@ -92,15 +92,13 @@ def _put(path: Path, text: str, name: str, model: tuple[Path, SavedClassifierSpe
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     try:
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+        with locked(path, PATIENCE):
             yield
     except XrvError:  # some of them are OSErrors
         raise
-    except Timeout as error:
-        raise ArgumentError(f"{path} has been locked by another publisher for {PATIENCE} s. Try again.") from error
+    except TimeoutError as error:
+        raise ArgumentError(f"{path} has been locked for {PATIENCE} s: {error}. Try again.") from error
     except OSError as error:
         raise ArgumentError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
 
