@@ -10,6 +10,10 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging import Logger, LogRecord
 
 __all__ = [
     "ArgumentError",
@@ -39,6 +43,7 @@ __all__ = [
     "UnsafeCheckpoint",
     "UnverifiedAsset",
     "XrvError",
+    "logger",
     "printable",
     "reading",
     "suggestion",
@@ -188,6 +193,20 @@ _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\
 def printable(text: object) -> str:
     """A text from elsewhere, such as a title or a file name, on one line and without what a terminal would obey."""
     return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], str(text))
+
+
+def logger(name: str) -> Logger:
+    """The logger of a module. What its records say of texts from elsewhere is ``printable``."""
+    import logging
+
+    found = logging.getLogger(name)
+    found.addFilter(_neutralised)
+    return found
+
+
+def _neutralised(record: LogRecord) -> bool:
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from xrv_core.cli.cards import MODELS, assets_of, model_card
 from xrv_core.cli.commands import main
 from xrv_core.cli.options import dataset_options, open_dataset, parse_options
 from xrv_core.cli.result_folder import ResultFolder
-from xrv_core.cli.terminal import NOT_MEDICAL, print_table
+from xrv_core.cli.terminal import NOT_MEDICAL, echo, markdown, print_table, raw_cell, safe_cell
 
 __all__ = [
     "MODELS",
@@ -14,9 +14,13 @@ __all__ = [
     "ResultFolder",
     "assets_of",
     "dataset_options",
+    "echo",
     "main",
+    "markdown",
     "model_card",
     "open_dataset",
     "parse_options",
     "print_table",
+    "raw_cell",
+    "safe_cell",
 ]

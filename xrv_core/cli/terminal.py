@@ -1,26 +1,61 @@
-"""Output of several commands: tables, and the warning with every prediction."""
+"""Output of several commands: texts, tables, the warning with every prediction; and what tables and cards escape."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
+from xrv_core.errors import printable
 from xrv_core.specs import Asset
 from xrv_core.terms import NOT_MEDICAL
 
-__all__ = ["NOT_MEDICAL", "print_table", "weights_state"]
+__all__ = ["NOT_MEDICAL", "echo", "markdown", "print_table", "raw_cell", "safe_cell", "weights_state"]
+
+# What a spreadsheet reads as a formula, behind blanks, quotes and marks that nobody sees; and a number, which it may
+_FORMULA = re.compile("[\\s\\x00-\\x20'\"\\ufeff\\u200b-\\u200f]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\\t\\r\\n]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MARKUP = re.compile(r"[\\`*|]|(?<=\])\(|(?<!\w)_|_(?!\w)")
+
+
+def echo(text: object = "", *, err: bool = False, bold: bool = False, dim: bool = False) -> None:
+    """Print one line; what a terminal would obey in ``text``, such as a title or a file name, is neutralised."""
+    click.echo(click.style(printable(text), bold=bold or None, dim=dim or None), err=err)
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:
     """Print aligned columns; ``right`` are the numbers of the right-aligned ones. Widths in characters."""
-    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     for number, row in enumerate(cells):
         aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        line = "  ".join(aligned).rstrip()
-        click.echo(click.style(line, dim=True) if number == 0 else line)
+        echo("  ".join(aligned).rstrip(), dim=number == 0)
+
+
+def safe_cell(cell: Any) -> Any:
+    """A cell for a CSV file that people open in a spreadsheet: text that would be run as a formula begins with ``'``.
+
+    Other texts, numbers as text, and what is no text stay as they are.
+    """
+    return f"'{cell}" if isinstance(cell, str) and _runs(cell) else cell
+
+
+def raw_cell(cell: str) -> str:
+    """The text of which ``safe_cell`` made ``cell``."""
+    return cell[1:] if cell[:1] == "'" and _runs(cell[1:]) else cell
+
+
+def _runs(text: str) -> bool:
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
+
+
+def markdown(text: object) -> str:
+    """A text from elsewhere inside a line of Markdown: on one line, and without HTML, links and marks of its own."""
+    shown = html.escape(printable(" ".join(str(text).split())), quote=False)
+    return _MARKUP.sub(lambda found: "\\" + found[0], shown)
 
 
 def weights_state(asset: Asset | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,12 +22,12 @@ from xrv_core.datasets.tables import (
     read_table,
     table_path,
 )
-from xrv_core.errors import ArgumentError, ImageMissing, TableError
+from xrv_core.errors import ArgumentError, ImageMissing, TableError, logger
 from xrv_core.specs import Asset, DatasetSpec
 
 __all__ = ["FileDataset"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 #: What may be done about rows whose image is not there.
 ON_ERROR = ("raise", "skip", "defer")

@@ -15,7 +15,6 @@ Columns with values other than 1, 0 and NaN (severity scores) are not used.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,12 +26,12 @@ from numpy.typing import NDArray
 from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.harmonization.vocabulary import Vocabulary, packaged_vocabulary
 from xrv_core.datasets.wrappers import View, label_names
-from xrv_core.errors import ArgumentError, suggestion
+from xrv_core.errors import ArgumentError, logger, suggestion
 from xrv_core.protocols import Dataset
 
 __all__ = ["Harmonized", "HarmonizedDataset", "harmonize"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 INFER = ("none", "exact", "positives", "all")
 _COLUMNS = ["dataset", "label", "rule", "from", "positive", "negative", "unknown", "inferred", "contradictions"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, logger
 from xrv_core.protocols import Sample
 from xrv_core.torchvision_guard import import_torchvision
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PHOTOMETRIC", "SampleTransform", "apply_in_step", "apply_transform", "members"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _MASKS = ("pathology_masks", "semantic_masks")
 

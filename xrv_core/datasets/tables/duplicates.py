@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 from typing import Any
 
@@ -11,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.tables.index import Index
-from xrv_core.errors import TableError
+from xrv_core.errors import TableError, logger
 
 __all__ = ["NO_REPEATS", "ON_DUPLICATES", "distinct_index", "distinct_rows"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 #: What may be done about rows of one image that contradict each other.
 ON_DUPLICATES = ("error", "first")

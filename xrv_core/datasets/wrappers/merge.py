@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,12 +13,12 @@ from xrv_core.datasets.base import check_rows, tree
 from xrv_core.datasets.tables import COMMON_COLUMNS, common_columns
 from xrv_core.datasets.wrappers.relabel import label_columns, label_names
 from xrv_core.datasets.wrappers.views import View
-from xrv_core.errors import ArgumentError, suggestion
+from xrv_core.errors import ArgumentError, logger, suggestion
 from xrv_core.protocols import Dataset, Sample
 
 __all__ = ["MergeDataset"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class MergeDataset(View):

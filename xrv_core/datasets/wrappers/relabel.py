@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.base import check_rows
 from xrv_core.datasets.wrappers.views import View
-from xrv_core.errors import ArgumentError, suggestion
+from xrv_core.errors import ArgumentError, logger, suggestion
 from xrv_core.protocols import Dataset
 
 __all__ = ["RelabelledDataset", "Relabelling", "relabel_dataset"]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Relabelling(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import BLANK_WORDS, FileDataset, Index, read_table, term_labels
+from xrv_core.errors import logger
 from xrv_table.cells import Cells
 from xrv_table.columns import KEYS, Columns, describe
 from xrv_table.masks import has_masks, read_mask
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class TableDataset(FileDataset):

@@ -1,0 +1,26 @@
+"""Cells of CSV files that people open in a spreadsheet: no text of a file is run as a formula."""
+
+from __future__ import annotations
+
+import pytest
+
+from xrv_core.cli import raw_cell, safe_cell
+
+FORMULAS = (
+    *("=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", '"=1', "'=1", "''=1"),
+    *('" =1"', "\ufeff=1", "\u200b@x", "\uff1d1+1", "\uff0b1", "\uff0d1+1", "\uff20x", "-", "--5", "+-1", "\x00=1"),
+)
+PLAIN = ("", "a", "a=1", "a-b.png", "-0.5", "+1", "-1e-5", "-.5", "1", "'", "''", "'a", "00000013_000.png", "é", "#1")
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_text_that_would_run_begins_with_an_apostrophe(text: str) -> None:
+    assert safe_cell(text) == "'" + text
+    assert raw_cell(safe_cell(text)) == text
+
+
+@pytest.mark.parametrize("cell", [*PLAIN, -0.5, 3, None, True])
+def test_other_cells_stay(cell: object) -> None:
+    assert safe_cell(cell) is cell
+    if isinstance(cell, str):
+        assert raw_cell(cell) == cell
