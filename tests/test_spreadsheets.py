@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xrv_core.cli import raw_cell, safe_cell
+from xrv_core.datasets import raw_cell, safe_cell
 
 FORMULAS = (
     *("=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", '"=1', "'=1", "''=1"),

@@ -6,7 +6,7 @@ from xrv_core.cli.cards import MODELS, assets_of, model_card
 from xrv_core.cli.commands import main
 from xrv_core.cli.options import dataset_options, open_dataset, parse_options
 from xrv_core.cli.result_folder import ResultFolder
-from xrv_core.cli.terminal import NOT_MEDICAL, echo, markdown, print_table, raw_cell, safe_cell
+from xrv_core.cli.terminal import NOT_MEDICAL, echo, markdown, print_table
 
 __all__ = [
     "MODELS",
@@ -21,6 +21,4 @@ __all__ = [
     "open_dataset",
     "parse_options",
     "print_table",
-    "raw_cell",
-    "safe_cell",
 ]

@@ -1,4 +1,4 @@
-"""Output of several commands: texts, tables, the warning with every prediction; and what tables and cards escape."""
+"""Output of several commands: texts, tables, the warning with every prediction; and text inside Markdown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from xrv_core.errors import printable
 from xrv_core.specs import Asset
 from xrv_core.terms import NOT_MEDICAL
 
-__all__ = ["NOT_MEDICAL", "echo", "markdown", "print_table", "raw_cell", "safe_cell", "weights_state"]
+__all__ = ["NOT_MEDICAL", "echo", "markdown", "print_table", "weights_state"]
 
-# What a spreadsheet reads as a formula, behind blanks, quotes and marks that nobody sees; and a number, which it may
-_FORMULA = re.compile("[\\s\\x00-\\x20'\"\\ufeff\\u200b-\\u200f]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\\t\\r\\n]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MARKUP = re.compile(r"[\\`*|]|(?<=\])\(|(?<!\w)_|_(?!\w)")
 
 
@@ -33,23 +30,6 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Seque
     for number, row in enumerate(cells):
         aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         echo("  ".join(aligned).rstrip(), dim=number == 0)
-
-
-def safe_cell(cell: Any) -> Any:
-    """A cell for a CSV file that people open in a spreadsheet: text that would be run as a formula begins with ``'``.
-
-    Other texts, numbers as text, and what is no text stay as they are.
-    """
-    return f"'{cell}" if isinstance(cell, str) and _runs(cell) else cell
-
-
-def raw_cell(cell: str) -> str:
-    """The text of which ``safe_cell`` made ``cell``."""
-    return cell[1:] if cell[:1] == "'" and _runs(cell[1:]) else cell
-
-
-def _runs(text: str) -> bool:
-    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
 
 
 def markdown(text: object) -> str:

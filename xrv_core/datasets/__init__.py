@@ -79,9 +79,11 @@ if TYPE_CHECKING:
         joined,
         numbers_in,
         open_gzip,
+        raw_cell,
         read_table,
         require_columns,
         row_place,
+        safe_cell,
         substring_labels,
         table_path,
         term_labels,
@@ -115,7 +117,7 @@ _HOME = {
     "sources": "ImageSource choose_extension image_extension release_folder",
     "tables": (
         "BLANK_WORDS Index ListedTerms coded_lists common_columns dates_in days_from_first distinct_rows joined "
-        "numbers_in open_gzip read_table require_columns row_place "
+        "numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
         "substring_labels table_path term_labels whole_days "
     ),
     "wrappers": (
@@ -228,6 +230,7 @@ __all__ = [
     "open_gzip",
     "photometric",
     "png_uri",
+    "raw_cell",
     "read_id_map",
     "read_table",
     "relabel_dataset",
@@ -235,6 +238,7 @@ __all__ = [
     "image_extension",
     "require_columns",
     "row_place",
+    "safe_cell",
     "scale_pixels",
     "shapes_mask",
     "siim_rle",

@@ -18,6 +18,7 @@ from xrv_core.datasets.tables.reading import (
     require_columns,
     row_place,
 )
+from xrv_core.datasets.tables.spreadsheets import raw_cell, safe_cell
 from xrv_core.datasets.tables.text_split import coded_lists
 
 __all__ = [
@@ -38,9 +39,11 @@ __all__ = [
     "joined",
     "numbers_in",
     "open_gzip",
+    "raw_cell",
     "read_table",
     "require_columns",
     "row_place",
+    "safe_cell",
     "substring_labels",
     "table_path",
     "term_labels",
