@@ -97,14 +97,14 @@ def find(name: str, kind: str | None = None, kinds: Sequence[str] = tuple(KINDS)
     if kind is not None:
         return [(kind, cast("Spec", describe(kind, name)))]
     found: list[tuple[str, Spec]] = []
-    errors: list[str] = []
+    errors: list[tuple[str, str]] = []
     for each in kinds:
         try:
             found.append((each, cast("Spec", describe(each, name))))
         except UnknownName as error:
-            errors.append(str(error))
+            errors.append((each, str(error)))
     if not found:
-        helpful = [e for e in errors if "Did you mean" in e or "comes with" in e]
+        helpful = [e for each, e in errors if "Did you mean" in e or not e.startswith(f"No {each} named")]
         raise UnknownName(" ".join(helpful) or f"Nothing is named {name!r}. `xrv list` lists all names.")
     return found
 

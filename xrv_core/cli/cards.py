@@ -111,21 +111,17 @@ def print_card(kind: str, spec: Spec) -> None:
 
 
 def _facts(kind: str, spec: Spec) -> Iterator[tuple[str, str]]:
-    hidden = _in_a_table(spec)
+    in_a_table = {"pathologies"} if getattr(spec, "op_threshs", ()) or getattr(spec, "positives", {}) else set()
     for key, label in FIELDS.items():
         value = getattr(spec, key, None)
-        if value not in ("", None, (), False) and key not in hidden:
+        if value not in ("", None, (), False) and key not in in_a_table:
             yield label, _text(spec, key, value)
+    yield from getattr(spec, "publication", {}).items()  # of an entry in a lab's registry
     for asset in assets_of(spec):
         yield "file", f"{asset.name}  [{weights_state(asset)}]"
     if isinstance(spec, ModelSpec) and spec.weights_given:
         yield "file", "yours, given as weights=PATH"
     yield "offered by", getattr(spec, "origin", "") or api.origin(kind, spec.name)
-
-
-def _in_a_table(spec: Spec) -> set[str]:
-    """Fields that a table shows."""
-    return {"pathologies"} if getattr(spec, "op_threshs", ()) or getattr(spec, "positives", {}) else set()
 
 
 def _text(spec: Spec, key: str, value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from textwrap import shorten
 from typing import Any
 
@@ -63,13 +64,20 @@ def main() -> None:
 
 
 @main.command("list")
-@click.argument("what", type=click.Choice([f"{k}s" for k in _KINDS]), required=False)
+@click.argument("what", required=False)
 @click.argument("pattern", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the specs as JSON.")
 def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
-    """List datasets, classifiers, autoencoders and segmenters."""
+    """List all, or those of a kind (WHAT is datasets, classifiers, ...), or those whose names fit PATTERN."""
+    if what and what.removesuffix("s") not in _KINDS:
+        if pattern or not any(c in what for c in "*?[/"):
+            raise click.UsageError(f"{what!r} is not one of {', '.join(f'{k}s' for k in _KINDS)}, and no pattern.")
+        what, pattern = None, what
     kinds = [what.removesuffix("s")] if what else list(_KINDS)
     found = {kind: [api.find(name, kind)[0][1] for name in api.names(kind, pattern)] for kind in kinds}
+    if pattern and not any(found.values()):
+        with suppress(UnknownName):
+            api.find(pattern, None, kinds)  # the plugin whose names these are may say why there is none
     if as_json:
         plain = {f"{kind}s": [spec.to_dict() for spec in specs] for kind, specs in found.items()}
         click.echo(json.dumps(plain, indent=2))
@@ -77,10 +85,8 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
     for number, (kind, specs) in enumerate(found.items()):
         if not what:
             click.echo(("\n" if number else "") + click.style(f"{kind}s".upper(), bold=True))
-        if kind == "dataset":
-            head, row = "NAME IMAGES LABELS MASKS TITLE LICENCE", _dataset_row
-        else:
-            head, row = "NAME LABELS PIXELS WEIGHTS TITLE", _model_row
+        table = {"dataset": ("NAME IMAGES LABELS MASKS TITLE LICENCE", _dataset_row)}
+        head, row = table.get(kind, ("NAME LABELS PIXELS WEIGHTS TITLE", _model_row))
         print_table(head.split(), map(row, specs), right=(1, 2))
     troubled = sum(bool(p.problems) for p in api.plugins())
     if troubled:
@@ -170,7 +176,8 @@ def _model_row(spec: Spec) -> tuple[Any, ...]:
     elif isinstance(spec, SegmenterSpec):
         labels = len(spec.structures)
     state = "yours, by path" if spec.weights_given else weights_state(spec.weights)
-    return spec.name, labels, spec.input_resolution or "any", state, spec.title
+    title = " ".join([spec.title, *(f"[{v}]" for v in getattr(spec, "versions", ()))])
+    return spec.name, labels, spec.input_resolution or "any", state, title
 
 
 def _offers(plugin: Plugin) -> str:

@@ -13,8 +13,8 @@ __all__ = ["CommandSpec", "Factory", "Spec", "check_factory", "check_unique", "f
 
 Factory: TypeAlias = "str | Callable[..., Any]"
 
-# One optional `family/` prefix serves open-ended names such as `timm/convnext_tiny`.
-_NAME = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*")
+# One optional `family/` prefix serves open-ended names such as `timm/convnext_tiny`; `@2` is a version.
+_NAME = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*(@[0-9]+)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 

@@ -15,7 +15,7 @@ from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
 from xrv_core.factories import load_factory
 from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
 from xrv_core.models.saved.header import is_saved, read_seen
-from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
+from xrv_core.models.saved.spec import SavedClassifierSpec
 from xrv_core.models.weights import load_into, load_state_dict
 from xrv_core.specs import ClassifierSpec
 
@@ -107,7 +107,7 @@ def _known(spec: SavedClassifierSpec, name: str, base: Callable[[str], Classifie
         known = base(name)
     except UnknownName as error:
         raise UnknownName(f"{spec.name!r} is built like the registered {name!r}. {error}") from error
-    if known.factory == SAVED_FACTORY:  # else a file could name itself
+    if isinstance(known, SavedClassifierSpec):  # else a file could name itself
         raise CheckpointError(f"{spec.name!r} is built like {name!r}, which is a saved classifier and not a network.")
     return known
 
