@@ -107,10 +107,9 @@ def test_imgpath_is_images_or_the_folder_above_or_an_archive(mini: dict[str, Any
     assert all(torch.equal(d[i]["img"], plain[i]["img"]) for i in range(5))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_two_workers_give_what_one_gives(mini: dict[str, Any], method: str) -> None:
+def test_two_workers_give_what_one_gives(mini: dict[str, Any]) -> None:
     d = xrv.get_dataset("brax", **mini)
-    loader = torch.utils.data.DataLoader(d, num_workers=2, multiprocessing_context=method)
+    loader = torch.utils.data.DataLoader(d, num_workers=2, multiprocessing_context="fork")
     assert all(torch.equal(batch["img"][0], d[i]["img"]) for i, batch in enumerate(loader))
     assert torch.equal(pickle.loads(pickle.dumps(d))[0]["img"], d[0]["img"])
 

@@ -236,10 +236,9 @@ def test_the_same_image_has_the_same_name_in_both(local: dict[str, Any], tmp_pat
     np.testing.assert_array_equal(valid.labels, d.labels)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_two_workers_give_what_one_gives(local: dict[str, Any], method: str) -> None:
+def test_two_workers_give_what_one_gives(local: dict[str, Any]) -> None:
     d = xrv.get_dataset("chexlocalize", **local, pathology_masks=True).subset([0])
-    loader = torch.utils.data.DataLoader(d, num_workers=2, multiprocessing_context=method)
+    loader = torch.utils.data.DataLoader(d, num_workers=2, multiprocessing_context="fork")
     (batch,) = list(loader)
     assert torch.equal(batch["img"][0], d[0]["img"])
     assert batch["pathology_masks"].keys() == d[0]["pathology_masks"].keys()

@@ -119,10 +119,9 @@ def test_imgpath_is_files_or_the_folder_above(mini: dict[str, Any], tmp_path: Pa
     assert d[0]["img"].shape == (1, 96, 96)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_two_workers_give_what_one_gives(mini: dict[str, Any], method: str) -> None:
+def test_two_workers_give_what_one_gives(mini: dict[str, Any]) -> None:
     d = xrv.get_dataset("mimic", **mini)
-    loader = torch.utils.data.DataLoader(d, batch_size=4, num_workers=2, multiprocessing_context=method)
+    loader = torch.utils.data.DataLoader(d, batch_size=4, num_workers=2, multiprocessing_context="fork")
     assert torch.equal(torch.cat([b["img"] for b in loader]), torch.stack([d[i]["img"] for i in range(8)]))
     assert torch.equal(pickle.loads(pickle.dumps(d))[0]["img"], d[0]["img"])
 

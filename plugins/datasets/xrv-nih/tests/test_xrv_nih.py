@@ -136,10 +136,9 @@ def test_official_sub_folders_zip_and_tar_give_equal_items(mini: dict[str, Any],
         assert all(torch.equal(d[i]["img"], flat[i]["img"]) for i in range(8))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_two_workers_give_what_one_gives(mini: dict[str, Any], method: str) -> None:
+def test_two_workers_give_what_one_gives(mini: dict[str, Any]) -> None:
     d = xrv.get_dataset("nih", **mini)
-    loader = torch.utils.data.DataLoader(d, batch_size=4, num_workers=2, multiprocessing_context=method)
+    loader = torch.utils.data.DataLoader(d, batch_size=4, num_workers=2, multiprocessing_context="fork")
     batches = list(loader)
     assert torch.equal(torch.cat([b["img"] for b in batches]), torch.stack([d[i]["img"] for i in range(8)]))
     np.testing.assert_array_equal(torch.cat([b["lab"] for b in batches]), d.labels)

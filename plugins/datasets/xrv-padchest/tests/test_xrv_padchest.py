@@ -154,10 +154,9 @@ def test_folders_flat_and_zip_give_equal_items(mini: dict[str, Any], tmp_path: P
         assert all(torch.equal(d[i]["img"], official[i]["img"]) for i in range(10))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_two_workers_give_what_one_gives(mini: dict[str, Any], method: str) -> None:
+def test_two_workers_give_what_one_gives(mini: dict[str, Any]) -> None:
     d = xrv.get_dataset("padchest", **mini)
-    loader = torch.utils.data.DataLoader(d, batch_size=5, num_workers=2, multiprocessing_context=method)
+    loader = torch.utils.data.DataLoader(d, batch_size=5, num_workers=2, multiprocessing_context="fork")
     assert torch.equal(torch.cat([b["img"] for b in loader]), torch.stack([d[i]["img"] for i in range(10)]))
     assert torch.equal(pickle.loads(pickle.dumps(d))[0]["img"], d[0]["img"])
 
