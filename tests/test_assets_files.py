@@ -19,7 +19,7 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path: Path) -> Non
     path.write_text("old")
     with replacing(path) as new:
         new.write_text("new")
-        assert (path.read_text(), new.parent) == ("old", tmp_path)
+        assert (path.read_text(), new.parent.parent, new.name) == ("old", tmp_path, "f.txt")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 

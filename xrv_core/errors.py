@@ -42,6 +42,7 @@ __all__ = [
     "UnknownName",
     "UnsafeCheckpoint",
     "UnverifiedAsset",
+    "WriteError",
     "XrvError",
     "logger",
     "printable",
@@ -125,6 +126,10 @@ class InputError(XrvError, ValueError):
 
 class PathMissing(XrvError, FileNotFoundError):
     """A file or folder given as an argument does not exist."""
+
+
+class WriteError(XrvError, OSError):
+    """A file that cannot be written, as the disk is full or takes no such file; the message names both."""
 
 
 class OverLimit(XrvError, ValueError):

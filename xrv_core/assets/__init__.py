@@ -6,7 +6,7 @@ time. ``settings`` limits what is read.
 """
 
 from xrv_core.assets.download import Auth, network_reason, public
-from xrv_core.assets.files import replacing, sha256_of
+from xrv_core.assets.files import alone, aside, beside, replacing, sha256_of, writing
 from xrv_core.assets.locks import locked
 from xrv_core.assets.settings import LIMITS, limit, read_within, within
 from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline, switch
@@ -14,8 +14,11 @@ from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sh
 __all__ = [
     "LIMITS",
     "Auth",
+    "alone",
+    "aside",
     "asset_path",
     "asset_state",
+    "beside",
     "cache_dir",
     "content_sha256",
     "fetch",
@@ -29,4 +32,5 @@ __all__ = [
     "sha256_of",
     "switch",
     "within",
+    "writing",
 ]
