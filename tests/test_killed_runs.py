@@ -1,4 +1,4 @@
-"""What a killed, full or second process leaves: nothing that is lost, nothing in the way, no scraps after the next run."""
+"""What a killed process, a full disk and a second process leave: nothing lost, no scraps after the next run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from messages import says
-from xrv_core.assets import alone, aside, beside, files, replacing, writing
-from xrv_core.cli import ResultFolder, result_folder
+
+from xrv_core.assets import ResultFolder, alone, aside, replacing, writing
+from xrv_core.assets.files import folders, whole
 from xrv_core.errors import ArgumentError, WriteError
 
 KILLED_IN = (
@@ -32,9 +32,8 @@ def run(code: str, path: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(autouse=True)
-def _first_write() -> Iterator[None]:
-    files._swept.clear()
-    yield
+def _first_write() -> None:
+    whole._swept.clear()
 
 
 def test_the_next_process_that_writes_deletes_what_a_killed_one_left(tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ def test_a_disk_without_locks_is_written_and_nothing_is_deleted(
     def none(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(files.fcntl, "flock", none)
+    monkeypatch.setattr(whole.fcntl, "flock", none)
     with alone(tmp_path / "b"), replacing(tmp_path / "b") as new:
         new.write_text("b")
     assert len(list(tmp_path.iterdir())) == 2
@@ -114,7 +113,8 @@ def test_a_second_process_is_refused_and_told_who_writes(tmp_path: Path) -> None
 
 
 def test_a_forked_process_does_not_keep_the_lock_of_a_killed_one(tmp_path: Path) -> None:
-    code = f"import time\nwith alone(path):\n    if os.fork() == 0:\n        time.sleep(5)\n        os._exit(0)\n    time.sleep(.2)\n    {KILL}"
+    child = "    if os.fork() == 0:\n        time.sleep(5)\n        os._exit(0)\n    time.sleep(.2)\n"
+    code = f"import time\nwith alone(path):\n{child}    {KILL}"
     arguments = [sys.executable, "-c", KILLED_IN + code, str(tmp_path / "out")]
     subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with alone(tmp_path / "out"):
@@ -138,9 +138,9 @@ def test_a_full_disk_is_named_with_its_room(tmp_path: Path) -> None:
         path = disk / "sub" / "a.bin"
         path.parent.mkdir()
         path.write_text("old")
-        with pytest.raises(WriteError, match=says(str(path), "No space left", " 0 bytes are free", f"{disk}.")):
-            with replacing(path) as new:
-                new.write_bytes(bytes(2_000_000))
+        told = says(str(path), "No space left", " 0 bytes are free", f"{disk}.")
+        with pytest.raises(WriteError, match=told), replacing(path) as new:
+            new.write_bytes(bytes(2_000_000))
         assert [p.read_text() for p in path.parent.iterdir()] == ["old"]
 
 
@@ -172,7 +172,7 @@ def _results(folder: Path) -> list[str]:
 
 
 def _replace(out: Path, text: str) -> None:
-    files._swept.clear()
+    whole._swept.clear()
     with ResultFolder(out, "evaluation", ["a", "b"], True).fresh() as fresh:
         _make(fresh, text)
 
@@ -184,7 +184,7 @@ def _in_child(work: Callable[[], None], at: int, kill: signal.Signals, exchange:
     child = os.fork()
     if child:
         os.close(write)
-        with open(read) as told:
+        with os.fdopen(read) as told:
             calls = len(told.read())
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), calls
     code, count = 1, itertools.count(1)
@@ -205,7 +205,7 @@ def _in_child(work: Callable[[], None], at: int, kill: signal.Signals, exchange:
 
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        result_folder._exchange = hooked(result_folder._exchange if exchange else lambda one, other: False)  # type: ignore[assignment]
+        folders._exchange = hooked(folders._exchange if exchange else lambda one, other: False)  # type: ignore[assignment]
         for name in CALLS:
             setattr(os, name, hooked(getattr(os, name)))
         work()
@@ -218,23 +218,26 @@ def _in_child(work: Callable[[], None], at: int, kill: signal.Signals, exchange:
 
 @pytest.mark.parametrize("exchange", [True, False])
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_ends_at_any_call_loses_no_results(tmp_path: Path, exchange: bool, kill: signal.Signals) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_run_that_ends_at_any_call_loses_no_results(
+    tmp_path: Path, exchange: bool, kill: signal.Signals, step: int
+) -> None:
     """Before and after each call to the file system; then the next run is as any other and leaves no scraps."""
     out, seen = tmp_path / "out", set()
     _make(out, "old")
     code, calls = _in_child(lambda: _replace(out, "new"), 10**9, kill, exchange)
     assert (code, calls > 15, _results(out)) == (0, True, ["new", "new"])
-    for at in [*range(1, calls + 1), *range(-calls, 0)]:
+    for at in [*range(1, calls + 1), *range(-calls, 0)][::step]:
         _make(out, "old")
         code, _ = _in_child(lambda: _replace(out, "new"), at, kill, exchange)
         assert code == (-9 if kill == signal.SIGKILL else 130), at
         assert exchange or kill == signal.SIGKILL or out.exists(), at
         if out.exists():
             assert _results(out) in (["old", "old"], ["new", "new"]), at
-        files._swept.clear()
+        whole._swept.clear()
         ResultFolder(out, "evaluation", ["a", "b"], True).check()
         seen.add(_results(out)[0])
         assert _results(out) in (["old", "old"], ["new", "new"]), at
         _replace(out, "newer")
-        assert (_results(out), os.listdir(tmp_path)) == (["newer", "newer"], ["out"]), at
+        assert (_results(out), [*tmp_path.iterdir()]) == (["newer", "newer"], [out]), at
     assert seen == {"old", "new"}

@@ -1,12 +1,12 @@
 """Files that are fetched once, checked at each use, and kept in the cache; and helpers for all files.
 
 ``store`` decides whether a file is needed and may be trusted. ``download`` asks servers. ``shipped`` finds files
-inside installed packages. ``files`` writes a file as a whole and hashes it. ``locks`` lets one process write at a
+inside installed packages. ``files`` writes files and folders as a whole. ``locks`` lets one process write at a
 time. ``settings`` limits what is read.
 """
 
 from xrv_core.assets.download import Auth, network_reason, public
-from xrv_core.assets.files import alone, aside, beside, replacing, sha256_of, writing
+from xrv_core.assets.files import ResultFolder, alone, aside, beside, replacing, sha256_of, writing
 from xrv_core.assets.locks import locked
 from xrv_core.assets.settings import LIMITS, limit, read_within, within
 from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline, switch
@@ -14,6 +14,7 @@ from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sh
 __all__ = [
     "LIMITS",
     "Auth",
+    "ResultFolder",
     "alone",
     "aside",
     "asset_path",

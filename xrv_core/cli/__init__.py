@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from xrv_core.assets import ResultFolder
 from xrv_core.cli.cards import MODELS, assets_of, model_card
 from xrv_core.cli.commands import main
 from xrv_core.cli.options import dataset_options, open_dataset, parse_options
-from xrv_core.cli.result_folder import ResultFolder
 from xrv_core.cli.terminal import NOT_MEDICAL, echo, markdown, print_table
 
 __all__ = [

@@ -25,8 +25,6 @@ try:
     import fcntl
 except ImportError:  # Windows, where nothing is locked, and nothing that was left is deleted
     fcntl = None  # type: ignore[assignment]
-else:  # a process that reads images for another, and lives on when that is killed, keeps no lock
-    os.register_at_fork(after_in_child=lambda: [_release(each) for each in [*_held]])
 
 __all__ = ["alone", "aside", "beside", "replacing", "sha256_of", "writing"]
 
@@ -91,7 +89,7 @@ def writing(path: Path) -> Iterator[None]:
 def aside(path: Path) -> Iterator[Path]:
     """A hidden folder beside ``path``, to make something in and to move it out when it is whole; deleted at the end.
 
-    First those are deleted that killed processes left beside ``path``: nobody holds their lock. WriteError as ``writing``.
+    First those are deleted that killed processes left beside ``path``: nobody holds their lock. May raise WriteError.
     """
     if path.absolute().parent not in _swept:
         _swept.add(path.absolute().parent)
@@ -177,3 +175,13 @@ def _lock(place: Path, *, certain: bool = False) -> int | None:
 def _release(descriptor: int) -> None:
     _held.discard(descriptor)
     os.close(descriptor)
+
+
+def _forget() -> None:
+    """A forked process, such as one that reads images, keeps no lock of its parent: that may be killed before it."""
+    while _held:
+        os.close(_held.pop())
+
+
+if fcntl is not None:
+    os.register_at_fork(after_in_child=_forget)

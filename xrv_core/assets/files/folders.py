@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-from xrv_core.assets import alone, aside, beside, writing
-from xrv_core.errors import ArgumentError, XrvError
+from xrv_core.assets.files.whole import alone, aside, beside, writing
+from xrv_core.errors import ArgumentError, XrvError, tell
 
 __all__ = ["ResultFolder"]
 
@@ -138,4 +136,4 @@ def _recover(folder: Path) -> None:
     earlier = beside(folder, "xrv-earlier")
     if earlier.exists() and not folder.exists():
         earlier.rename(folder)
-        click.echo(f"A run ended while it replaced {folder}. Its earlier results are back.", err=True)
+        tell(f"A run ended while it replaced {folder}. Its earlier results are back.")
