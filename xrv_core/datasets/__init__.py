@@ -66,19 +66,12 @@ if TYPE_CHECKING:
         split,
         split_report,
     )
-    from xrv_core.datasets.sources import (
-        ImageSource,
-        JsonElement,
-        choose_extension,
-        image_extension,
-        parse_xml,
-        read_json,
-        release_folder,
-    )
+    from xrv_core.datasets.sources import ImageSource, choose_extension, image_extension, release_folder
     from xrv_core.datasets.tables import (
         BLANK_WORDS,
         Index,
         ListedTerms,
+        RowFile,
         coded_lists,
         common_columns,
         dates_in,
@@ -122,10 +115,10 @@ _HOME = {
         "scale_pixels write_dicom "
     ),
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
-    "sources": "ImageSource JsonElement choose_extension image_extension parse_xml read_json release_folder",
+    "sources": "ImageSource choose_extension image_extension release_folder",
     "tables": (
-        "BLANK_WORDS Index ListedTerms coded_lists common_columns dates_in days_from_first distinct_rows joined "
-        "numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
+        "BLANK_WORDS Index ListedTerms RowFile coded_lists common_columns dates_in days_from_first distinct_rows "
+        "joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
         "substring_labels table_path term_labels whole_days "
     ),
     "wrappers": (
@@ -186,7 +179,6 @@ __all__ = [
     "Harmonized",
     "ImageSource",
     "Index",
-    "JsonElement",
     "Labelled",
     "LeakageReport",
     "ListedTerms",
@@ -196,6 +188,7 @@ __all__ = [
     "PixelRecipe",
     "RelabelledDataset",
     "Relabelling",
+    "RowFile",
     "SubsetDataset",
     "View",
     "Vocabulary",
@@ -237,12 +230,10 @@ __all__ = [
     "numbers_in",
     "official_split",
     "open_gzip",
-    "parse_xml",
     "photometric",
     "png_uri",
     "raw_cell",
     "read_id_map",
-    "read_json",
     "read_table",
     "relabel_dataset",
     "release_folder",

@@ -18,6 +18,7 @@ from xrv_core.datasets.tables.reading import (
     require_columns,
     row_place,
 )
+from xrv_core.datasets.tables.rows import RowFile
 from xrv_core.datasets.tables.spreadsheets import raw_cell, safe_cell
 from xrv_core.datasets.tables.text_split import coded_lists
 
@@ -29,6 +30,7 @@ __all__ = [
     "ON_DUPLICATES",
     "Index",
     "ListedTerms",
+    "RowFile",
     "cached_index",
     "coded_lists",
     "common_columns",

@@ -11,18 +11,28 @@ __all__ = ["raw_cell", "safe_cell"]
 _FORMULA = re.compile("[\\s\\x00-\\x20'\"\\ufeff\\u200b-\\u200f]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\\t\\r\\n]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
+# How Python reads a byte of a file name that is no UTF-8, and how it is written
+_BYTE = re.compile("[\udc80-\udcff]")
+_WRITTEN = re.compile(r"\\u(dc[89a-f][0-9a-f])")
+
 
 def safe_cell(cell: Any) -> Any:
-    """A cell for a CSV file that people open in a spreadsheet: text that would be run as a formula begins with ``'``.
+    r"""A cell for a CSV file that people open in a spreadsheet: text that would be run as a formula begins with ``'``.
 
-    Other texts, numbers as text, and what is no text stay as they are.
+    A byte of a file name that is no UTF-8 is written as JSON writes it, such as ``\udcff``. Other texts, numbers as
+    text, and what is no text stay as they are.
     """
-    return f"'{cell}" if isinstance(cell, str) and _runs(cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    if not cell.isascii():
+        cell = _BYTE.sub(lambda found: f"\\u{ord(found[0]):x}", cell)
+    return f"'{cell}" if _runs(cell) else cell
 
 
 def raw_cell(cell: str) -> str:
     """The text of which ``safe_cell`` made ``cell``."""
-    return cell[1:] if cell[:1] == "'" and _runs(cell[1:]) else cell
+    text = cell[1:] if cell[:1] == "'" and _runs(cell[1:]) else cell
+    return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text) if "\\udc" in text else text
 
 
 def _runs(text: str) -> bool:

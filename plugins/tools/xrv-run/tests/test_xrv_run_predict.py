@@ -83,7 +83,7 @@ def test_a_bad_file_does_not_stop_the_others(images: Path, tmp_path: Path) -> No
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
     result = run("predict", "phantom-net", images / "a.png", bad, images / "b.png", "--format", "csv")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert len(result.stdout.splitlines()) == 3
     assert str(bad) in result.stderr
     assert result.stderr.splitlines()[-1] == "1 of 3 files could not be read."

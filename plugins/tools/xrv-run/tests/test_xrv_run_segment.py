@@ -176,7 +176,7 @@ def test_a_bad_file_does_not_stop_the_others(run, images: Path, tmp_path: Path) 
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
     result = run(bad, images / "a.png")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert (tmp_path / "out/brightness/a/nothing.png").is_file()
     assert not (tmp_path / "out/brightness/bad").exists()
     assert re.search(says(f"Error: {bad}", "not a readable image"), result.stderr.splitlines()[1])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields, replace
 from itertools import islice
@@ -18,11 +20,11 @@ import xrv_core
 from xrv_check.journal import Journal, Seen
 from xrv_core.assets import replacing
 from xrv_core.cli import open_dataset
-from xrv_core.datasets import FileDataset, ImageSource, decode_image, image_extension
-from xrv_core.errors import ArgumentError, ImageError, TableError
+from xrv_core.datasets import FileDataset, ImageSource, decode_image, image_extension, safe_cell
+from xrv_core.errors import ArgumentError, ImageError, TableError, XrvError, reading
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A problem: its kind, the image or label, and details."""
 
@@ -47,8 +49,7 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """Number of findings by problem."""
-        kinds = [f.problem for f in self.findings]
-        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+        return dict(Counter(finding.problem for finding in self.findings))
 
 
 def check(
@@ -79,45 +80,41 @@ def check(
     """
     dataset, contradictions = _opened(name, imgpath, csvpath, options or {})
     assert dataset.source is not None, "imgpath was given"
-    about = {"dataset": name, "imgpath": str(dataset.source.root.absolute())}
-    target = None if out is None else Path(out)
     hidden = not (sys.stderr.isatty() if progress is None else progress)
-    with Journal(_partial(target), about) if target else _Memory() as journal:
+    if out is None:
+        report = _look(dataset, dataset.source, None, workers, hidden)
+        return replace(report, findings=(*contradictions, *report.findings))
+    target = _target(Path(out))
+    about = {"dataset": name, "imgpath": str(dataset.source.root.absolute())}
+    if options:
+        about["options"] = json.dumps(options, sort_keys=True, default=str)
+    with Journal(target.with_name(f"{target.name}.partial"), about) as journal:
         report = _look(dataset, dataset.source, journal, workers, hidden)
         report = replace(report, findings=(*contradictions, *report.findings))
-        if target is not None:
-            _write(target, report.findings)
+        _write(target, report.findings)
+        journal.remove()  # a check that is killed before has nothing to read again
     return report
 
 
-def _look(dataset: FileDataset, source: ImageSource, journal: Journal | _Memory, workers: int, hidden: bool) -> Report:
+def _look(dataset: FileDataset, source: ImageSource, journal: Journal | None, workers: int, hidden: bool) -> Report:
     """Run all checks."""
     present = [source.resolve(dataset.image_name(row)) for row in range(len(dataset))]
-    reading = _read(dataset, source, present, journal, workers)
-    seen = list(tqdm(reading, total=len(present), unit="image", file=sys.stderr, disable=hidden))
+    seen = _read(dataset, source, present, journal, workers)
+    bar = tqdm(seen, total=len(present), unit="image", file=sys.stderr, disable=hidden)
     findings = [Finding("missing", image, "the table names it") for image in dataset.skipped]
-    findings += [*_repeated(dataset), *_of_images(seen), *_unexpected(source, present), *_label_totals(dataset)]
-    return Report(tuple(findings), len(dataset) + len(dataset.skipped), len(seen))
+    findings += [*_repeated(dataset), *_of_images(bar), *_unexpected(source, present), *_label_totals(dataset)]
+    return Report(tuple(findings), len(dataset) + len(dataset.skipped), len(present))
 
 
-class _Memory:
-    """A journal that keeps nothing."""
-
-    def __enter__(self) -> _Memory:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to close."""
-
-    def add(self, one: Seen) -> None:
-        """Nothing is kept."""
-
-    def known(self, path: str, size: int, mtime_ns: int) -> None:
-        """Nothing is known."""
-
-
-def _partial(out: Path) -> Path:
-    return out.with_name(f"{out.name}.partial")
+def _target(out: Path) -> Path:
+    """``out``, in a folder that is there."""
+    if out.is_dir():
+        raise ArgumentError(f"--out {out} is a folder: give a file, such as {out / 'check.csv'}.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(f"--out {out} cannot be written ({error.strerror}). Give another --out.") from error
+    return out
 
 
 def _opened(
@@ -140,30 +137,33 @@ def _opened(
 
 
 def _read(
-    dataset: FileDataset, source: ImageSource, paths: Sequence[str], journal: Journal | _Memory, workers: int
+    dataset: FileDataset, source: ImageSource, paths: Sequence[str], journal: Journal | None, workers: int
 ) -> Iterator[Seen]:
     """Every image, decoded or taken from the journal; 64 at a time, so that memory stays small."""
 
     def look(path: str) -> tuple[Seen, bool]:
-        stat = source.place(path).stat()
-        known = journal.known(path, stat.st_size, stat.st_mtime_ns)
-        if known is not None:
-            return known, False
+        size = mtime_ns = 0
         error, digest = "", ""
         try:
-            data = source.read(path)
-            digest = hashlib.sha256(data).hexdigest()
-            decode_image(data, path, recipe=dataset.recipe)
-        except (ImageError, OSError) as problem:
+            with reading(path, ImageError):
+                stat = source.place(path).stat()
+                size, mtime_ns = stat.st_size, stat.st_mtime_ns
+                known = journal.known(path, size, mtime_ns) if journal else None
+                if known is not None:
+                    return known, False
+                data = source.read(path)
+                digest = hashlib.sha256(data).hexdigest()
+                decode_image(data, path, recipe=dataset.recipe)
+        except XrvError as problem:
             error = str(problem)
-        return Seen(path, stat.st_size, stat.st_mtime_ns, digest, error), True
+        return Seen(path, size, mtime_ns, digest, error), True
 
     todo = iter(paths)
     with ThreadPoolExecutor(workers) as pool:
         while window := list(islice(todo, 64)):
             for one, fresh in pool.map(look, window):
-                if fresh:
-                    journal.add(one)
+                if fresh and journal:
+                    journal.see(one)
                 yield one
 
 
@@ -177,14 +177,16 @@ def _repeated(dataset: FileDataset) -> Iterator[Finding]:
             yield Finding("repeated row", image, f"{where} are equal")
 
 
-def _of_images(seen: Sequence[Seen]) -> list[Finding]:
-    found = [Finding("unreadable", one.path, one.error) for one in seen if one.error]
-    first: dict[str, str] = {}
+def _of_images(seen: Iterable[Seen]) -> list[Finding]:
+    unreadable, copies = [], []
+    first: dict[bytes, str] = {}
     for one in seen:
-        original = first.setdefault(one.sha256 or one.path, one.path)
+        if one.error:
+            unreadable.append(Finding("unreadable", one.path, one.error))
+        original = first.setdefault(bytes.fromhex(one.sha256), one.path) if one.sha256 else one.path
         if original != one.path:
-            found.append(Finding("duplicate", one.path, f"has the bytes of {original}"))
-    return found
+            copies.append(Finding("duplicate", one.path, f"has the bytes of {original}"))
+    return unreadable + copies
 
 
 def _unexpected(source: ImageSource, expected: Sequence[str]) -> list[Finding]:
@@ -208,8 +210,7 @@ def _label_totals(dataset: FileDataset) -> list[Finding]:
 
 
 def _write(out: Path, findings: Sequence[Finding]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([f.name for f in fields(Finding)])
-        writer.writerows(astuple(finding) for finding in findings)
+        writer.writerows([safe_cell(cell) for cell in astuple(finding)] for finding in findings)

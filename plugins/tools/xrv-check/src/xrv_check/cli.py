@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from xrv_core import CommandSpec
-from xrv_core.cli import parse_options
+from xrv_core.cli import echo, parse_options
 
 
 def command(spec: CommandSpec) -> click.Command:
@@ -34,12 +34,17 @@ def command(spec: CommandSpec) -> click.Command:
         from xrv_check.checking import check as run
 
         target = Path(out or f"{name}-check.csv")
-        report = run(name, out=target, **given)
-        click.echo(f"{name}: {report.read} of {report.rows} images read, {len(report.findings)} findings.")
+        try:
+            report = run(name, out=target, **given)
+        except KeyboardInterrupt:
+            echo(f"Interrupted. Give the same command again to go on: {target}.partial has what was read.", err=True)
+            sys.exit(130)
+        echo(f"{name}: {report.read} of {report.rows} images read, {len(report.findings)} findings.")
+        firsts = {finding.problem: finding for finding in reversed(report.findings)}
         for problem, number in report.counts().items():
-            first = next(f for f in report.findings if f.problem == problem)
-            click.echo(f"  {number:>6} {problem:<12} first: {first.what} ({first.detail})")
-        click.echo(f"All findings: {target}", err=True)
+            first = firsts[problem]
+            echo(f"  {number:>6} {problem:<12} first: {first.what} ({first.detail})")
+        echo(f"All findings: {target}", err=True)
         sys.exit(bool(report.findings))
 
     return check

@@ -22,20 +22,29 @@ _FORMAT = click.Option(
 )
 
 _DEVICE = click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda.")
+_STRICT = click.Option(["--strict"], is_flag=True, help="Stop at the first file that fails.")
 _WORKERS = "Processes that read images; 0 reads them in this process."
 
 
-def _command(spec: CommandSpec, run: Callable[..., Any], parameters: list[click.Parameter]) -> click.Command:
-    return click.Command(spec.name, callback=run, params=parameters, help=spec.title)
+def _command(spec: CommandSpec, run: Callable[..., int | None], parameters: list[click.Parameter]) -> click.Command:
+    def run_to_code(**given: Any) -> None:
+        try:
+            code = run(**given)
+        except KeyboardInterrupt:  # before there was anything to tell about
+            click.echo("Interrupted.", err=True)
+            code = 130
+        sys.exit(code)
+
+    return click.Command(spec.name, callback=run_to_code, params=parameters, help=spec.title)
 
 
 def predict(spec: CommandSpec) -> click.Command:
     """The command `xrv predict`."""
 
-    def run(name: str, files: tuple[str, ...], **options: Any) -> None:
+    def run(name: str, files: tuple[str, ...], **options: Any) -> int:
         from xrv_run.predict import predict_command
 
-        sys.exit(predict_command(name, files, **options))
+        return predict_command(name, files, **options)
 
     own = [
         click.Option(
@@ -47,6 +56,7 @@ def predict(spec: CommandSpec) -> click.Command:
         click.Option(["--batch-size"], type=click.IntRange(1), default=16, show_default=True),
         click.Option(["--num-workers"], type=click.IntRange(0), default=0, show_default=True, help=_WORKERS),
         _DEVICE,
+        _STRICT,
     ]
     return _command(spec, run, [_NAME, _FILES, _WEIGHTS, _FORMAT, *own])
 
@@ -54,10 +64,10 @@ def predict(spec: CommandSpec) -> click.Command:
 def segment(spec: CommandSpec) -> click.Command:
     """The command `xrv segment`."""
 
-    def run(name: str, files: tuple[str, ...], **options: Any) -> None:
+    def run(name: str, files: tuple[str, ...], **options: Any) -> int:
         from xrv_run.segment import segment_command
 
-        sys.exit(segment_command(name, files, **options))
+        return segment_command(name, files, **options)
 
     own = [
         click.Option(
@@ -72,16 +82,16 @@ def segment(spec: CommandSpec) -> click.Command:
             ["--overlay"], is_flag=True, help="Draw the outlines on the image, too: OUT/NAME/IMAGE/overlay.png."
         ),
     ]
-    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT, _DEVICE])
+    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT, _DEVICE, _STRICT])
 
 
 def verify(spec: CommandSpec) -> click.Command:
     """The command `xrv verify`."""
 
-    def run(name: str, **options: Any) -> None:
+    def run(name: str, **options: Any) -> int:
         from xrv_run.verify import verify_command
 
-        sys.exit(verify_command(name, **options))
+        return verify_command(name, **options)
 
     images = click.Option(
         ["--images"], type=click.Path(), help="Folder with copies of the reference images; default: fetch them."
@@ -92,10 +102,10 @@ def verify(spec: CommandSpec) -> click.Command:
 def convert(spec: CommandSpec) -> click.Command:
     """The command `xrv convert`."""
 
-    def run(name: str, out: str | None, **options: Any) -> None:
+    def run(names: tuple[str, ...], out: str | None, **options: Any) -> int:
         from xrv_run.convert import convert_command
 
-        convert_command(name, out, **options)
+        return convert_command(names, out, **options)
 
     own = [
         click.Option(
@@ -105,7 +115,7 @@ def convert(spec: CommandSpec) -> click.Command:
         click.Option(["--overwrite"], is_flag=True, help="Replace a file that is there."),
         click.Option(["--member"], help="The weights file inside NAME, a zip archive of several."),
     ]
-    return _command(spec, run, [_NAME, *own, _KIND])
+    return _command(spec, run, [click.Argument(["names"], nargs=-1, required=True), *own, _KIND, _STRICT])
 
 
 def export(spec: CommandSpec) -> click.Command:

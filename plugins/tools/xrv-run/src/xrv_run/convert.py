@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -10,9 +12,10 @@ import click
 
 from xrv_core import __version__, api
 from xrv_core.assets import sha256_of
-from xrv_core.cli import MODELS, print_table
-from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, UnknownName
-from xrv_core.specs import ModelSpec
+from xrv_core.cli import MODELS, echo, print_table
+from xrv_core.errors import ArgumentError, CheckpointError, PathMissing, UnknownName, WriteError, XrvError
+from xrv_core.specs import Asset, ModelSpec
+from xrv_run.running import Run
 
 if TYPE_CHECKING:
     import torch
@@ -75,9 +78,12 @@ def convert(
         ArgumentError: There is nothing to convert, or ``out`` cannot be written.
         PathMissing: The folder of ``out`` does not exist.
     """
-    source, default = _source(name, kind, member)
+    origin, default = _origin(name, kind, member)
     path = default if out is None else Path(out).expanduser()
-    _check_target(path, source, overwrite)
+    _check_target(path, overwrite)
+    source = api.fetch(origin) if isinstance(origin, Asset) else origin
+    if path.exists() and path.samefile(source):
+        raise ArgumentError(f"{path} is the file to convert: give another --out.")
     digest, state = _read(source, member)
     from xrv_core.models import write_safetensors
 
@@ -87,9 +93,31 @@ def convert(
     return Converted(path, len(state), path.stat().st_size, sha256_of(path), f"{source}{inside}", digest)
 
 
-def convert_command(name: str, out: str | None, *, kind: str | None, member: str | None, overwrite: bool) -> None:
-    """Convert, and print what was written."""
-    done = convert(name, out, kind=kind, member=member, overwrite=overwrite)
+def convert_command(
+    names: Sequence[str], out: str | None, *, kind: str | None, member: str | None, overwrite: bool, strict: bool
+) -> int:
+    """Convert one after the other, and print what was written; the result is the exit code, see ``Run``."""
+    if len(names) > 1 and (out is not None or member is not None):
+        raise ArgumentError(
+            f"--{'out' if out else 'member'} is for one file, but {len(names)} are named: leave it out."
+        )
+    run = Run(len(names), strict=strict or len(names) == 1, unit="file")
+    with run:
+        for name in names:
+            try:
+                done = convert(name, out, kind=kind, member=member, overwrite=overwrite)
+            except WriteError:
+                raise
+            except XrvError as error:
+                run.fail(name, error)
+                continue
+            click.echo("\n" * bool(run.done), nl=False)
+            _tell(done)
+            run.finished()
+    return run.code
+
+
+def _tell(done: Converted) -> None:
     rows = [
         ("file", str(done.path)),
         ("tensors", f"{done.tensors:,}"),
@@ -99,11 +127,11 @@ def convert_command(name: str, out: str | None, *, kind: str | None, member: str
         ("its sha256", done.source_sha256),
     ]
     print_table(("WHAT", "IS"), rows)
-    click.echo(f"Use it with weights={str(done.path)!r}, or --weights on the command line.", err=True)
+    echo(f"Use it with weights={str(done.path)!r}, or --weights on the command line.", err=True)
 
 
-def _source(name: str, kind: str | None, member: str | None) -> tuple[Path, Path]:
-    """The weights file that ``name`` leads to, and where its conversion goes by default."""
+def _origin(name: str, kind: str | None, member: str | None) -> tuple[Path | Asset, Path]:
+    """The weights file that ``name`` leads to, not fetched yet, and where its conversion goes by default."""
     file = Path(name).expanduser()
     if file.is_file() and not any(name in api.names(each) for each in MODELS):
         return file, file.with_name(f"{Path(member or name).stem}{SUFFIX}")
@@ -120,16 +148,18 @@ def _source(name: str, kind: str | None, member: str | None) -> tuple[Path, Path
             f"{name!r} has no published weights to convert: give the path of a weights file. How to obtain it: "
             f"{spec.obtain}"
         )
-    return api.fetch(spec.weights), Path(f"{spec.name.replace('/', '-')}{SUFFIX}")
+    return spec.weights, Path(f"{spec.name.replace('/', '-')}{SUFFIX}")
 
 
-def _check_target(path: Path, source: Path, overwrite: bool) -> None:
+def _check_target(path: Path, overwrite: bool) -> None:
     if path.suffix.lower() != SUFFIX:
         raise ArgumentError(f"{path}: the name of a safetensors file ends in {SUFFIX}.")
     if not path.parent.is_dir():
         raise PathMissing(f"{path.parent}: no such folder. Create it first.")
-    if path.is_dir() or (path.exists() and path.samefile(source)):
-        raise ArgumentError(f"{path} is {'a folder' if path.is_dir() else 'the file to convert'}: give another --out.")
+    if path.is_dir():
+        raise ArgumentError(f"{path} is a folder: give another --out.")
+    if not os.access(path.parent, os.W_OK):
+        raise ArgumentError(f"{path} cannot be written. Give another --out.")
     if path.exists() and not overwrite:
         raise ArgumentError(f"{path} exists already: give another --out, or --overwrite to replace it.")
 

@@ -16,6 +16,7 @@ from xrv_core.assets import replacing, sha256_of
 from xrv_core.cli import MODELS, NOT_MEDICAL, print_table
 from xrv_core.errors import ArgumentError, MissingDependency, PathMissing
 from xrv_core.specs import ModelSpec
+from xrv_run.files import check_weights, named_images
 
 if TYPE_CHECKING:
     import torch
@@ -110,11 +111,13 @@ def export(
     _check_target(path, overwrite)
     if spec.weights is None and weights == "default" and not spec.weights_file:
         raise ArgumentError(f"{name!r} has no published weights to export: give a file with --weights.")
+    check_weights(str(weights))
+    files = [file for file, _ in named_images([str(image) for image in images])]
     model: Any = getattr(api, f"get_{found}")(name, weights=weights).eval()
     side = size or model.input_resolution
     if side is None:
         raise ArgumentError(f"{name!r} takes images of any size, but a file takes one: give it with --size.")
-    pixels = _pixels(images, side)
+    pixels = _pixels(files, side)
     try:
         with replacing(path) as new:
             _write(model, new, pixels[0][1], _facts(found, spec, model))
@@ -151,18 +154,16 @@ def _check_target(path: Path, overwrite: bool) -> None:
         raise ArgumentError(f"{path} exists already: give another --out, or --overwrite to replace it.")
 
 
-def _pixels(images: Sequence[str | Path], side: int) -> list[tuple[str, torch.Tensor]]:
+def _pixels(files: Sequence[Path], side: int) -> list[tuple[str, torch.Tensor]]:
     """The images to compare with, ``[1, 1, side, side]`` each."""
     import torch
 
     from xrv_core.datasets import XRayCenterCrop, XRayResizer, load_image
-    from xrv_run.files import named_images
 
-    if not images:
+    if not files:
         coarse = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2048 - 1024
         return [(DRAWN, torch.nn.functional.interpolate(coarse, size=(side, side), mode="bilinear"))]
     crop, resize = XRayCenterCrop(), XRayResizer(side)
-    files = [file for file, _ in named_images([str(image) for image in images])]
     return [(str(file), torch.from_numpy(resize(crop(load_image(file))))[None]) for file in files]
 
 

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from xrv_core import api
-from xrv_core.cli import NOT_MEDICAL, print_table
-from xrv_core.errors import ArgumentError, XrvError
-from xrv_run.files import check_weights, named_images, short_path
+from xrv_core.cli import NOT_MEDICAL
+from xrv_core.errors import ArgumentError, InputError, XrvError, printable
+from xrv_run.files import check_weights, named_images
+from xrv_run.printing import Printed
+from xrv_run.reading import read_all
 from xrv_run.results import ResultFile, check_result_path
+from xrv_run.running import Run, failed_path
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from xrv_core.specs import ClassifierSpec, ModelSpec
 
-    from xrv_core.specs import ClassifierSpec
-
-__all__ = ["open_model", "predict_command", "print_values", "progress", "report_failures"]
+__all__ = ["Batches", "model_error", "open_model", "predict_command", "weights_hash"]
 
 
 def predict_command(
-    name: str, paths: Sequence[str], *, weights: str, form: str, out: str | None, device: str | None, **loading: Any
+    name: str,
+    paths: Sequence[str],
+    *,
+    weights: str,
+    form: str,
+    out: str | None,
+    device: str | None,
+    strict: bool,
+    batch_size: int,
+    num_workers: int,
 ) -> int:
-    """Predict, and print or write; a file that cannot be read is reported at the end, and the exit code is then 1.
+    """Predict, and print or write each batch as soon as it is there; the result is the exit code, see ``Run``.
 
     Args:
         name: Of the classifier.
@@ -38,32 +46,40 @@ def predict_command(
         form: "table", "csv" or "json" on stdout.
         out: A .csv or .jsonl file to write to instead; images that it holds already are left out.
         device: Where to compute.
-        **loading: ``batch_size`` and ``num_workers``.
+        strict: Whether the first file that fails ends the run.
+        batch_size: Images that are predicted together.
+        num_workers: Processes that read images; 0 reads them in this one.
     """
     spec = api.describe_classifier(name)
     check_weights(weights)
-    if out is not None:
-        check_result_path(Path(out).expanduser())
+    target = None if out is None else Path(out).expanduser()
+    if target is not None:
+        check_result_path(target)
     files = [file for file, _ in named_images(paths)]
     model, note = open_model("classifier", name, weights, device)
-    about = {"model": spec.name, "task": spec.task, "unit": spec.unit, "note": note}
-    failures: list[XrvError] = []
-    if out is None:
-        rows = [row for batch in _predictions(model, files, failures, **loading) for row in batch]
-        print_values(form, about, rows, heads=_heads(spec), unit=spec.unit)
-        return report_failures(failures, len(files))
-    columns = [label for label, trained in zip(model.pathologies, model.trained, strict=True) if trained]
-    origin = {"model": spec.name, "weights": _weights_hash(spec, weights), "note": note}
-    with ResultFile(Path(out).expanduser(), columns, origin) as results:
-        rest = [file for file in files if str(file) not in results.done]
-        for batch in _predictions(model, rest, failures, **loading):
-            results.add(batch)
-    there = f" ({len(files) - len(rest)} of them were there already)" if len(rest) < len(files) else ""
-    click.echo(f"{out}: {len(files) - len(failures)} images{there}")
-    return report_failures(failures, len(files))
+    names = [label for label, trained in zip(model.pathologies, model.trained, strict=True) if trained]
+    batches = Batches(model, batch_size, num_workers)
+    if target is None:
+        about = {"model": spec.name, "task": spec.task, "unit": spec.unit, "note": note}
+        run = Run(len(files), strict=strict)
+        with Printed(form, about, names, files, run, heads=_heads(spec), unit=spec.unit) as printed, run:
+            for batch in batches.of(files, run):
+                printed.add(*batch)
+        return run.code
+    files = list(dict.fromkeys(files))
+    with ResultFile(target, names, {"model": spec.name, "weights": weights_hash(spec, weights), "note": note}) as found:
+        rest = [file for file in files if not found.is_done(file)]
+        there = len(files) - len(rest)
+        run = Run(len(files), there=there, strict=strict, failed_list=failed_path(target), goes_on=True)
+        with run:
+            for batch in batches.of(rest, run):
+                found.add_values(*batch)
+    already = f" ({there} of them were there already)" if there else ""
+    click.echo(f"{printable(out)}: {run.done} images{already}")
+    return run.code
 
 
-def _weights_hash(spec: ClassifierSpec, weights: str) -> str:
+def weights_hash(spec: ModelSpec, weights: str) -> str:
     """The sha256 of the weights in use; "" where the model brings none."""
     from xrv_core.assets import sha256_of
 
@@ -92,113 +108,59 @@ def open_model(kind: str, name: str, weights: str, device: str | None = None) ->
     return model, note
 
 
-def report_failures(failures: Sequence[XrvError], files: int) -> int:
-    """Print what went wrong with some of the files; the exit code: 1 if anything did."""
-    for failure in failures:
-        click.echo(f"Error: {failure}", err=True)
-    if failures:
-        click.echo(f"{len(failures)} of {files} files could not be read.", err=True)
-    return int(bool(failures))
+class Batches:
+    """Predicts files batch by batch.
 
+    Args:
+        model: The classifier.
+        size: Images that are predicted together.
+        num_workers: Processes that read images.
+    """
 
-def progress(files: Sequence[Any]) -> Any:
-    """A bar on stderr that counts images, where stderr is a terminal."""
-    from tqdm import tqdm
+    def __init__(self, model: Any, size: int, num_workers: int) -> None:
+        self.model, self.size, self.num_workers = model, size, num_workers
 
-    return tqdm(total=len(files), unit="image", file=sys.stderr, disable=not sys.stderr.isatty())
-
-
-class _Files:
-    """Files as pairs of path and pixels; a file that cannot be read gives its error as a value."""
-
-    def __init__(self, files: Sequence[Path], resolution: int | None) -> None:
-        self.files, self.resolution = files, resolution
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, number: int) -> tuple[Path, NDArray[np.float32] | XrvError]:
-        file = self.files[number]
-        try:
-            return file, _pixels(file, self.resolution)
-        except XrvError as error:
-            return file, error
-
-
-def _predictions(
-    model: Any, files: Sequence[Path], failures: list[XrvError], *, batch_size: int, num_workers: int
-) -> Iterator[list[tuple[Path, dict[str, float]]]]:
-    """The readable files with their predictions, batch by batch and in order."""
-    import numpy as np
-    import torch
-
-    loader: Any = torch.utils.data.DataLoader(
-        _Files(files, model.input_resolution),  # type: ignore[arg-type]
-        batch_size=batch_size,
-        num_workers=num_workers,
-        collate_fn=list,
-        generator=torch.Generator().manual_seed(0),  # without one it draws from the global generator
-    )
-    with progress(files) as bar:
-        for items in loader:
-            failures += [pixels for _, pixels in items if isinstance(pixels, XrvError)]
-            batch = [(file, pixels) for file, pixels in items if not isinstance(pixels, XrvError)]
+    def of(self, files: Sequence[Path], run: Run) -> Iterator[list[tuple[Path, dict[str, float]]]]:
+        """The files with their predictions, in order; ``run`` gets those that fail."""
+        pixels = zip(files, read_all(files, self.model.input_resolution, self.num_workers), strict=True)
+        while part := list(islice(pixels, self.size)):
+            bad = [(file, read) for file, read in part if isinstance(read, XrvError)]
+            good = [(file, read) for file, read in part if not isinstance(read, XrvError)]
             # Models without a resolution take images as they are, one at a time.
-            groups = [batch] if model.input_resolution and batch else [[one] for one in batch]
-            found: list[tuple[Path, dict[str, float]]] = []
-            for group in groups:
-                values = model.predict(np.stack([pixels for _, pixels in group]))
-                found += zip([file for file, _ in group], values, strict=True)
-            yield found
-            bar.update(len(items))
+            groups = [good] if self.model.input_resolution and good else [[one] for one in good]
+            rows = [row for group in groups for row in self._values(group, bad)]
+            yield rows
+            run.finished(len(rows))
+            for file, error in bad:
+                run.fail(file, error)
+
+    def _values(self, group: list[Any], bad: list[tuple[Path, XrvError]]) -> list[tuple[Path, dict[str, float]]]:
+        """The predictions of some images; those that the model fails for go to ``bad``."""
+        import numpy as np
+
+        try:
+            found = self.model.predict(np.stack([pixels for _, pixels in group]))
+            rows = list(zip([file for file, _ in group], found, strict=True))
+        except Exception as error:  # of the network, or of the memory that a batch takes
+            if len(group) > 1:
+                return [row for one in group for row in self._values([one], bad)]
+            bad.append((group[0][0], model_error(group[0][0], error)))
+            return []
+        for file, values in rows:
+            if odd := [name for name, value in values.items() if not isfinite(value)]:
+                bad.append((file, InputError(f"{file}: the model gives no number for {', '.join(odd[:5])}.")))
+        return [row for row in rows if all(map(isfinite, row[1].values()))]
 
 
-def _pixels(file: Path, resolution: int | None) -> NDArray[np.float32]:
-    """Decode, crop the centre square, and resize as the published models were trained: ``[1, S, S]``."""
-    from xrv_core.datasets import XRayCenterCrop, XRayResizer, load_image
-
-    pixels = XRayCenterCrop()(load_image(file))
-    resized: NDArray[np.float32] = XRayResizer(resolution)(pixels) if resolution else pixels
-    return resized
+def model_error(file: Path, error: Exception) -> XrvError:
+    """What went wrong in a model, with the name of the file."""
+    if isinstance(error, XrvError):
+        return type(error)(f"{file}: {error}")
+    reason = str(error) or "no reason given"
+    return InputError(f"{file}: the model cannot take this image ({type(error).__name__}: {reason}).")
 
 
 def _heads(spec: ClassifierSpec) -> tuple[str, str]:
     """Heads of the table of one image: what the rows are, and what their values are."""
     value = (spec.unit or "value") if spec.activation == "identity" else "probability"
     return ("finding" if spec.task == "findings" else spec.task).upper(), value.upper()
-
-
-def print_values(
-    form: str,
-    about: Mapping[str, str],
-    rows: list[tuple[Path, dict[str, float]]],
-    *,
-    heads: tuple[str, str],
-    unit: str = "",
-    key: str = "predictions",
-) -> None:
-    """Print numbers by name for each file.
-
-    Args:
-        form: "json", "csv" or "table".
-        about: "model", "note", and what else JSON says once for all files.
-        rows: Files and their numbers.
-        heads: Titles of names and numbers in the table of a single file.
-        unit: Of the numbers, for the table of several files.
-        key: What the numbers are called in JSON.
-    """
-    names = list(rows[0][1]) if rows else []
-    if form == "json":
-        found = [{"file": str(file), key: values} for file, values in rows]
-        click.echo(json.dumps({**about, "files": found}, indent=2))
-    elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["file", *names, "model", "note"])
-        last = [about["model"], about["note"]]
-        writer.writerows([file, *(f"{values[n]:.6f}" for n in names), *last] for file, values in rows)
-    elif len(rows) == 1:
-        ranked = sorted(rows[0][1].items(), key=lambda item: -item[1])
-        print_table(heads, [(n, f"{p:.3f}") for n, p in ranked], right=(1,))
-    elif rows:
-        cells = [(short_path(file), *(f"{values[n]:.3f}" for n in names)) for file, values in rows]
-        print_table(("FILE", *(f"{n} ({unit})" if unit else n for n in names)), cells, right=range(1, len(names) + 1))

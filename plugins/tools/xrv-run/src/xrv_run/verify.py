@@ -12,6 +12,7 @@ from xrv_core import api
 from xrv_core.cli import MODELS, print_table
 from xrv_core.errors import ArgumentError, PathMissing
 from xrv_core.specs import ModelSpec, ReferenceOutput
+from xrv_run.files import check_weights
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,11 @@ def verify_model(
     assert isinstance(spec, ModelSpec)
     if not spec.reference_outputs:
         raise ArgumentError(f"No output of {spec.name!r} was published that it could be compared with.")
+    if images is not None:
+        for reference in spec.reference_outputs:
+            _own_copy(reference, images)
+    if weights != "default":
+        check_weights(str(weights))
     return [_compared(found, spec, reference, images, weights) for reference in spec.reference_outputs]
 
 
@@ -89,11 +95,16 @@ def _compared(
 def _image(reference: ReferenceOutput, images: str | Path | None) -> Path:
     if images is None:
         return api.fetch(reference.image)
+    path = _own_copy(reference, images)
+    # as an asset of its own, so that another image of that name is refused
+    return api.fetch(replace(reference.image, name=f"verify/{path.name}", urls=(path.absolute().as_uri(),)))
+
+
+def _own_copy(reference: ReferenceOutput, images: str | Path) -> Path:
     path = Path(images).expanduser() / reference.image.name.rpartition("/")[2]
     if not path.is_file():
         raise PathMissing(f"{path}: no such file. It is published at {reference.image.urls[0]}")
-    # as an asset of its own, so that another image of that name is refused
-    return api.fetch(replace(reference.image, name=f"verify/{path.name}", urls=(path.absolute().as_uri(),)))
+    return path
 
 
 def output_numbers(kind: str, model: Any, pixels: Any) -> dict[str, float]:
