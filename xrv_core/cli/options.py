@@ -114,7 +114,7 @@ def _literal(key: str, text: str) -> Any:
     for read in (json.loads, lambda t: tomllib.loads(f"value = {t}")["value"]):
         try:
             return read(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     if not text or text[0] in "[{\"'":
         raise click.BadParameter(f"the value of {key}, {text!r}, is not a TOML or JSON literal.")

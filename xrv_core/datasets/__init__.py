@@ -66,7 +66,15 @@ if TYPE_CHECKING:
         split,
         split_report,
     )
-    from xrv_core.datasets.sources import ImageSource, choose_extension, image_extension, release_folder
+    from xrv_core.datasets.sources import (
+        ImageSource,
+        JsonElement,
+        choose_extension,
+        image_extension,
+        parse_xml,
+        read_json,
+        release_folder,
+    )
     from xrv_core.datasets.tables import (
         BLANK_WORDS,
         Index,
@@ -115,7 +123,7 @@ _HOME = {
         "scale_pixels write_dicom "
     ),
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
-    "sources": "ImageSource choose_extension image_extension release_folder",
+    "sources": "ImageSource JsonElement choose_extension image_extension parse_xml read_json release_folder",
     "tables": (
         "BLANK_WORDS Index ListedTerms RowFile coded_lists common_columns dates_in days_from_first distinct_rows "
         "joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
@@ -179,6 +187,7 @@ __all__ = [
     "Harmonized",
     "ImageSource",
     "Index",
+    "JsonElement",
     "Labelled",
     "LeakageReport",
     "ListedTerms",
@@ -230,10 +239,12 @@ __all__ = [
     "numbers_in",
     "official_split",
     "open_gzip",
+    "parse_xml",
     "photometric",
     "png_uri",
     "raw_cell",
     "read_id_map",
+    "read_json",
     "read_table",
     "relabel_dataset",
     "release_folder",

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from xrv_core.assets import within
 from xrv_core.datasets.masks.shapes import fit_mask
-from xrv_core.errors import TableError
+from xrv_core.errors import TableError, reading
 
 __all__ = ["coco_rle", "coco_rle_mask", "siim_rle", "siim_rle_mask"]
 
@@ -43,17 +44,21 @@ def siim_rle_mask(
     Raises:
         TableError: The text is not pairs of numbers, or the runs do not fit into the image.
     """
-    if rle.strip() == NO_MASK:
-        runs: list[int] = []
-    elif not _NUMBERS.fullmatch(rle):
-        raise TableError(f"{where}: {_short(rle)} is not a run-length encoding of whole numbers. {_CHECK}")
-    else:
-        runs = [int(number) for number in rle.split()]
-    if len(runs) % 2:
-        raise TableError(
-            f"{where}: a run-length encoding needs pairs of gap and length, but has {len(runs)} numbers. {_CHECK}"
-        )
-    return _mask(runs, drawn_on, shape, where)
+    with reading(where, TableError, _CHECK):
+        if not isinstance(rle, str):
+            raise TableError(f"{where}: {_short(rle)} is not the text of a run-length encoding. {_CHECK}")
+        if rle.strip() == NO_MASK:
+            runs: list[int] = []
+        elif not _NUMBERS.fullmatch(rle):
+            raise TableError(f"{where}: {_short(rle)} is not a run-length encoding of whole numbers. {_CHECK}")
+        else:
+            within("elements", len(rle) / 2)
+            runs = [int(number) for number in rle.split()]
+        if len(runs) % 2:
+            raise TableError(
+                f"{where}: a run-length encoding needs pairs of gap and length, but has {len(runs)} numbers. {_CHECK}"
+            )
+        return _mask(runs, drawn_on, shape, where)
 
 
 def coco_rle_mask(
@@ -73,24 +78,29 @@ def coco_rle_mask(
     Raises:
         TableError: ``size`` or ``counts`` is missing or invalid, or the sum of the counts is not the size.
     """
-    size, counts = rle.get("size"), rle.get("counts")
-    if not (isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size)):
-        raise TableError(f"{where}: 'size' of a COCO RLE must be [height, width], got {size!r}. {_CHECK}")
-    if isinstance(counts, (str, bytes)):
-        runs = _unpacked(counts.decode("latin-1") if isinstance(counts, bytes) else counts, where)
-    elif isinstance(counts, Sequence) and all(isinstance(n, int) for n in counts):
-        runs = list(counts)
-    else:
-        raise TableError(
-            f"{where}: 'counts' of a COCO RLE must be a string or whole numbers, got {_short(counts)}. {_CHECK}"
-        )
-    height, width = size
-    if any(run < 0 for run in runs) or sum(runs) != height * width:
-        raise TableError(
-            f"{where}: the runs of a COCO RLE of {height} x {width} must be non-negative with sum {height * width}, "
-            f"got a minimum of {min(runs, default=0)} and a sum of {sum(runs)}. {_CHECK}"
-        )
-    return _mask(runs, (height, width), shape, where)
+    with reading(where, TableError, _CHECK):
+        if not isinstance(rle, Mapping):
+            raise TableError(f"{where}: {_short(rle)} is not a COCO RLE with 'size' and 'counts'. {_CHECK}")
+        size, counts = rle.get("size"), rle.get("counts")
+        if not (isinstance(size, Sequence) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+            raise TableError(f"{where}: 'size' of a COCO RLE must be [height, width], got {_short(size)}. {_CHECK}")
+        if isinstance(counts, (str, bytes)):
+            within("elements", len(counts))
+            runs = _unpacked(counts.decode("latin-1") if isinstance(counts, bytes) else counts, where)
+        elif isinstance(counts, Sequence) and all(type(n) is int for n in counts):
+            runs = list(counts)
+        else:
+            raise TableError(
+                f"{where}: 'counts' of a COCO RLE must be a string or whole numbers, got {_short(counts)}. {_CHECK}"
+            )
+        height, width = size
+        within("pixels", height * width)
+        if any(run < 0 for run in runs) or sum(runs) != height * width:
+            raise TableError(
+                f"{where}: the runs of a COCO RLE of {height} x {width} must be non-negative with sum "
+                f"{height * width}, got a minimum of {min(runs, default=0)} and a sum of {sum(runs)}. {_CHECK}"
+            )
+        return _mask(runs, (height, width), shape, where)
 
 
 def siim_rle(mask: NDArray[Any]) -> str:
@@ -113,6 +123,7 @@ def coco_rle(mask: NDArray[Any], *, packed: bool = True) -> dict[str, Any]:
 def _mask(runs: list[int], drawn_on: tuple[int, int], shape: tuple[int, int] | None, where: str) -> NDArray[np.float32]:
     """The mask of alternating runs of 0 and 1; the rest is 0."""
     height, width = drawn_on
+    within("pixels", height * width)
     rest = height * width - sum(runs)
     if rest < 0:
         raise TableError(
@@ -171,6 +182,6 @@ def _unpacked(text: str, where: str) -> list[int]:
 
 
 def _short(value: object) -> str:
-    """The beginning of a long value."""
-    text = repr(value)
+    """A value, or the beginning of a long one."""
+    text = repr(value if not isinstance(value, str | bytes | list | tuple) else value[:40])
     return text if len(text) <= 40 else f"{text[:36]} ..."

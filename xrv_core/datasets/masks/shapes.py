@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xrv_core.assets import within
 from xrv_core.errors import ArgumentError, ImageError
 
 __all__ = ["boxes_mask", "check_shape", "fit_mask", "grouped", "shapes_mask"]
@@ -16,6 +18,8 @@ __all__ = ["boxes_mask", "check_shape", "fit_mask", "grouped", "shapes_mask"]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+#: No pixel is as far from an image; from here on, arithmetic overflows.
+_FAR = 1e9
 _CORNERS = "the corners x1, y1, x2, y2"
 _NEEDS = {
     "rectangle": _CORNERS,
@@ -45,11 +49,16 @@ def boxes_mask(
     Returns:
         float32 ``[1, H, W]`` of 0 and 1. A pixel is in a box if its centre is. Parts outside the image are
         cut off. A box that is partly inside the image covers at least one pixel.
+
+    Raises:
+        ArgumentError: A number is NaN.
     """
     height, width = shape
     scale_y, scale_x = (1.0, 1.0) if drawn_on is None else (height / drawn_on[0], width / drawn_on[1])
     mask = np.zeros((1, height, width), dtype=np.float32)
     for x, y, w, h in boxes:
+        if np.isnan([x, y, w, h]).any():
+            raise ArgumentError(f"Invalid box {(x, y, w, h)}: it needs four numbers x, y, width, height.")
         rows = _pixels(y * scale_y, h * scale_y, height)
         columns = _pixels(x * scale_x, w * scale_x, width)
         mask[0, rows, columns] = 1
@@ -85,9 +94,16 @@ def check_shape(kind: str, numbers: Sequence[float]) -> None:
     """Raise an ArgumentError if ``numbers`` do not describe a shape of this kind."""
     if kind not in _NEEDS:
         raise ArgumentError(f"Unknown shape {kind!r}. Choose one of: {', '.join(_NEEDS)}.")
-    wrong = len(numbers) < 6 or len(numbers) % 2 if kind == "polygon" else len(numbers) != 4
-    if wrong or not np.isfinite(numbers).all():
-        raise ArgumentError(f"Invalid {kind} {[float(n) for n in numbers]}: it needs {_NEEDS[kind]}.")
+    count = len(numbers)
+    wrong = count < 6 or count % 2 if kind == "polygon" else count != 4
+    with suppress(TypeError, ValueError, OverflowError):
+        if not wrong and all(abs(float(n)) < _FAR for n in numbers):
+            return
+    shown = ", ".join(
+        str(float(n)) if isinstance(n, int | float) and abs(n) < 1e300 else repr(n)[:20] for n in numbers[:8]
+    )
+    more = ", ..." if count > 8 else ""
+    raise ArgumentError(f"Invalid {kind} [{shown}{more}]: it needs {_NEEDS[kind]}.")
 
 
 def shapes_mask(
@@ -108,8 +124,12 @@ def shapes_mask(
         parts outside the image are cut off. A shape too thin to hold a centre covers its middle pixel.
 
     Raises:
-        ArgumentError: A shape has an unknown name, a wrong count of numbers, or a number that is not finite.
+        ArgumentError: A shape has an unknown name, a wrong count of numbers, or a number that is no pixel's.
+        OverLimit: There are too many corners, or the shapes cover too many pixels in sum.
     """
+    shapes = list(shapes)
+    within("corners", sum(len(numbers) for _, numbers in shapes) / 2)
+    drawn = 0
     scale = (1.0, 1.0) if drawn_on is None else (shape[1] / drawn_on[1], shape[0] / drawn_on[0])
     mask = np.zeros((1, *shape), dtype=np.float32)
     for kind, numbers in shapes:
@@ -117,8 +137,10 @@ def shapes_mask(
         points = np.asarray(numbers, dtype=np.float64).reshape(-1, 2) * scale
         low, high = points.min(axis=0), points.max(axis=0)
         if kind == "rectangle":
-            mask = np.maximum(mask, boxes_mask([(*low, *(high - low))], shape))
+            mask[0, _pixels(low[1], high[1] - low[1], shape[0]), _pixels(low[0], high[0] - low[0], shape[1])] = 1
         else:
+            drawn += int(np.prod(np.clip(high, 0, shape[::-1]) - np.clip(low, 0, shape[::-1])))
+            within("pixels", drawn)
             _add(mask[0], points if kind == "polygon" else None, low, high)
     return mask
 

@@ -49,6 +49,7 @@ class CheXlocalizeDataset(CheXpertImages):
                 f"{spec.name!r} reads its masks from gt_segmentations_val.json or gt_segmentations_test.json: pass "
                 "segmentations=..., or omit pathology_masks."
             )
+        self._drawn_in = segmentations
         self.segmentations = {} if segmentations is None else read_segmentations(segmentations, spec)
         super().__init__(spec, imgpath, csvpath, **options)
 
@@ -60,4 +61,6 @@ class CheXlocalizeDataset(CheXpertImages):
     def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
         name = self.csv["source_uid"].iloc[row].removeprefix("chexpert:")
         found = self.segmentations.get(name, {})
-        return {label: coco_rle_mask(rle, shape, where=f"{name}, {label}") for label, rle in found.items()}
+        return {
+            label: coco_rle_mask(rle, shape, where=f"{self._drawn_in}, {name}, {label}") for label, rle in found.items()
+        }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from xrv_core import DatasetSpec
-from xrv_core.errors import PathMissing, TableError
+from xrv_core.datasets import JsonElement, read_json
 
 _LABEL_OF = {"Airspace Opacity": "Lung Opacity", "Pleural Effusion": "Effusion"}  # other tasks have the names of labels
 _ONE_NUMBER = re.compile(r"[P-o]*[0-O]")  # in COCO's packing all but the last character of a number have bit 5 set
@@ -24,26 +23,26 @@ def read_segmentations(path: str | Path, spec: DatasetSpec) -> dict[str, dict[st
         TableError: The file has another layout.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise PathMissing(f"{path}: no such file. Give the path of gt_segmentations_val.json of {spec.name!r}.")
-    try:
-        images = json.loads(path.read_text(encoding="utf-8"))
-        return {image: drawn for image, tasks in images.items() if (drawn := _drawn(tasks, spec))}
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise TableError(
-            f"{path}: not the segmentations of {spec.name!r}, which are {{image: {{task: {{size, counts}}}}}} with the "
-            f"labels as tasks ({type(error).__name__}: {error}). Give gt_segmentations_val.json or _test.json."
-        ) from error
+    found = read_json(path, spec.name, expected="gt_segmentations_val.json or gt_segmentations_test.json")
+    return {image: drawn for image, tasks in found.members() if (drawn := _drawn(tasks, spec))}
 
 
-def _drawn(tasks: dict[str, Any], spec: DatasetSpec) -> dict[str, Any]:
+def _drawn(tasks: JsonElement, spec: DatasetSpec) -> dict[str, Any]:
     """The non-empty masks of one image, by label."""
-    named = {_LABEL_OF.get(task, task): rle for task, rle in tasks.items()}
-    for label in named.keys() - set(spec.pathologies):
-        raise KeyError(label)
-    return {label: rle for label, rle in named.items() if not _is_empty(rle["counts"])}
+    drawn = {}
+    for task, rle in tasks.members():
+        label = _LABEL_OF.get(task, task)
+        if label not in spec.pathologies:
+            raise rle.error(f"the mask of a label of {spec.name!r}")
+        rle.member("size").image_size()
+        counts = rle.member("counts")
+        if not isinstance(counts.value, str | list):
+            raise counts.error("a text or a list of run lengths")
+        if not _is_empty(counts.value):
+            drawn[label] = rle.value
+    return drawn
 
 
-def _is_empty(counts: str | list[int]) -> bool:
+def _is_empty(counts: str | list[Any]) -> bool:
     """Whether an RLE has no pixel of 1."""
     return bool(_ONE_NUMBER.fullmatch(counts)) if isinstance(counts, str) else not any(counts[1::2])

@@ -11,7 +11,7 @@ _IMAGE = re.compile(r"(?P<root>(?:.*/)?)CXR_png/(?P<stem>(?P<set>[A-Z]+)[^/]*)\.
 _COPY = re.compile(_IMAGE.pattern.replace(r"*)\.png", r"*?)(?:\.(?:png|jpe?g|tiff?|bmp|webp|dcm))+"), re.IGNORECASE)
 _SETS = {"MCUCXR": "Montgomery", "CHNCXR": "Shenzhen"}
 _SEX = re.compile(r"\b(?:Sex:\s*)?(m|male|f|femal|female)(?:\b|(?=\d))", re.IGNORECASE)
-_AGE = re.compile(r"(\d+)\s*(y|yrs?|years?|months?|days?)\b", re.IGNORECASE)
+_AGE = re.compile(r"(?<!\d)(\d{1,5})\s*(y|yrs?|years?|months?|days?)\b", re.IGNORECASE)
 _YEAR_OF = {"y": 1.0, "m": 12.0, "d": 365.25}
 _SAME = re.compile(r"same\s+pt\s+as\s+(\w+)", re.IGNORECASE)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from xrv_core.datasets import check_shape
 from xrv_core.errors import ArgumentError, TableError
 
@@ -29,7 +31,7 @@ def read_shapes(cell: str, where: str) -> list[Shape]:
         except (KeyError, ValueError) as error:
             why = f" {error}" if isinstance(error, ArgumentError) else ""
             raise TableError(
-                f"{where}: {part!r} is not an annotation.{why} "
+                f"{where}: {shorten(part, 80)!r} is not an annotation.{why} "
                 "Expected: 0 (rectangle), 1 (ellipse) or 2 (polygon), then coordinates."
             ) from error
         shapes.append(shape)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import FileDataset, Index, require_columns, shapes_mask
+from xrv_core.errors import TableError, reading
 from xrv_objectcxr.annotations import read_shapes
 
 
@@ -66,9 +67,13 @@ class ObjectCXRDataset(FileDataset):
         return {"annotation": self.csv["annotation"].iloc[row]}
 
     def pathology_masks_of(self, row: int, shape: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
-        shapes = self._shapes(row)
-        return {self.pathologies[0]: shapes_mask(shapes, shape)} if shapes else {}
+        with reading(self._where(row), TableError):
+            shapes = self._shapes(row)
+            return {self.pathologies[0]: shapes_mask(shapes, shape)} if shapes else {}
 
     def _shapes(self, row: int) -> list[tuple[str, tuple[float, ...]]]:
         """The shapes drawn on an image, in its pixels."""
-        return read_shapes(self.csv["annotation"].iloc[row], f"{self.csvpath}, image {self.image_name(row)!r}")
+        return read_shapes(self.csv["annotation"].iloc[row], self._where(row))
+
+    def _where(self, row: int) -> str:
+        return f"{self.csvpath}, image {self.image_name(row)!r}"

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import tarfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from lxml import etree
 
-from xrv_core.errors import PathMissing, TableError
+from xrv_core.assets import limit, within
+from xrv_core.datasets import parse_xml
+from xrv_core.errors import PathMissing, TableError, reading
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _SECTIONS = ("COMPARISON", "INDICATION", "FINDINGS", "IMPRESSION")
 COLUMNS = ("uid", "imageid", "mesh_major", "mesh_automatic", *map(str.lower, _SECTIONS))
-_PARTS = etree.XPath(
-    "uId[1] | parentImage | MeSH/major | MeSH/automatic | MedlineCitation/Article/Abstract/AbstractText"
-)
+_TERMS = ("major", "automatic")
+_OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _AGAIN = "Download it again, and compare sizes or checksums with the source."
 
 
@@ -36,17 +42,9 @@ def read_reports(path: Path, owner: str) -> pd.DataFrame:
     """
     if not path.exists():
         raise PathMissing(f"{path}: no such file. Give the path of NLMCXR_reports.tgz of {owner!r}.")
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        remove_comments=True,
-        remove_pis=True,
-        remove_blank_text=True,
-    )
     top = f"{path}/"
     documents = ((top + name, data) for name, data in _documents(path))
-    rows = [row for name, data in documents for row in _rows(_parse(data, name, parser), name)]
+    rows = [row for name, data in documents for row in _rows(parse_xml(data, name, _AGAIN), name)]
     if not rows:
         raise TableError(f"{path}: no report with an image; {owner!r} needs at least one.")
     return pd.DataFrame(dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
@@ -54,51 +52,63 @@ def read_reports(path: Path, owner: str) -> pd.DataFrame:
 
 def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every .xml file."""
-    if path.is_dir():
-        for file in sorted(path.rglob("*.xml")):
-            yield file.relative_to(path).as_posix(), file.read_bytes()
-        return
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.name.endswith(".xml") else None
+    with reading(path, TableError, _AGAIN):
+        if path.is_dir():
+            for file in sorted(path.rglob("*.xml")):
+                with reading(file, TableError, _AGAIN):
+                    within("document", file.stat().st_size)
+                    data = file.read_bytes()
+                yield file.relative_to(path).as_posix(), data
+            return
+        with _Unpacked(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+            for number, member in enumerate(archive, 1):
+                within("members", number)
+                file = archive.extractfile(member) if member.isreg() and member.name.endswith(".xml") else None
                 if file is not None:
-                    yield member.name, file.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise TableError(f"{path}: damaged archive ({error}). {_AGAIN}") from error
+                    with reading(f"{path}/{member.name}", TableError, _AGAIN):
+                        within("document", member.size)
+                        data = file.read()
+                    yield member.name, data
 
 
-def _parse(data: bytes, name: str, parser: etree.XMLParser) -> etree._Element:
-    """The root of a report.
+class _Unpacked:
+    """The bytes of a .tar that may be packed, as far as the limits allow: tarfile unpacks also what it passes over."""
 
-    Entities can make a document grow without limit or read other files. They need a document type declaration,
-    which no report has, so a document with one is refused before parsing. All documents are read as UTF-8, so that
-    another encoding cannot hide a declaration.
-    """
-    if b"<!DOCTYPE" in data:
-        raise TableError(f"{name}: has a document type declaration, which no report of Open-i has, so it was not read.")
-    try:
-        return etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise TableError(f"{name}: not a readable report ({error}). {_AGAIN}") from error
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            head, self._packed = file.read(6), path.stat().st_size
+        opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), open)
+        self._stream = opener(path, "rb")
+        self.tell, self.close = self._stream.tell, self._stream.close
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        within("file", position)
+        if position > limit("document"):
+            within("ratio", position / max(self._packed, 1))
+        return int(self._stream.seek(position, whence))
+
+    def read(self, size: int) -> bytes:
+        within("document", size)
+        return bytes(self._stream.read(size))
+
+    def __enter__(self) -> _Unpacked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _rows(report: etree._Element, name: str) -> Iterator[tuple[str | None, ...]]:
+def _rows(report: Element, name: str) -> list[tuple[str | None, ...]]:
     """One row for each image of a report: the values of ``COLUMNS``."""
-    uid, images = None, []
-    terms: dict[str, list[str]] = {"major": [], "automatic": []}
-    sections = dict.fromkeys(_SECTIONS, "")
-    for part in _PARTS(report):
-        if part.tag == "parentImage":
-            images.append(part.get("id"))
-        elif part.tag == "uId":
-            uid = part.get("id")
-        elif part.tag == "AbstractText":
-            if (label := part.get("Label")) in sections:
-                sections[label] = (part.text or "").strip()
-        elif part.text:
-            terms[part.tag].append(part.text)
-    if uid is None:
+    uid, images = report.find("uId"), report.findall("parentImage")
+    if uid is None or uid.get("id") is None:
         raise TableError(f"{name}: not a report of Open-i, because it has no <uId id=...>.")
-    about = ("|".join(terms["major"]), "|".join(terms["automatic"]), *sections.values())
-    return ((uid, image, *about) for image in images)
+    terms = ["|".join(part.text for part in report.findall(f"MeSH/{kind}") if part.text) for kind in _TERMS]
+    sections = dict.fromkeys(_SECTIONS, "")
+    for part in report.findall("MedlineCitation/Article/Abstract/AbstractText"):
+        if (label := part.get("Label")) in sections:
+            sections[label] = (part.text or "").strip()
+    about = (*terms, *sections.values())
+    with reading(name, TableError):
+        within("document", len(images) * sum(map(len, about)))  # each image has them all
+    return [(uid.get("id"), image.get("id"), *about) for image in images]

@@ -96,7 +96,7 @@ class RSNADataset(FileDataset):
             images["class"] = ids.map(read_classes(self._classes, self.spec.name, self.on_duplicates))
         known: dict[str, Any] = {"source_uid": "rsna:" + ids}
         if self._mapping is not None:
-            nih = ids.map(read_mapping(self._mapping)).astype("str")
+            nih = ids.map(read_mapping(self._mapping, self.spec.name)).astype("str")
             known = {
                 "patientid": nih.str.partition("_")[0].str.lstrip("0"),
                 "source_uid": ("nih:" + nih).where(nih.notna(), known["source_uid"]),

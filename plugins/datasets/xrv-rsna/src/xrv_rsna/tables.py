@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import distinct_rows, grouped, numbers_in, read_table, row_place
-from xrv_core.errors import PathMissing, TableError
+from xrv_core.datasets import distinct_rows, grouped, numbers_in, read_json, read_table, row_place
+from xrv_core.errors import TableError
 
 _BOX = ["x", "y", "width", "height"]
 _CLASSES = ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity")
@@ -59,15 +58,11 @@ def read_classes(path: Path, owner: str, on_duplicates: str) -> pd.Series[Any]:
     return table.set_index("patientId")["class"]
 
 
-def read_mapping(path: Path) -> dict[str, str]:
+def read_mapping(path: Path, owner: str) -> dict[str, str]:
     """The name of the NIH image without ``.png``, by image, from RSNA's JSON file."""
-    what = "pneumonia-challenge-dataset-mappings_2018.json"
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {entry["subset_img_id"]: entry["img_id"].removesuffix(".png") for entry in entries}
-    except (FileNotFoundError, IsADirectoryError):
-        raise PathMissing(f"{path}: no such file. Give the path of RSNA's {what}.") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise TableError(
-            f"{path}: not RSNA's {what}, a JSON list of entries with 'subset_img_id' and 'img_id' ({error!r})."
-        ) from error
+    found: dict[str, str] = {}
+    for entry in read_json(path, owner, expected="RSNA's pneumonia-challenge-dataset-mappings_2018.json").entries():
+        name, nih = entry.member("subset_img_id").text(), entry.member("img_id").text().removesuffix(".png")
+        if found.setdefault(name, nih) != nih:
+            raise TableError(f"{entry.where}: an earlier entry of {name!r} has {found[name]!r}, this one {nih!r}.")
+    return found

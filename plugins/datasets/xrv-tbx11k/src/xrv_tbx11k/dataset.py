@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, boxes_mask
+from xrv_core.datasets import FileDataset, Index, boxes_mask, read_json
 from xrv_core.errors import ArgumentError, ImageMissing, PathMissing
 from xrv_tbx11k.coco import Boxes, read_coco
 
@@ -65,16 +65,14 @@ class TBX11KDataset(FileDataset):
 
     def load_table(self) -> pd.DataFrame:
         """A row for each image of the JSON file, with its boxes in ``drawn``."""
+        data = None
         if self._is_in_source:
             try:
                 data = self.source.read(f"annotations/json/{self.csvpath.name}")
             except ImageMissing:
                 raise PathMissing(f"{self.csvpath}: no such file. Give the folder TBX11K as imgpath.") from None
-        else:
-            if not self.csvpath.is_file():
-                raise PathMissing(f"{self.csvpath}: no such file. Give the path of TBX11K_{self.split}.json.")
-            data = self.csvpath.read_bytes()
-        table, boxes = read_coco(data, self.csvpath, self.spec.name, self.spec.pathologies)
+        found = read_json(self.csvpath, self.spec.name, data, expected=f"TBX11K_{self.split}.json")
+        table, boxes = read_coco(found, self.spec.pathologies)
         return table.assign(drawn=[boxes.get(name, {}) for name in table["file_name"]])
 
     def build(self, table: pd.DataFrame) -> Index:
