@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from xrv_core.errors import SpecError
-from xrv_core.specs.base import frozen_tuples
+from xrv_core.specs.types import check_types
 
 __all__ = ["Asset"]
 
@@ -34,7 +34,7 @@ class Asset:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        frozen_tuples(self, "urls")
+        check_types(self)
         parts = self.name.split("/")
         if not self.name or "\\" in self.name or any(p in ("", ".", "..") for p in parts):
             raise SpecError(f"Asset name {self.name!r} is not a plain relative path.")

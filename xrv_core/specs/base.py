@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from xrv_core.errors import SpecError
+from xrv_core.specs.types import check_types
 
-__all__ = ["CommandSpec", "Factory", "Spec", "check_factory", "check_unique", "frozen_tuples"]
+__all__ = ["CommandSpec", "Factory", "Spec", "check_factory", "check_unique"]
 
-Factory: TypeAlias = "str | Callable[..., Any]"
+Factory: TypeAlias = str | Callable[..., Any]
 
 # One optional `family/` prefix serves open-ended names such as `timm/convnext_tiny`; `@2` is a version.
 _NAME = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)*(@[0-9]+)?")
@@ -48,11 +49,10 @@ class Spec:
     aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        frozen_tuples(self, "aliases")
+        check_types(self)
         for key in ("title", "licence", "citation", "homepage", "obtain"):
-            value = getattr(self, key)
-            if not isinstance(value, str) or not value.strip():
-                raise SpecError(f"Spec {self.name!r}: {key!r} must be a non-empty string, got {value!r}.")
+            if not getattr(self, key).strip():
+                raise SpecError(f"Spec {self.name!r}: {key!r} must be a non-empty string, got {getattr(self, key)!r}.")
         for name in (self.name, *self.aliases):
             _check_name(name)
         check_factory(self.name, self.factory)
@@ -81,23 +81,13 @@ class CommandSpec:
     aliases: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
+        check_types(self)
         _check_name(self.name)
         check_factory(self.name, self.factory)
 
 
-def frozen_tuples(spec: object, *names: str) -> None:
-    """Make list fields tuples; refuse a single string in place of a list."""
-    assert {f.name for f in fields(spec)} >= set(names)  # type: ignore[arg-type]
-    for name in names:
-        value = getattr(spec, name)
-        if isinstance(value, str):
-            owner = getattr(spec, "name", "?")
-            raise SpecError(f"Spec {owner!r}: {name!r} must be a tuple, got the single string {value!r}.")
-        object.__setattr__(spec, name, tuple(value))
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
         raise SpecError(f"{name!r} is not a registry name: use lower case letters, digits, '.', '_' and '-'.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from xrv_core.errors import SpecError
 from xrv_core.specs.assets import Asset
-from xrv_core.specs.base import Factory, Spec, check_factory, check_unique, frozen_tuples
+from xrv_core.specs.base import Factory, Spec, check_factory, check_unique
 
 __all__ = ["DatasetSpec"]
 
@@ -49,7 +49,6 @@ class DatasetSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frozen_tuples(self, "pathologies", "views", "masks", "tables", "overlaps")
         check_unique(self.name, "pathologies", self.pathologies)
         unknown = sorted(set(self.positives) - set(self.pathologies))
         if unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xrv_core.specs.models import ClassifierSpec
+from xrv_core.specs.types import check_types
 
 __all__ = ["Listing"]
 
@@ -26,3 +27,6 @@ class Listing:
     place: str
     classifiers: tuple[ClassifierSpec, ...] = ()
     problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_types(self)

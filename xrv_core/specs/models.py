@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from xrv_core.errors import SpecError
 from xrv_core.specs.assets import Asset
-from xrv_core.specs.base import Spec, check_unique, frozen_tuples
+from xrv_core.specs.base import Spec, check_unique
+from xrv_core.specs.types import check_types
 
 __all__ = ["ACTIVATIONS", "AutoencoderSpec", "ClassifierSpec", "ModelSpec", "ReferenceOutput", "SegmenterSpec"]
 
@@ -40,6 +41,7 @@ class ReferenceOutput:
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not self.outputs or not self.source.strip():
             raise SpecError(f"The reference output of {self.image.name!r} needs numbers and a source.")
 
@@ -73,7 +75,6 @@ class ModelSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frozen_tuples(self, "training_data", "reference_outputs")
         if self.weights_given and self.weights is not None:
             raise SpecError(f"Spec {self.name!r}: 'weights_given' is for weights without an address; it has one.")
 
@@ -101,7 +102,6 @@ class ClassifierSpec(ModelSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frozen_tuples(self, "pathologies", "trained", "op_threshs")
         check_unique(self.name, "pathologies", self.pathologies)
         if not self.trained:
             object.__setattr__(self, "trained", (True,) * len(self.pathologies))
@@ -132,7 +132,6 @@ class AutoencoderSpec(ModelSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frozen_tuples(self, "code_shape")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +148,6 @@ class SegmenterSpec(ModelSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frozen_tuples(self, "structures")
         check_unique(self.name, "structures", self.structures)
         check_activation(self.name, self.activation)
 

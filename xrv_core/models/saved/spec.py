@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xrv_core.errors import SpecError
-from xrv_core.specs.base import check_factory, frozen_tuples
+from xrv_core.specs.base import check_factory
 from xrv_core.specs.models import ClassifierSpec
 
 __all__ = ["BUILDS", "SAVED_FACTORY", "SavedClassifierSpec"]
@@ -44,7 +44,6 @@ class SavedClassifierSpec(ClassifierSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frozen_tuples(self, "mean", "std")
         if not self.pathologies:
             raise SpecError(f"Spec {self.name!r}: 'pathologies' is missing: the names of its outputs, in order.")
         ways = [way for way in BUILDS if way in self.build]
