@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Callable
 from dataclasses import replace as with_changes
 from typing import TypeVar, cast
 
-from xrv_core.discovery import SESSION, Catalogue, Plugin, discover
+from xrv_core.discovery import LOCK, SESSION, Catalogue, Plugin, discover
 from xrv_core.errors import ArgumentError
 from xrv_core.specs import KINDS, Factory, Spec
 
 __all__ = ["Registration", "plugins", "register", "registered", "reload_plugins", "the_catalogue"]
 
-_lock = threading.RLock()
 _catalogue: Catalogue | None = None
 _session: dict[tuple[str, str], Spec] = {}  # survives reload_plugins()
 
@@ -24,7 +22,7 @@ T = TypeVar("T")
 def the_catalogue() -> Catalogue:
     """The catalogue, discovered at first use."""
     global _catalogue  # noqa: PLW0603 -- one catalogue for the process, behind a lock
-    with _lock:
+    with LOCK:
         if _catalogue is None:
             _catalogue = discover(_session)
         return _catalogue
@@ -41,7 +39,7 @@ def reload_plugins() -> list[Plugin]:
     Session registrations stay.
     """
     global _catalogue  # noqa: PLW0603
-    with _lock:
+    with LOCK:
         importlib.invalidate_caches()
         _catalogue = None
         return plugins()
@@ -56,7 +54,7 @@ class Registration:
 
     def undo(self) -> None:
         """Take the registration back; a second call does nothing."""
-        with _lock:
+        with LOCK:
             if _session.get((self.kind, self.spec.name)) is self.spec:
                 del _session[self.kind, self.spec.name]
                 the_catalogue().registries[self.kind].remove(self.spec.name)
@@ -87,7 +85,7 @@ def register(spec: Spec, *, replace: bool = False) -> Registration:
         raise ArgumentError(
             f"register() takes a DatasetSpec, ClassifierSpec, AutoencoderSpec or SegmenterSpec, got {spec!r}."
         )
-    with _lock:
+    with LOCK:
         earlier = _session.get((kind, spec.name))
         if replace and earlier is not None:
             Registration(kind, earlier).undo()

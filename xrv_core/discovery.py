@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
@@ -25,8 +31,24 @@ from xrv_core.specs import FAMILIES, KINDS, KNOWN, CommandSpec, Listing, Spec, o
 __all__ = ["Catalogue", "Plugin", "discover"]
 
 SESSION = "this session"
+LOCK = threading.RLock()  # of the catalogue, and of stdout while a plugin runs
 
 _HOOKS = {f"xrv_{kind}s": kind for kind in KINDS}
+_OURS = {owner for table in (*KNOWN.values(), *FAMILIES.values()) for owner in table.values()}
+#: What listing must not load.
+_HEAVY = {
+    "PIL",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pydicom",
+    "requests",
+    "scipy",
+    "sklearn",
+    "timm",
+    "torch",
+    "torchvision",
+}
 _OTHER_HOOKS = ("xrv_auth", "xrv_listings", "xrv_resolve")
 
 #: Modules of the core itself that resolve names; they are there whatever ``XRV_PLUGINS`` says.
@@ -45,6 +67,7 @@ class Plugin:
         problems: What is wrong with it, each a sentence; empty where nothing is wrong.
         enabled: False where ``XRV_PLUGINS`` switched it off.
         open_ended: True where it also resolves names that are not listed.
+        location: The folder that has the distribution; of a list, "".
     """
 
     name: str
@@ -54,6 +77,7 @@ class Plugin:
     problems: list[str] = field(default_factory=list)
     enabled: bool = True
     open_ended: bool = False
+    location: str = ""
 
     @property
     def state(self) -> str:
@@ -103,40 +127,39 @@ class Catalogue:
                     self.asked[caller.name].append((plugin, function))
                     plugin.open_ended |= caller.name == "xrv_resolve"
                 elif caller.has_spec():
-                    self._add_offer(plugin, caller.name, function)
+                    for spec in self._called(plugin, caller.name, function):
+                        self._add(plugin, _HOOKS[caller.name], spec, f"{caller.name}() returned")
         if not callers and not plugin.problems:
             plugin.problems.append(f"{plugin.module} implements no hook: see xrv_core.hooks for what there is")
 
-    def _add_offer(self, plugin: Plugin, hook: str, function: Callable[[], Iterable[Any]]) -> None:
-        for spec in self._called(plugin, hook, function):
-            self._add(plugin, _HOOKS[hook], spec, f"{hook}() returned")
-
     def _called(self, plugin: Plugin, hook: str, function: Callable[[], Iterable[Any]]) -> list[Any]:
-        try:
-            return list(function())
-        except Exception as error:  # whatever a plugin does wrong, it must not stop the others
-            plugin.problems.append(f"{hook}() raised {_one_line(error)}")
-            return []
+        with contained(plugin.problems, f"{hook}()"):
+            found = function()
+            if isinstance(found, str | bytes | Mapping):
+                raise TypeError(f"{_short(found)} is no list")
+            return list(found)
+        return []  # type: ignore[unreachable]
 
     def _add(self, plugin: Plugin, kind: str, spec: Any, source: str) -> None:
-        if not isinstance(spec, KINDS[kind]):
-            plugin.problems.append(f"{source} {_short(spec)}, which is no {KINDS[kind].__name__}")
-            return
-        try:
-            self.registries[kind].add(spec, plugin.distribution)
-        except DuplicateName as error:
-            plugin.problems.append(str(error))
-        else:
-            plugin.offers.setdefault(kind, []).append(spec.name)
+        with contained(plugin.problems, "a spec"):
+            if not isinstance(spec, KINDS[kind]):
+                plugin.problems.append(f"{source} {_short(spec)}, which is no {KINDS[kind].__name__}")
+                return
+            try:
+                self.registries[kind].add(spec, plugin.distribution, plugin.location)
+            except DuplicateName as error:
+                plugin.problems.append(str(error))
+            else:
+                plugin.offers.setdefault(kind, []).append(spec.name)
 
     def add_listings(self) -> None:
         """Add what plugins read from elsewhere; each list gets a row of its own in ``plugins``."""
         for plugin, function in self.asked["xrv_listings"]:
             for listing in self._called(plugin, "xrv_listings", function):
-                if isinstance(listing, Listing):
+                with contained(plugin.problems, "xrv_listings()"):
+                    if not isinstance(listing, Listing):
+                        raise TypeError(f"it returned {_short(listing)}, which is no Listing")
                     self._add_listing(listing)
-                else:
-                    plugin.problems.append(f"xrv_listings() returned {_short(listing)}, which is no Listing")
 
     def _add_listing(self, listing: Listing) -> None:
         row = Plugin(listing.name, listing.origin, listing.place, problems=list(listing.problems))
@@ -163,13 +186,12 @@ class Catalogue:
     def auth(self, url: str) -> Any:
         """Authentication that a plugin has for the address of a file, else None."""
         for plugin, function in self.asked["xrv_auth"]:
-            try:
+            with contained(plugin.problems, "xrv_auth()"):
                 found = function(url=url)
-            except Exception as error:
-                plugin.problems.append(f"xrv_auth() raised {_one_line(error)}")
-                continue
-            if found is not None:
-                return found
+                if found is not None and not callable(found):
+                    raise TypeError(f"a {type(found).__name__} is no authentication of requests")
+                if found is not None:
+                    return found
         return None
 
     def resolve(self, kind: str, name: str) -> Spec | CommandSpec | None:
@@ -180,16 +202,14 @@ class Catalogue:
         """
         refusal: XrvError | None = None
         for plugin, function in self.asked["xrv_resolve"]:
-            try:
-                spec = function(kind=kind, name=name)
-            except XrvError as error:
-                refusal = refusal or error
-                continue
-            except Exception as error:
-                problem = f"xrv_resolve({kind!r}, {name!r}) raised {_one_line(error)}"
-                if problem not in plugin.problems:
-                    plugin.problems.append(problem)
-                continue
+            spec = None
+            with contained(plugin.problems, f"xrv_resolve({kind!r}, {name!r})"):
+                try:
+                    spec = function(kind=kind, name=name)
+                except XrvError as error:
+                    refusal = refusal or error
+                if spec is not None and not isinstance(spec, KINDS[kind]):
+                    raise TypeError(f"it returned {_short(spec)}, which is no {KINDS[kind].__name__}")
             if isinstance(spec, KINDS[kind]):
                 return spec
         if refusal is not None:
@@ -211,21 +231,27 @@ def discover(session: Mapping[tuple[str, str], Spec] | None = None) -> Catalogue
     for name in _BUILT_IN:
         catalogue.add_plugin(core, importlib.import_module(name))
     allowed = _allowed()
-    entries = [(_distribution(e), e) for e in importlib.metadata.entry_points(group=hooks.PROJECT)]
-    # Our own plugins first, then by name: who keeps a name that two claim does not depend on the disk.
-    entries.sort(key=lambda pair: (not _is_ours(pair[0]), pair[0], pair[1].name))
-    for distribution, entry in entries:
-        plugin = Plugin(entry.name, distribution, entry.value)
+    by_name: dict[str, Plugin] = {}
+    for plugin, entry in _entries(catalogue):
         catalogue.plugins.append(plugin)
-        if allowed is not None and not {entry.name, distribution.split()[0]} & allowed:
+        owner = plugin.distribution.split()[0]
+        if allowed is not None and not {plugin.name, owner} & allowed:
             plugin.enabled = False
             continue
-        try:
-            module = entry.load()
-        except (Exception, SystemExit) as error:
-            plugin.problems.append(f"import of {entry.value} raised {_one_line(error)}")
-            continue
-        catalogue.add_plugin(plugin, module)
+        same, here = by_name.setdefault(plugin.name, plugin), f"it is in {plugin.location}, and"
+        if same.distribution != plugin.distribution:
+            plugin.problems.append(
+                f"{here} its entry point {plugin.name!r} is also one of {same.distribution} in {same.location}"
+            )
+        if owner in _OURS and not _is_ours(plugin):
+            plugin.problems.append(f"{here} has the name of a plugin of ours, but its module is {plugin.module}")
+        heavy = _HEAVY - sys.modules.keys()
+        with contained(plugin.problems, f"import of {plugin.module}"):
+            catalogue.add_plugin(plugin, entry.load())
+        if loaded := heavy & sys.modules.keys():
+            plugin.problems.append(
+                f"{plugin.module} imports {', '.join(sorted(loaded))}, which makes every listing slow"
+            )
     catalogue.add_listings()
     _report_unread_registries(catalogue)
     return catalogue
@@ -246,14 +272,87 @@ def _allowed() -> set[str] | None:
     return names or None
 
 
-def _distribution(entry: importlib.metadata.EntryPoint) -> str:
-    dist = entry.dist
-    return f"{dist.name} {dist.version}" if dist is not None else "unknown distribution"
+def _entries(catalogue: Catalogue) -> list[tuple[Plugin, importlib.metadata.EntryPoint]]:
+    """What all distributions name as plugins; a distribution that cannot be used is reported, and hides no other."""
+    found: list[tuple[Plugin, importlib.metadata.EntryPoint]] = []
+    first: dict[str, Plugin] = {}
+    for distribution in importlib.metadata.distributions():
+        row = Plugin("?", "unknown distribution", "entry_points.txt")
+        with contained(row.problems, "reading its metadata"):
+            folder = Path(str(getattr(distribution, "_path", "")))
+            text = distribution.read_text("entry_points.txt")  # of all: nothing more may be read
+            if hooks.PROJECT not in (text or "") and not (text is None and folder.name.startswith("xrv_")):
+                continue
+            row.location, (name, _, version) = os.path.realpath(folder.parent), folder.stem.partition("-")
+            row.distribution = f"{name.replace('_', '-')} {version}"
+            about = distribution.metadata
+            if about["Name"]:
+                row.distribution = " ".join([*about["Name"].split()[:1], str(about["Version"])])
+            if not about["Name"] or (text is None and row.distribution.split()[0] in _OURS):
+                row.problems.append(f"{folder} is damaged or cannot be read: install it again")
+            entries = distribution.entry_points.select(group=hooks.PROJECT)
+            earlier = first.setdefault(re.sub("[-_.]+", "-", row.distribution.split()[0]).lower(), row)
+            if earlier is row:
+                found += [(replace(row, name=entry.name, module=entry.value), entry) for entry in entries]
+            elif earlier.distribution != row.distribution or (
+                earlier.location != row.location and folder.suffix != ".egg-info"
+            ):
+                row.problems.append(
+                    f"it is in {row.location} and not loaded: {earlier.distribution} in {earlier.location} has the "
+                    "same name and comes first. Remove one of them"
+                )
+        if row.problems and not any(row.problems is plugin.problems for plugin, _ in found):
+            catalogue.plugins.append(row)
+    # Our own plugins first, then by name: who keeps a name that two claim does not depend on the disk.
+    return sorted(found, key=lambda pair: (not _is_ours(pair[0]), pair[0].distribution, pair[0].name))
 
 
-def _is_ours(distribution: str) -> bool:
-    owners = {owner for table in (*KNOWN.values(), *FAMILIES.values()) for owner in table.values()}
-    return distribution.split(maxsplit=1)[0] in owners
+def _is_ours(plugin: Plugin) -> bool:
+    name = plugin.distribution.split()[0]
+    return name in _OURS and plugin.module == f"{name.replace('-', '_')}.plugin"
+
+
+class _Heard(io.TextIOBase):
+    """In the place of stdout and stderr: keeps what this thread prints; what others print goes to stderr."""
+
+    def __init__(self) -> None:
+        self.text, self._thread, self._others = "", threading.get_ident(), sys.stderr
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() == self._thread:
+            self.text += text
+        elif self._others is not None:
+            self._others.write(text)
+        return len(text)
+
+
+@contextmanager
+def contained(problems: list[str], doing: str) -> Iterator[None]:
+    """Run code of a plugin: what it raises, prints or changes becomes a problem, and harms no other.
+
+    KeyboardInterrupt passes.
+    """
+    found: list[str] = []
+    with LOCK, redirect_stdout(_Heard()) as heard, redirect_stderr(heard):
+        folder = _folder()
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a SystemExit of a plugin ends nothing
+            found.append(f"{doing} raised {_one_line(error)}")
+        if heard.text.strip():
+            found.append(f"{doing} printed {heard.text.strip()[:80]!r}")
+        if folder and _folder() != folder:
+            os.chdir(folder)
+            found.append(f"{doing} changed the working directory; it was changed back")
+    problems += [problem for problem in found if problem not in problems]
+
+
+def _folder() -> str:
+    with suppress(OSError):  # it was deleted
+        return os.getcwd()  # noqa: PTH109
+    return ""
 
 
 def _misspelt(name: str) -> str:
@@ -266,7 +365,9 @@ def _short(thing: object) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = ""
+    with suppress(Exception):  # of a __str__ that does not work
+        text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

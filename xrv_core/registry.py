@@ -21,23 +21,25 @@ class Registry(Mapping[str, S], Generic[S]):
         self.kind = kind
         self._specs: dict[str, S] = {}
         self._origins: dict[str, str] = {}
+        self._claims: dict[str, str] = {}  # the same, with the folder
         self._aliases: dict[str, str] = {}
 
-    def add(self, spec: S, origin: str) -> None:
-        """Add ``spec``, which ``origin`` offers.
+    def add(self, spec: S, origin: str, place: str = "") -> None:
+        """Add ``spec``, which ``origin`` offers, a distribution in the folder ``place``.
 
         Raises:
             DuplicateName: Its name or one of its aliases is taken; nothing is added then.
         """
+        claim = f"{origin} (in {place})" if place else origin
         for name in (spec.name, *spec.aliases):
             taken = self._aliases.get(name, name)
             if taken in self._specs:
                 raise DuplicateName(
-                    f"The {self.kind} name {name!r} of {origin} is taken: {self._origins[taken]} already offers it. "
+                    f"The {self.kind} name {name!r} of {claim} is taken: {self._claims[taken]} already offers it. "
                     "Rename one of them, or limit which plugins load with XRV_PLUGINS."
                 )
         self._specs[spec.name] = spec
-        self._origins[spec.name] = origin
+        self._origins[spec.name], self._claims[spec.name] = origin, claim
         self._aliases.update(dict.fromkeys(spec.aliases, spec.name))
 
     def remove(self, name: str) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -12,9 +17,9 @@ import click
 
 from xrv_core import __version__, api
 from xrv_core.cli.cards import assets_of, model_card, print_card
-from xrv_core.cli.terminal import print_table, weights_state
+from xrv_core.cli.terminal import echo, print_table, weights_state
 from xrv_core.discovery import Plugin
-from xrv_core.errors import UnknownName, XrvError
+from xrv_core.errors import FactoryError, UnknownName, XrvError
 from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
 
 __all__ = ["main"]
@@ -39,8 +44,19 @@ class Commands(click.Group):
             spec = api.describe("command", cmd_name)
         except UnknownName as error:
             raise click.UsageError(str(error)) from None
-        command: click.Command = api.load_factory(spec)(spec)
+        command = api.load_factory(spec)(spec)
+        if not isinstance(command, click.Command):
+            raise FactoryError(
+                f"The code of {cmd_name!r}, {spec.factory}, returned {command!r:.80}, which is no command."
+            )
         return command
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run; characters that the terminal cannot show are escaped, instead of ending the command."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # not None, which it is if it was closed
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **more)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list under ``xrv --help``, from specs: no plugin's code is imported."""
@@ -52,9 +68,26 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run; our own errors become one line and exit code 1."""
         try:
+            with _stdout_for_answers():
+                api.plugins()
             return super().invoke(ctx)
         except XrvError as error:
             raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _stdout_for_answers() -> Iterator[None]:
+    """What plugins write to stdout while they load, past ``sys.stdout`` and in processes of theirs, goes to stderr."""
+    kept = None
+    with suppress(OSError):  # one of them is closed
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -80,7 +113,7 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
             api.find(pattern, None, kinds)  # the plugin whose names these are may say why there is none
     if as_json:
         plain = {f"{kind}s": [spec.to_dict() for spec in specs] for kind, specs in found.items()}
-        click.echo(json.dumps(plain, indent=2))
+        click.echo(json.dumps(plain, indent=2, default=str))
         return
     for number, (kind, specs) in enumerate(found.items()):
         if not what:
@@ -105,7 +138,7 @@ def show(name: str, kind: str | None, as_json: bool, markdown: bool) -> None:
         return
     specs = api.find(name, kind, _KINDS)
     if as_json:
-        click.echo(json.dumps([{"kind": k, **s.to_dict()} for k, s in specs], indent=2))
+        click.echo(json.dumps([{"kind": k, **s.to_dict()} for k, s in specs], indent=2, default=str))
         return
     for number, (found, spec) in enumerate(specs):
         click.echo("\n" * bool(number), nl=False)
@@ -114,12 +147,14 @@ def show(name: str, kind: str | None, as_json: bool, markdown: bool) -> None:
 
 @main.command("plugins")
 def plugins_() -> None:
-    """List installed plugins and their problems; exit code 1 if there are any."""
-    rows = [(p.distribution, p.state, _offers(p)) for p in api.plugins()]
-    print_table(("PLUGIN", "STATE", "OFFERS"), rows)
-    problems = [f"{p.distribution} ({p.name}): {problem}" for p in api.plugins() for problem in p.problems]
+    """List installed plugins and their problems, also those that reading their code shows; exit code 1 if any."""
+    from xrv_core.testing import plugin_problems
+
+    plugins = [replace(p, problems=[*p.problems, *plugin_problems(p)]) for p in api.plugins()]
+    print_table(("PLUGIN", "STATE", "OFFERS"), [(p.distribution, p.state, _offers(p)) for p in plugins])
+    problems = [f"{p.distribution} ({p.name}): {problem}" for p in plugins for problem in p.problems]
     for problem in problems:
-        click.echo(problem, err=True)
+        echo(problem, err=True)
     sys.exit(bool(problems))
 
 
@@ -140,7 +175,7 @@ def fetch(name: str, kind: str | None) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Show versions, folders and what works on this machine."""
+    """Show versions, folders and what works on this machine; exit code 1 if something does not."""
     import importlib.metadata
     import platform
 
@@ -153,12 +188,23 @@ def doctor() -> None:
         except importlib.metadata.PackageNotFoundError:
             return "not installed"
 
-    rows = [("python", platform.python_version()), ("xrv_core", __version__), ("cache", str(cache_dir()))]
+    troubles = [f"{p.distribution}: {len(p.problems)} problems, see `xrv plugins`" for p in api.plugins() if p.problems]
+    cache = "none"
+    try:
+        cache = str(cache_dir())
+        if not os.access(next(p for p in (Path(cache), *Path(cache).parents) if p.exists()), os.W_OK):
+            troubles.append(f"The cache folder {cache} cannot be written to. Set XRV_CACHE_DIR to another folder.")
+    except XrvError as error:
+        troubles.append(str(error))
+    rows = [("python", platform.python_version()), ("xrv_core", __version__), ("cache", cache)]
     libraries = ("numpy", "pandas", "pyarrow", "torch", "timm", "pydicom", "python-gdcm", "pylibjpeg", "imagecodecs")
     rows += [(library, version(library)) for library in libraries]
     state = version("torchvision")
     rows.append(("torchvision", state if "not installed" in (state, version("torch")) else torchvision_state()))
     print_table(("WHAT", "VERSION OR PLACE"), rows)
+    for trouble in troubles:
+        echo(trouble, err=True)
+    sys.exit(bool(troubles))
 
 
 def _dataset_row(spec: Spec) -> tuple[Any, ...]:

@@ -23,17 +23,18 @@ def check_types(spec: Any) -> None:
     Raises:
         SpecError: It names the spec, the field, the type and what was found.
     """
-    for name, (text, wanted) in _annotations(type(spec)).items():
+    kind: Any = type(spec)
+    for name, (text, wanted) in _annotations(kind).items():
         try:
             object.__setattr__(spec, name, _plain(getattr(spec, name), wanted))
         except _Wrong as wrong:
-            owner, found = f"{type(spec).__name__} {getattr(spec, 'name', '')!r:.80}", wrong.args[0]
+            owner, found = f"{kind.__name__} {getattr(spec, 'name', '')!r:.80}", wrong.args[0]
             got = f"{type(found).__name__} {str(found)[:80]!r}"
             raise SpecError(f"{owner}: {name!r} must be {text}, got the {got}.") from None
 
 
 @functools.cache
-def _annotations(kind: type) -> dict[str, tuple[str, Any]]:
+def _annotations(kind: Any) -> dict[str, tuple[str, Any]]:
     """Text and type of the annotation of every field."""
     try:
         hints = get_type_hints(kind)
@@ -42,7 +43,9 @@ def _annotations(kind: type) -> dict[str, tuple[str, Any]]:
     return {field.name: (str(field.type), hints[field.name]) for field in fields(kind)}
 
 
-_parts = functools.cache(lambda wanted: (get_origin(wanted) or wanted, get_args(wanted)))
+@functools.cache
+def _parts(wanted: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(wanted) or wanted, get_args(wanted)
 
 
 def _plain(value: Any, wanted: Any) -> Any:
@@ -54,11 +57,12 @@ def _plain(value: Any, wanted: Any) -> Any:
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise _Wrong(value)
         return tuple([_plain(each, args[0]) for each in value])
-    if kind in (Any, UnionType) or not isinstance(kind, type):
+    if kind is Any or kind is UnionType or not isinstance(kind, type):
         return value  # a factory has its own check
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # a number of numpy
-    if not isinstance(value, (int, float) if kind is float else kind) or (kind is not bool and isinstance(value, bool)):
+    right: Any = (int, float) if kind is float else kind
+    if not isinstance(value, right) or (kind is not bool and isinstance(value, bool)):
         raise _Wrong(value)
     if kind is Mapping:
         return {_plain(key, args[0]): _plain(each, args[1]) for key, each in value.items()}

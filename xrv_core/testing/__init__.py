@@ -1,7 +1,7 @@
 """The conformance kit: prove that a dataset keeps the contract, with its miniature, or a model with random weights.
 
 ``check_dataset("toy")`` and ``check_classifier("toy-net")`` are plain functions; ``DatasetTests``, ``ClassifierTests``
-and so on give pytest one test for each check.
+and so on give pytest one test for each check. ``plugin_problems`` finds what reading the code of a plugin shows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from xrv_core.factories import front_attribute
 
 if TYPE_CHECKING:
     from xrv_core.testing.common.results import CheckResult
+    from xrv_core.testing.common.static import plugin_problems
     from xrv_core.testing.datasets.checks import (
         DATASET_CHECKS,
         SPEC_CHECKS,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "common.results": "CheckResult",
+    "common.static": "plugin_problems",
     "datasets.checks": "DATASET_CHECKS SPEC_CHECKS check_dataset check_dataset_spec run_checks",
     "models.checks": (
         "AUTOENCODER_CHECKS CLASSIFIER_CHECKS MODEL_CHECKS MODEL_SPEC_CHECKS SEGMENTER_CHECKS check_autoencoder "
@@ -61,6 +63,7 @@ __all__ = [
     "check_dataset",
     "check_dataset_spec",
     "check_segmenter",
+    "plugin_problems",
     "run_checks",
     "run_model_checks",
 ]
