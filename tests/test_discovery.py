@@ -70,7 +70,7 @@ def test_a_hook_without_its_mark_is_reported(install: Install) -> None:
 def test_a_hook_with_wrong_arguments_is_reported(install: Install) -> None:
     install("xrv-toy", "@hookimpl\ndef xrv_resolve(kind, title):\n    return None\n")
     (problem,) = plugin("xrv-toy").problems
-    assert problem.startswith("a hook has the wrong arguments: PluginValidationError: Plugin 'toy'")
+    assert problem.startswith("a hook has the wrong arguments: PluginValidationError: Plugin 'xrv_toy_plugin'")
 
 
 def test_a_plugin_without_hooks_is_reported(install: Install) -> None:

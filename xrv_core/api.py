@@ -28,30 +28,11 @@ if TYPE_CHECKING:
     from xrv_core.protocols import Autoencoder, Classifier, Dataset, Segmenter
 
 __all__ = [
-    "describe",
-    "describe_autoencoder",
-    "describe_classifier",
-    "describe_dataset",
-    "describe_segmenter",
-    "fetch",
-    "find",
-    "get_autoencoder",
-    "get_classifier",
-    "get_dataset",
-    "get_segmenter",
-    "list_autoencoders",
-    "list_classifiers",
-    "list_datasets",
-    "list_segmenters",
-    "load_factory",
-    "miniature",
-    "names",
-    "origin",
-    "plugins",
-    "register",
-    "registered",
-    "reload_plugins",
-]
+    "describe", "describe_autoencoder", "describe_classifier", "describe_dataset", "describe_segmenter", "fetch",
+    "find", "get_autoencoder", "get_classifier", "get_dataset", "get_segmenter", "list_autoencoders",
+    "list_classifiers", "list_datasets", "list_segmenters", "load_factory", "miniature", "names", "origin", "plugins",
+    "register", "registered", "reload_plugins",
+]  # fmt: skip
 
 
 def names(kind: str, pattern: str | None = None) -> list[str]:

@@ -95,6 +95,8 @@ class Catalogue:
     def __init__(self) -> None:
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.plugins: list[Plugin] = []
+        self._manager = pluggy.PluginManager(hooks.PROJECT)
+        self._manager.add_hookspecs(hooks)
         self.environment = {name: os.environ.get(name, "") for name in ("XRV_PLUGINS", "XRV_REGISTRIES")}
         self.asked: dict[str, list[tuple[Plugin, Callable[..., Any]]]] = {hook: [] for hook in _OTHER_HOOKS}
 
@@ -106,22 +108,24 @@ class Catalogue:
 
     def add_plugin(self, plugin: Plugin, module: ModuleType) -> None:
         """Register everything that ``module`` offers; what is wrong goes to ``plugin.problems``."""
-        manager = pluggy.PluginManager(hooks.PROJECT)
-        manager.add_hookspecs(hooks)
         try:
-            manager.register(module, name=plugin.name)
+            self._manager.register(module)
         except pluggy.PluginValidationError as error:
             plugin.problems.append(f"a hook has the wrong arguments: {_one_line(error)}")
             return
-        callers = sorted(manager.get_hookcallers(module) or [], key=lambda caller: caller.name)
+        finally:
+            callers = sorted(self._manager.get_hookcallers(module) or [], key=lambda caller: caller.name)
+            found = [(caller, list(caller.get_hookimpls())) for caller in callers]
+            if self._manager.is_registered(module):
+                self._manager.unregister(module)
         plugin.problems += [_misspelt(c.name) for c in callers if not c.has_spec()]
         plugin.problems += [
             f"{name} is not marked with @xrv_core.hookimpl"
             for name in (*_HOOKS, *_OTHER_HOOKS)
             if hasattr(module, name) and name not in {c.name for c in callers}
         ]
-        for caller in callers:
-            for implementation in caller.get_hookimpls():
+        for caller, implementations in found:
+            for implementation in implementations:
                 function = cast("Callable[..., Any]", implementation.function)
                 if caller.name in self.asked:
                     self.asked[caller.name].append((plugin, function))
@@ -284,14 +288,14 @@ def _entries(catalogue: Catalogue) -> list[tuple[Plugin, importlib.metadata.Entr
             if hooks.PROJECT not in (text or "") and not (text is None and folder.name.startswith("xrv_")):
                 continue
             row.location, (name, _, version) = os.path.realpath(folder.parent), folder.stem.partition("-")
-            row.distribution = f"{name.replace('_', '-')} {version}"
-            about = distribution.metadata
-            if about["Name"]:
-                row.distribution = " ".join([*about["Name"].split()[:1], str(about["Version"])])
-            if not about["Name"] or (text is None and row.distribution.split()[0] in _OURS):
+            head = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+            about = dict(re.findall(r"^(Name|Version): *(\S+)", head.partition("\n\n")[0], re.MULTILINE))
+            name = about.get("Name", name.replace("_", "-"))
+            row.distribution = f"{name} {about.get('Version', version)}"
+            if "Name" not in about or (text is None and name in _OURS):
                 row.problems.append(f"{folder} is damaged or cannot be read: install it again")
             entries = distribution.entry_points.select(group=hooks.PROJECT)
-            earlier = first.setdefault(re.sub("[-_.]+", "-", row.distribution.split()[0]).lower(), row)
+            earlier = first.setdefault(re.sub("[-_.]+", "-", name).lower(), row)
             if earlier is row:
                 found += [(replace(row, name=entry.name, module=entry.value), entry) for entry in entries]
             elif earlier.distribution != row.distribution or (

@@ -16,40 +16,12 @@ if TYPE_CHECKING:
     from logging import Logger, LogRecord
 
 __all__ = [
-    "ArgumentError",
-    "AssetError",
-    "CheckpointError",
-    "ConformanceError",
-    "DownloadError",
-    "DuplicateName",
-    "FactoryError",
-    "HashMismatch",
-    "ImageError",
-    "ImageMissing",
-    "ImagePathError",
-    "IndexOutOfRange",
-    "InputError",
-    "LeakageError",
-    "MissingColumns",
-    "MissingDependency",
-    "NotInstalled",
-    "OfflineError",
-    "OverLimit",
-    "PathMissing",
-    "SpecError",
-    "TableError",
-    "UnknownAttribute",
-    "UnknownName",
-    "UnsafeCheckpoint",
-    "UnverifiedAsset",
-    "WriteError",
-    "XrvError",
-    "logger",
-    "printable",
-    "reading",
-    "suggestion",
-    "tell",
-]
+    "ArgumentError", "AssetError", "CheckpointError", "ConformanceError", "DownloadError", "DuplicateName",
+    "FactoryError", "HashMismatch", "ImageError", "ImageMissing", "ImagePathError", "IndexOutOfRange", "InputError",
+    "LeakageError", "MissingColumns", "MissingDependency", "NotInstalled", "OfflineError", "OverLimit", "PathMissing",
+    "SpecError", "TableError", "UnknownAttribute", "UnknownName", "UnsafeCheckpoint", "UnverifiedAsset", "WriteError",
+    "XrvError", "logger", "printable", "reading", "suggestion", "tell",
+]  # fmt: skip
 
 
 class XrvError(Exception):

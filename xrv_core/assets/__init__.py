@@ -12,26 +12,7 @@ from xrv_core.assets.settings import LIMITS, limit, read_within, within
 from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sha256, fetch, offline, switch
 
 __all__ = [
-    "LIMITS",
-    "Auth",
-    "ResultFolder",
-    "alone",
-    "aside",
-    "asset_path",
-    "asset_state",
-    "beside",
-    "cache_dir",
-    "content_sha256",
-    "fetch",
-    "limit",
-    "locked",
-    "network_reason",
-    "offline",
-    "public",
-    "read_within",
-    "replacing",
-    "sha256_of",
-    "switch",
-    "within",
-    "writing",
-]
+    "LIMITS", "Auth", "ResultFolder", "alone", "aside", "asset_path", "asset_state", "beside", "cache_dir",
+    "content_sha256", "fetch", "limit", "locked", "network_reason", "offline", "public", "read_within", "replacing",
+    "sha256_of", "switch", "within", "writing",
+]  # fmt: skip

@@ -9,16 +9,6 @@ from xrv_core.cli.options import dataset_options, open_dataset, parse_options
 from xrv_core.cli.terminal import NOT_MEDICAL, echo, markdown, print_table
 
 __all__ = [
-    "MODELS",
-    "NOT_MEDICAL",
-    "ResultFolder",
-    "assets_of",
-    "dataset_options",
-    "echo",
-    "main",
-    "markdown",
-    "model_card",
-    "open_dataset",
-    "parse_options",
-    "print_table",
-]
+    "MODELS", "NOT_MEDICAL", "ResultFolder", "assets_of", "dataset_options", "echo", "main", "markdown", "model_card",
+    "open_dataset", "parse_options", "print_table",
+]  # fmt: skip

@@ -17,22 +17,9 @@ from xrv_core.specs.listings import Listing
 from xrv_core.specs.models import AutoencoderSpec, ClassifierSpec, ModelSpec, ReferenceOutput, SegmenterSpec
 
 __all__ = [
-    "FAMILIES",
-    "KINDS",
-    "KNOWN",
-    "Asset",
-    "AutoencoderSpec",
-    "ClassifierSpec",
-    "CommandSpec",
-    "DatasetSpec",
-    "Factory",
-    "Listing",
-    "ModelSpec",
-    "ReferenceOutput",
-    "SegmenterSpec",
-    "Spec",
-    "owner_of",
-]
+    "FAMILIES", "KINDS", "KNOWN", "Asset", "AutoencoderSpec", "ClassifierSpec", "CommandSpec", "DatasetSpec",
+    "Factory", "Listing", "ModelSpec", "ReferenceOutput", "SegmenterSpec", "Spec", "owner_of",
+]  # fmt: skip
 
 #: Every kind of thing a plugin can offer. The hook that returns a kind's specs is ``xrv_<kind>s``.
 KINDS: Mapping[str, type[Spec] | type[CommandSpec]] = {
