@@ -34,7 +34,7 @@ LIMITS = {
     "document": Limit("XRV_MAX_DOCUMENT_BYTES", 16 << 20, "bytes"),  # an XML report, a registry, a header
     "annotations": Limit("XRV_MAX_ANNOTATION_BYTES", 32 << 20, "bytes"),  # a JSON file of a dataset
     "elements": Limit("XRV_MAX_ELEMENTS", 1_000_000, "elements"),  # objects, lists and texts of JSON; of XML
-    "members": Limit("XRV_MAX_MEMBERS", 50_000, "members"),  # of an archive of reports
+    "members": Limit("XRV_MAX_MEMBERS", 20_000, "members"),  # of an archive of reports
     "corners": Limit("XRV_MAX_CORNERS", 10_000, "corners"),  # of the shapes drawn on one image
     "depth": Limit("XRV_MAX_DEPTH", 100, "levels of nesting"),  # of JSON, TOML, XML, pickles
     "columns": Limit("XRV_MAX_COLUMNS", 20_000, "columns"),  # of a table

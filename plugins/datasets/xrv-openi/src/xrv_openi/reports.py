@@ -76,19 +76,22 @@ class _Unpacked:
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
-            head, self._packed = file.read(6), path.stat().st_size
+            head, self._packed = file.read(6), max(path.stat().st_size, 1)
+        self._piece = limit("document")
+        self._far = min(limit("file"), max(self._piece, self._packed * limit("ratio")))
         opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), open)
         self._stream = opener(path, "rb")
         self.tell, self.close = self._stream.tell, self._stream.close
 
     def seek(self, position: int, whence: int = 0) -> int:
-        within("file", position)
-        if position > limit("document"):
-            within("ratio", position / max(self._packed, 1))
+        if position > self._far:
+            within("file", position)
+            within("ratio", position / self._packed)
         return int(self._stream.seek(position, whence))
 
     def read(self, size: int) -> bytes:
-        within("document", size)
+        if size > self._piece:
+            within("document", size)
         return bytes(self._stream.read(size))
 
     def __enter__(self) -> _Unpacked:
