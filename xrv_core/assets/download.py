@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xrv_core.assets import files
+from xrv_core.errors import printable
 
 if TYPE_CHECKING:
     import requests
@@ -171,7 +172,7 @@ class Download:
         from tqdm import tqdm
 
         name = self._target.name
-        return tqdm(desc=name, total=total, initial=start, unit="B", unit_scale=True, file=sys.stderr)
+        return tqdm(desc=printable(name), total=total, initial=start, unit="B", unit_scale=True, file=sys.stderr)
 
     def _check(self) -> str:
         """The sha256 of the complete file; a wrong file is deleted."""

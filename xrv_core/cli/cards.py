@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import click
 
 from xrv_core import api
-from xrv_core.cli.terminal import NOT_MEDICAL, print_table, weights_state
+from xrv_core.cli.terminal import NOT_MEDICAL, echo, markdown, print_table, weights_state
+from xrv_core.errors import printable
 from xrv_core.specs import Asset, ClassifierSpec, DatasetSpec, ModelSpec, ReferenceOutput, Spec
 
 __all__ = ["assets_of", "model_card", "print_card"]
@@ -90,22 +91,23 @@ def model_card(name: str, kind: str | None = None) -> str:
         UnknownName, NotInstalled: There is no such model.
     """
     found, spec = api.find(name, kind, MODELS)[0]
-    lines = [f"# {spec.name}", "", f"**{NOT_MEDICAL}** {spec.warning}".rstrip(), ""]
-    lines += [f"- **{label}**: {text}" for label, text in _facts(found, spec) if label != "warning"]
+    lines = [f"# {spec.name}", "", f"**{NOT_MEDICAL}** {markdown(spec.warning)}".rstrip(), ""]
+    lines += [f"- **{label}**: {markdown(text)}" for label, text in _facts(found, spec) if label != "warning"]
     for table in [*_tables(spec), *_published(spec)]:
-        lines += ["", f"## {table.title}", "", _row(table.head), _row(["---"] * len(table.head))]
+        lines += ["", f"## {markdown(table.title)}", "", _row(table.head), _row(["---"] * len(table.head))]
         lines += [_row(row) for row in table.rows]
     return "\n".join(lines) + "\n"
 
 
 def print_card(kind: str, spec: Spec) -> None:
     """Print the card of a spec, wrapped to the width of the terminal; long tables are on the Markdown card only."""
-    click.echo(click.style(f"{spec.name}  ({kind})", bold=True))
+    echo(f"{spec.name}  ({kind})", bold=True)
     width = max(60, min(shutil.get_terminal_size().columns, 120))
     for label, text in [*_facts(kind, spec), *_verifiable(spec), ("note", NOT_MEDICAL)]:
-        click.echo(_WRAP(width, initial_indent=f"  {label:<18}", subsequent_indent=" " * 20).fill(text))
+        wrap = _WRAP(width, initial_indent=f"  {label:<18}", subsequent_indent=" " * 20)
+        click.echo(wrap.fill(printable(text.replace("\n", " "))))
     for table in _tables(spec):
-        title = textwrap.fill(table.title, width, initial_indent="  ", subsequent_indent="    ")
+        title = textwrap.fill(printable(table.title), width, initial_indent="  ", subsequent_indent="    ")
         click.echo("\n" + click.style(title, bold=True))
         print_table(("", *table.head), [("", *row) for row in table.rows], right=range(2, 1 + len(table.head)))
 
@@ -176,4 +178,4 @@ def _numbers(numbers: Mapping[str, float]) -> list[tuple[str, ...]]:
 
 
 def _row(cells: Any) -> str:
-    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+    return "| " + " | ".join(map(markdown, cells)) + " |"

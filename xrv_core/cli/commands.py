@@ -19,7 +19,7 @@ from xrv_core import __version__, api
 from xrv_core.cli.cards import assets_of, model_card, print_card
 from xrv_core.cli.terminal import echo, print_table, weights_state
 from xrv_core.discovery import Plugin
-from xrv_core.errors import FactoryError, UnknownName, XrvError
+from xrv_core.errors import FactoryError, UnknownName, XrvError, printable
 from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
 
 __all__ = ["main"]
@@ -61,7 +61,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list under ``xrv --help``, from specs: no plugin's code is imported."""
         rows = [(name, command.get_short_help_str(90)) for name, command in self.commands.items()]
-        rows += [(name, api.describe("command", name).title) for name in api.names("command")]
+        rows += [(name, printable(api.describe("command", name).title)) for name in api.names("command")]
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows))
 
@@ -73,6 +73,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except XrvError as error:
             raise click.ClickException(str(error)) from error
+        except click.ClickException as error:
+            error.message = printable(error.message)
+            raise
 
 
 @contextmanager
@@ -117,13 +120,14 @@ def list_(what: str | None, pattern: str | None, as_json: bool) -> None:
         return
     for number, (kind, specs) in enumerate(found.items()):
         if not what:
-            click.echo(("\n" if number else "") + click.style(f"{kind}s".upper(), bold=True))
+            click.echo("\n" * bool(number), nl=False)
+            echo(f"{kind}s".upper(), bold=True)
         table = {"dataset": ("NAME IMAGES LABELS MASKS TITLE LICENCE", _dataset_row)}
         head, row = table.get(kind, ("NAME LABELS PIXELS WEIGHTS TITLE", _model_row))
         print_table(head.split(), map(row, specs), right=(1, 2))
     troubled = sum(bool(p.problems) for p in api.plugins())
     if troubled:
-        click.echo(f"{troubled} plugin{'s' * (troubled > 1)} with problems: see `xrv plugins`.", err=True)
+        echo(f"{troubled} plugin{'s' * (troubled > 1)} with problems: see `xrv plugins`.", err=True)
 
 
 @main.command()
@@ -170,7 +174,7 @@ def fetch(name: str, kind: str | None) -> None:
     if not assets:
         raise click.ClickException(f"{name!r} has nothing to fetch. How to obtain it: {specs[0][1].obtain}")
     for asset in assets:
-        click.echo(api.fetch(asset))
+        echo(api.fetch(asset))
 
 
 @main.command()

@@ -15,7 +15,7 @@ from xrv_core.terms import NOT_MEDICAL
 
 __all__ = ["NOT_MEDICAL", "echo", "markdown", "print_table", "weights_state"]
 
-_MARKUP = re.compile(r"[\\`*|]|(?<=\])\(|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*|]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_])")
 
 
 def echo(text: object = "", *, err: bool = False, bold: bool = False, dim: bool = False) -> None:
@@ -34,7 +34,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], right: Seque
 
 def markdown(text: object) -> str:
     """A text from elsewhere inside a line of Markdown: on one line, and without HTML, links and marks of its own."""
-    shown = html.escape(printable(" ".join(str(text).split())), quote=False)
+    shown = html.escape(printable(str(text).replace("\n", " ")), quote=False)
     return _MARKUP.sub(lambda found: "\\" + found[0], shown)
 
 

@@ -22,7 +22,7 @@ from xrv_core.datasets.tables import (
     read_table,
     table_path,
 )
-from xrv_core.errors import ArgumentError, ImageMissing, TableError, logger
+from xrv_core.errors import ArgumentError, ImageMissing, ImagePathError, TableError, logger
 from xrv_core.specs import Asset, DatasetSpec
 
 __all__ = ["FileDataset"]
@@ -128,7 +128,10 @@ class FileDataset(XrayDataset):
         self.duplicates = NO_REPEATS if index.repeats is None else index.repeats
         if len(self.duplicates):
             self._tell_duplicates()
-        index = self.locate(index)
+        try:
+            index = self.locate(index)
+        except ImagePathError as error:  # the source knows the path, but not the table that has it
+            raise ImagePathError(f"{self.csvpath}: {error}") from error
         self.extras = index.extras
         super().__init__(
             spec,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xrv_core.datasets.leakage import collections_in
 from xrv_core.datasets.pixels import png_uri
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, printable
 from xrv_core.protocols import Dataset
 
 __all__ = ["Description", "LabelCount", "Spread", "Thumbnail", "describe"]
@@ -136,12 +136,12 @@ class Description:
         return f"{spread} {unit}{missing}"
 
     def __str__(self) -> str:
-        lines = [self.name]
+        lines = self.name.split("\n")
         for name, fact in self.facts().items():
             lines.append(f"{name:<9} {fact}")
             if name == "age" and self.ages:
                 lines.append(f"{'':<9} {_histogram(self.ages)}")
-        return "\n".join([*lines, *_label_lines(self.labels)])
+        return "\n".join(map(printable, [*lines, *_label_lines(self.labels)]))
 
     def _repr_html_(self) -> str:
         return _page(self)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import fx, nn
 from torch.nn import functional as F
 
-from xrv_core.errors import ArgumentError, InputError
+from xrv_core.errors import ArgumentError, InputError, printable
 
 __all__ = ["IMAGENET", "InputAdapter", "as_batch", "check_input", "resize_input"]
 
@@ -149,7 +149,7 @@ def _warn_once(model: nn.Module | None, kind: str, text: str) -> None:
     told = set() if model is None else _told.setdefault(model, set())
     if kind not in told:
         told.add(kind)
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(printable(text), stacklevel=2)
 
 
 def resize_input(x: torch.Tensor, resolution: int | None) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from xrv_core import Asset, ClassifierSpec, fetch
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, printable
 from xrv_core.models import BackboneClassifier, load_into, load_state_dict, timm_heads, timm_keys
 
 
@@ -80,7 +80,7 @@ def _load(model: BackboneClassifier, path: Path, network: str) -> None:
     load_into(model, state, path)
     if not fits:
         warnings.warn(
-            f"The classifier is random: weights file {path} has none for {len(model.pathologies)} pathologies. "
-            "Train it before you use predictions.",
+            f"The classifier is random: weights file {printable(path)} has none for "
+            f"{len(model.pathologies)} pathologies. Train it before you use predictions.",
             stacklevel=2,
         )

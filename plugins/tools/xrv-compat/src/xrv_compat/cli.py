@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from xrv_core import CommandSpec
+from xrv_core.cli import echo
 
 
 def command(spec: CommandSpec) -> click.Command:
@@ -19,8 +20,9 @@ def command(spec: CommandSpec) -> click.Command:
         if not found:
             raise click.ClickException(f"No supported name of torchxrayvision contains {pattern!r}.")
         for name, old in found.items():
-            click.echo(f"xrv.{name}\n  -> {old.new}")
+            echo(f"xrv.{name}")
+            echo(f"  -> {old.new}")
             if old.differs:
-                click.echo(f"     differs: {old.differs}")
+                echo(f"     differs: {old.differs}")
 
     return compat

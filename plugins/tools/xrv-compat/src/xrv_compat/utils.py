@@ -16,7 +16,7 @@ from xrv_compat.notes import warn_once
 from xrv_core.assets import cache_dir
 from xrv_core.datasets import PixelRecipe, decode_image, luminance, scale_pixels
 from xrv_core.datasets import load_image as _load_image
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, printable
 
 __all__ = [
     "fix_resolution", "get_cache_dir", "in_notebook", "infer", "load_image", "normalize", "read_xray_dcm",
@@ -77,8 +77,8 @@ def _warn_inverted(data: bytes, name: Any) -> None:
     header = pydicom.dcmread(BytesIO(data), force=True, specific_tags=["PhotometricInterpretation"])
     if header.get("PhotometricInterpretation") == "MONOCHROME1":
         warnings.warn(
-            f"Converting MONOCHROME1 to MONOCHROME2 interpretation for file: {name}. Can be avoided by setting "
-            "`fix_monochrome=False`",
+            f"Converting MONOCHROME1 to MONOCHROME2 interpretation for file: {printable(name)}. Can be avoided "
+            "by setting `fix_monochrome=False`",
             stacklevel=3,
         )
 

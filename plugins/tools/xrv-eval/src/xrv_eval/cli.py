@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xrv_core import NOT_MEDICAL
-from xrv_core.cli import ResultFolder, dataset_options, open_dataset
+from xrv_core.cli import ResultFolder, dataset_options, echo, open_dataset
+from xrv_core.errors import printable
 from xrv_eval.options import FILES, EvaluationOptions
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ def _run(classifier: str, dataset: str, **options: Any) -> None:
     result = run_evaluation(model(), data, EvaluationOptions(**given))
     click.echo(_as_json(result) if options["as_json"] else _as_text(result))
     for line in notes(result.run):
-        click.echo(line, err=True)
+        echo(line, err=True)
     if result.report is not None:
-        click.echo(f"report: {result.report}", err=True)
+        echo(f"report: {result.report}", err=True)
 
 
 def _size(model: Any, size: int | None) -> int:
@@ -90,7 +91,7 @@ def _size(model: Any, size: int | None) -> int:
 def _as_text(result: Evaluation) -> str:
     from xrv_eval.table import summary_line, table_lines
 
-    return "\n".join([summary_line(result.run), "", *table_lines(result.metrics, result.run)])
+    return "\n".join(map(printable, [summary_line(result.run), "", *table_lines(result.metrics, result.run)]))
 
 
 def _as_json(result: Evaluation) -> str:

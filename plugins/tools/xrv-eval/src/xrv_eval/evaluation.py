@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from xrv_core.datasets import check_dataset, check_training_data
+from xrv_core.errors import printable
 from xrv_eval.alignment import Alignment, align, check_classifier
 from xrv_eval.bootstrap import cluster_codes
 from xrv_eval.metrics import SCORED, Scores, metrics_table
@@ -54,7 +55,8 @@ class Evaluation:
         return float(self.metrics.loc[self.metrics["status"] == SCORED, "auroc"].mean())
 
     def __str__(self) -> str:
-        return "\n".join([summary_line(self.run), "", *table_lines(self.metrics, self.run), "", *notes(self.run)])
+        lines = [summary_line(self.run), "", *table_lines(self.metrics, self.run), "", *notes(self.run)]
+        return "\n".join(map(printable, lines))
 
     def __repr__(self) -> str:
         return str(self)

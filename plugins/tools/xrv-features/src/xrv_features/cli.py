@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import xrv_core
-from xrv_core.cli import ResultFolder, dataset_options, open_dataset, parse_options
+from xrv_core.cli import ResultFolder, dataset_options, echo, open_dataset, parse_options
 from xrv_core.errors import ArgumentError, PathMissing, UnknownName
 from xrv_features.options import FILES, NOUN, POOLS, FeaturesOptions
 
@@ -134,14 +134,14 @@ def _print(found: Any, projection: Any, job: Any) -> None:
     from xrv_features.page import warnings
 
     title, subtitle = titles(found, projection)
-    click.echo(f"{title}: {subtitle}")
+    echo(f"{title}: {subtitle}")
     for name in ("features.parquet", "projection.png", "projection.html"):
-        click.echo(job.folder.path / name)
+        echo(job.folder.path / name)
     if projection.note:
-        click.echo(projection.note, err=True)
+        echo(projection.note, err=True)
     for warning in warnings(found.run):
-        click.echo(f"Warning: {warning}", err=True)
-    click.echo(found.run["notice"], err=True)
+        echo(f"Warning: {warning}", err=True)
+    echo(found.run["notice"], err=True)
 
 
 def _datasets(dataset: str | None, data: tuple[str, ...], options: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.errors import ArgumentError, PathMissing
+from xrv_core.errors import ArgumentError, PathMissing, printable
 from xrv_features.options import FEATURES, RECORD
 
 __all__ = ["FEATURES", "MAX_COLUMNS", "RECORD", "Features", "MemoryRows", "ParquetRows", "load_features"]
@@ -65,7 +65,7 @@ class Features:
     def __repr__(self) -> str:
         model, data = self.run["model"]["name"], self.run["dataset"]["name"]
         place = f", in {self.path}" if self.path else ""
-        return f"<Features of {model} on {data}: {len(self):,} images x {self.dimension:,} features{place}>"
+        return printable(f"<Features of {model} on {data}: {len(self):,} images x {self.dimension:,} features{place}>")
 
 
 def load_features(folder: str | Path) -> Features:

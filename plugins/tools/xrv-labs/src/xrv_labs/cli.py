@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from xrv_core import CommandSpec
+from xrv_core.cli import echo
 
 __all__ = ["command"]
 
@@ -18,7 +19,7 @@ def command(spec: CommandSpec) -> click.Command:
         from xrv_labs.publishing import publish
 
         name = publish(model, registry, **options)
-        click.echo(f"{name} is in {registry}. Whoever lists that file in XRV_REGISTRIES has it.")
+        echo(f"{name} is in {registry}. Whoever lists that file in XRV_REGISTRIES has it.")
 
     parameters: list[click.Parameter] = [
         click.Argument(["model"]),

@@ -122,10 +122,14 @@ def check_path(path: str | Path) -> Path:
 
 def save(figure: Figure, path: str | Path) -> Path:
     """Write ``figure`` to ``path`` (.png, .pdf or .svg), and replace an existing file; errors as in ``check_path``."""
+    from matplotlib.text import Text
+
     path = check_path(path)
     kind = path.suffix.lower().removeprefix(".")
     # no date or version: the same picture is the same file
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a "$" in a name is no formula
     figure.savefig(path, format=kind, dpi=_DPI, metadata=metadata)
     return path
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xrv_core.cli import dataset_options, open_dataset
+from xrv_core.cli import dataset_options, echo, open_dataset
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def _picture(
         from xrv_plot.canvas import check_path, save
 
         path = check_path(out)  # before anything is opened
-        click.echo(save(draw(dataset, given), path))
+        echo(save(draw(dataset, given), path))
 
     out = click.Option(["--out"], required=True, metavar="FILE", help=".png, .pdf or .svg; replaced if it exists.")
     arguments: list[click.Parameter] = [click.Argument(["dataset"]), out, *options, *dataset_options(size)]

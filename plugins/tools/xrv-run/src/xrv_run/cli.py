@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from xrv_core import CommandSpec
-from xrv_core.cli import MODELS
+from xrv_core.cli import MODELS, echo
 
 __all__ = ["convert", "export", "predict", "segment", "verify"]
 
@@ -31,7 +31,7 @@ def _command(spec: CommandSpec, run: Callable[..., int | None], parameters: list
         try:
             code = run(**given)
         except KeyboardInterrupt:  # before there was anything to tell about
-            click.echo("Interrupted.", err=True)
+            echo("Interrupted.", err=True)
             code = 130
         sys.exit(code)
 

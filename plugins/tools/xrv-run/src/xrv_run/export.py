@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import click
-
 from xrv_core import __version__, api
 from xrv_core.assets import replacing, sha256_of
-from xrv_core.cli import MODELS, NOT_MEDICAL, print_table
+from xrv_core.cli import MODELS, NOT_MEDICAL, echo, print_table
 from xrv_core.errors import ArgumentError, MissingDependency, PathMissing
 from xrv_core.specs import ModelSpec
 from xrv_run.files import check_weights, named_images
@@ -138,11 +136,11 @@ def export_command(name: str, images: Sequence[str], out: str | None, **options:
         ("input", f"image: float32 [batch, 1, {done.side}, {done.side}] in [-1024, 1024]"),
     ]
     print_table(("WHAT", "IS"), rows)
-    click.echo()
+    echo()
     compared = [(p.image, p.output, f"{p.largest:.6g}", f"{p.difference:.1e}") for p in done.parity]
     print_table(("IMAGE", "OUTPUT", "LARGEST", "DIFFERENCE"), compared, right=(2, 3))
-    click.echo(f"equal within {TOLERANCE:g} of the largest output", err=True)
-    click.echo(NOT_MEDICAL, err=True)
+    echo(f"equal within {TOLERANCE:g} of the largest output", err=True)
+    echo(NOT_MEDICAL, err=True)
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
+from xrv_core.cli import echo
 from xrv_core.errors import ArgumentError, PathMissing
 
 __all__ = ["check_weights", "named_images", "short_path"]
@@ -43,7 +42,7 @@ def _below(folder: Path, except_below: Path | None) -> list[Path]:
 
     there = find_images(folder, except_below=except_below)
     if told := there.told():
-        click.echo(told, err=True)
+        echo(told, err=True)
     if not there.images:
         looked = ", ".join(sorted(image_suffixes()))
         raise ArgumentError(f"{folder}: no image in this folder (looked for DICOM under any name, and for {looked}).")

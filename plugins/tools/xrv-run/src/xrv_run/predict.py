@@ -8,11 +8,9 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from xrv_core import api
-from xrv_core.cli import NOT_MEDICAL
-from xrv_core.errors import ArgumentError, InputError, XrvError, printable
+from xrv_core.cli import NOT_MEDICAL, echo
+from xrv_core.errors import ArgumentError, InputError, XrvError
 from xrv_run.files import check_weights, named_images
 from xrv_run.printing import Printed
 from xrv_run.reading import read_all
@@ -75,7 +73,7 @@ def predict_command(
             for batch in batches.of(rest, run):
                 found.add_values(*batch)
     already = f" ({there} of them were there already)" if there else ""
-    click.echo(f"{printable(out)}: {run.done} images{already}")
+    echo(f"{out}: {run.done} images{already}")
     return run.code
 
 
@@ -104,7 +102,7 @@ def open_model(kind: str, name: str, weights: str, device: str | None = None) ->
     if where is not None:
         model.to(where)
     note = f"{NOT_MEDICAL} {spec.warning}".strip()
-    click.echo(f"{spec.name}: {note}", err=True)
+    echo(f"{spec.name}: {note}", err=True)
     return model, note
 
 

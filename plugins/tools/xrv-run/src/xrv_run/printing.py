@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xrv_core.cli import print_table
+from xrv_core.cli import echo, print_table
 from xrv_core.datasets import safe_cell
 from xrv_core.errors import printable
 from xrv_run.files import short_path
@@ -41,9 +41,9 @@ class Table:
     def add(self, *cells: object) -> None:
         """Print a row, and the head before the first one."""
         if self._heads is not None:
-            click.echo(click.style(self._line(self._heads), dim=True))
+            echo(self._line([printable(head) for head in self._heads]), dim=True)
             self._heads = None
-        click.echo(self._line([printable(cell) for cell in cells]))
+        echo(self._line([printable(cell) for cell in cells]))
 
     def _line(self, cells: Sequence[str]) -> str:
         pairs = enumerate(zip(cells, self._widths, strict=True))

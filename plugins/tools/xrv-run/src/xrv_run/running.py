@@ -9,11 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import click
-
 from xrv_core.assets import replacing
+from xrv_core.cli import echo
 from xrv_core.datasets import safe_cell
-from xrv_core.errors import ImageError, XrvError, printable
+from xrv_core.errors import ImageError, XrvError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -98,7 +97,7 @@ class Run:
         if self.failed_list and len(self.failed) > _SHOWN:
             return
         with self._bar.external_write_mode(file=sys.stderr):
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
 
     @property
     def code(self) -> int:
@@ -110,14 +109,14 @@ class Run:
     def _sum_up(self) -> None:
         if self.failed and self.files > 1:
             what = "could not be read" if self._unread == len(self.failed) else "failed"
-            click.echo(f"{len(self.failed)} of {self.files} files {what}.", err=True)
+            echo(f"{len(self.failed)} of {self.files} files {what}.", err=True)
             if self.failed_list:
-                click.echo(f"They are listed in {printable(self.failed_list)}.", err=True)
+                echo(f"They are listed in {self.failed_list}.", err=True)
         missing = self.files - self.done - len(self.failed)
         if missing or self.interrupted:
             again = " Give the same command again to go on." if self.goes_on else ""
             how = "Interrupted" if self.interrupted else "Stopped"
-            click.echo(f"{how}: {self.done} of {self.files} files are done.{again}", err=True)
+            echo(f"{how}: {self.done} of {self.files} files are done.{again}", err=True)
 
     def _write_list(self) -> None:
         path = self.failed_list
@@ -132,7 +131,7 @@ class Run:
                 writer.writerow(_HEAD)
                 writer.writerows([safe_cell(file), safe_cell(error)] for file, error in self.failed)
         except OSError as error:  # the end of the run is told even so
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
 
 
 def failed_path(out: Path) -> Path:

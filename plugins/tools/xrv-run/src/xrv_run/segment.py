@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from xrv_core import __version__, api
 from xrv_core.assets import aside, writing
+from xrv_core.cli import echo
 from xrv_core.errors import ArgumentError, ImageError, InputError, WriteError, XrvError, printable, reading, suggestion
 from xrv_core.specs import SegmenterSpec
 from xrv_run.files import check_weights, named_images, short_path
@@ -253,7 +252,7 @@ class _Told:
             return
         self._printed.add((file, shares))
         if self._one:
-            click.echo(f"Masks: {printable(folder)}")
+            echo(f"Masks: {folder}")
 
 
 def _chosen(named: Sequence[str], spec: SegmenterSpec) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xrv_core import api
-from xrv_core.cli import MODELS, print_table
+from xrv_core.cli import MODELS, echo, print_table
 from xrv_core.errors import ArgumentError, PathMissing
 from xrv_core.specs import ModelSpec, ReferenceOutput
 from xrv_run.files import check_weights
@@ -151,15 +151,16 @@ def verify_command(name: str, *, kind: str | None, images: str | None, weights: 
     for number, comparison in enumerate(comparisons):
         reference = comparison.reference
         size = f", resized to {reference.resize}" if reference.resize else ""
-        click.echo("\n" * bool(number) + click.style(f"{reference.image.name.rpartition('/')[2]}{size}", bold=True))
-        click.echo(f"Published in: {reference.source}")
+        click.echo("\n" * bool(number), nl=False)
+        echo(f"{reference.image.name.rpartition('/')[2]}{size}", bold=True)
+        echo(f"Published in: {reference.source}")
         rows = [
             (label, f"{reference.outputs[label]:.6f}", f"{got:.6f}", f"{comparison.differences[label]:+.1e}")
             for label, got in comparison.got.items()
         ]
         print_table(("NAME", "EXPECTED", "GOT", "DIFFERENCE"), rows, right=(1, 2, 3))
         verdict = "equal" if comparison.equal else "DIFFERENT"
-        click.echo(f"{verdict} within {reference.tolerance:g}")
+        echo(f"{verdict} within {reference.tolerance:g}")
         if not comparison.equal and reference.note:
-            click.echo(f"Note: {reference.note}")
+            echo(f"Note: {reference.note}")
     return int(not all(comparison.equal for comparison in comparisons))
