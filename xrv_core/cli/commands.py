@@ -74,7 +74,7 @@ class Commands(click.Group):
         except XrvError as error:
             raise click.ClickException(str(error)) from error
         except click.ClickException as error:
-            error.message = printable(error.message)
+            error.message = printable(error.message)  # type: ignore[misc]  # what follows is its own usage line
             raise
 
 
