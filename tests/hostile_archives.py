@@ -118,7 +118,7 @@ def scripts() -> Iterable[Hostile]:
         (
             "a module in itself",
             script(holding(Raw(b"h\x00"))),
-            "has more nested layers than any network, or a layer that contains itself.",
+            "it has layers nested deeper than those of any network, or a layer in itself.",
         ),
         (
             "an object of C++",
@@ -133,7 +133,8 @@ def scripts() -> Iterable[Hostile]:
             "weights. Get the archive that torch.jit.save wrote, or a state dict.",
         ),
     ):
-        yield Hostile(f"TorchScript with {name}", file(data), message=f"Weights file FILE {told}")
+        head = "FILE:" if told.startswith("it ") else "Weights file FILE"
+        yield Hostile(f"TorchScript with {name}", file(data), message=f"{head} {told}")
 
 
 # -- members of an archive of many
@@ -142,7 +143,7 @@ def scripts() -> Iterable[Hostile]:
 def members() -> Iterable[Hostile]:
     """Files that lie in an archive."""
     name = "runs/w.pt"
-    head = f"Weights file FILE!{name} cannot be read from the archive:"
+    head = f"FILE!{name}:"
     call = program({"state_dict": {"weight": tensor()}, "extra": SYSTEM})
     whole = archive(("readme", b"x"), (name, zipped(TREE)))
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

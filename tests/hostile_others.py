@@ -49,7 +49,7 @@ def safetensors() -> Iterable[Hostile]:
         "half of its data": safe({"a": entry()}, NUMBERS[:8]),
     }.items():
         yield Hostile(
-            f"safetensors: {name}", file(data), message="Weights file FILE is not a valid safetensors file: ..."
+            f"safetensors: {name}", file(data), message=f"FILE: cannot be read (SafetensorError: .... {DAMAGED}"
         )
     for name, length in (
         ("longer than the file", 10_000),

@@ -22,7 +22,6 @@ SPELLINGS = {
     "INST of protocol 0": b"(S'touch CANARY'\niposix\nsystem\n.",
     "OBJ of protocol 1": b"(" + SYSTEM + CODE + b"o.",
     "NEWOBJ": b"\x80\x02" + SYSTEM + b"(" + CODE + b"t\x81.",
-    "NEWOBJ_EX": b"\x80\x04" + SYSTEM + b"(" + CODE + b"t}\x92.",
     "STACK_GLOBAL": b"\x80\x04" + text("posix") + text("system") + b"\x93" + CODE + b"\x85R.",
     "STACK_GLOBAL from the memo": (
         b"\x80\x04" + text("posix") + b"\x94" + text("system") + b"\x9400h\x00h\x01\x93" + CODE + b"\x85R."
@@ -48,16 +47,17 @@ TRICKS = {
     "EXT1": (b"\x80\x02\x82\x01.", OPCODES),
     "EXT2": (b"\x80\x02\x83\x01\x00.", OPCODES),
     "EXT4": (b"\x80\x02\x84\x01\x00\x00\x00.", OPCODES),
+    "NEWOBJ_EX": (b"\x80\x04" + SYSTEM + b"(" + CODE + b"t}\x92.", OPCODES),
     "a memo index of 2 billion": (b"\x80\x02Nr\xff\xff\xff\x7f.", "its pickle has a memo index out of order"),
     "a memo index in text": (b"N" + b"p2000000000\n.", "its pickle has a memo index out of order"),
     "a missing memo": (b"\x80\x02h\x05.", None),
     "tuples half a million deep, hashed": (
         b"\x80\x02})" + b"\x85" * 500_000 + b"K\x01s.",
-        "its pickle nests tuples more than 1,000 deep",
+        "its pickle has a key that is a very large tuple, number or text",
     ),
     "records two thousand deep, hashed": (
         b"\x80\x02}ctorch._utils\n_rebuild_tensor\nq\x000)" + (b"q\x010h\x00(h\x01NNNtR") * 2_000 + b"K\x01s.",
-        "its pickle nests tuples more than 1,000 deep",
+        None,
     ),
     "a string of 4 GB": (b"\x80\x02X\xff\xff\xff\xffx.", None),
     "a string of 2 to the 62 bytes": (b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"x.", None),
@@ -156,7 +156,8 @@ def programs() -> Iterable[Hostile]:
         yield Hostile(name, file(zipped(program(tree))), cause=cause)
     for name, change in SIZES.items():
         data = file(zipped(program({"weight": tensor(**change)})))
-        yield Hostile(name, data, cause="a tensor has an impossible size, stride or offset")
+        told = None if change.get("size") == bushy() else "a tensor has an impossible size, stride or offset"
+        yield Hostile(name, data, cause=told)
     for kind in ("QInt8Storage", "ComplexFloatStorage", "UntypedStorage", "Wrong"):
         yield Hostile(f"a {kind}", file(zipped(program(tensor(where=storage(kind))))), unsafe=f"torch.{kind}")
     tree = program({"weight": tensor()})

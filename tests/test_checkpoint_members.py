@@ -78,7 +78,7 @@ def test_messages_name_archive_and_member(tmp_path):
 
 def test_a_whole_archive_of_checkpoints_asks_for_a_member(tmp_path):
     path = archive(tmp_path / "all.zip", a=FORMS["zip"])
-    with pytest.raises(CheckpointError, match=r"all\.zip cannot be read: it is a zip archive, .* member="):
+    with pytest.raises(CheckpointError, match=r"all\.zip: it is a zip archive, .* member="):
         load_state_dict(path)
 
 
@@ -90,7 +90,7 @@ def refused(path: Path, member: str = "runs/a.ckpt") -> str:
 
 def test_no_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"nothing")
-    assert re.search(says("ZIP", "not a readable zip archive", "File is not a zip file"), refused(tmp_path / "a.zip"))
+    assert re.search(says("ZIP", "File is not a zip file", "not a zip archive"), refused(tmp_path / "a.zip"))
 
 
 def test_a_folder_and_two_of_one_name(tmp_path):
@@ -104,7 +104,7 @@ def test_a_folder_and_two_of_one_name(tmp_path):
 
 
 def test_other_compressions_and_encryption(tmp_path):
-    head = ("ZIP!runs/a.ckpt", "cannot be read")
+    head = ("ZIP!runs/a.ckpt",)
     assert re.search(
         says(*head, "compression (method 14)", "'stored'", "'deflated'", "repack"),
         refused(archive(tmp_path / "a.zip", zipfile.ZIP_LZMA, a=FORMS["zip"])),
@@ -145,4 +145,4 @@ def lying(path: Path, compression: int, **fields: int) -> Path:
 )
 def test_a_directory_that_lies(tmp_path, compression, fields, cause):
     path = lying(tmp_path / "a.zip", compression, **fields)
-    assert re.search(says("ZIP!runs/a.ckpt", "cannot be read", cause), refused(path))
+    assert re.search(says("ZIP!runs/a.ckpt", cause), refused(path))

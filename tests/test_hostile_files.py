@@ -92,7 +92,10 @@ def message_of(hostile: Hostile, path: Path) -> str:
         return REFUSAL.format(file=name, name=hostile.unsafe)
     if hostile.message:
         return hostile.message.replace("FILE", str(path))
-    return f"Weights file {name} cannot be read: {hostile.cause or '...'}. {DAMAGED}"
+    if hostile.cause is None:
+        return f"{name}: ..."
+    foreign = f"cannot be read ({hostile.cause}). {DAMAGED}"
+    return f"{name}: {foreign if hostile.cause.partition(': ')[0].endswith('Error') else f'{hostile.cause}.'}"
 
 
 def test_the_corpus_is_large_and_without_doubles():

@@ -153,8 +153,8 @@ def test_files_cut_off_anywhere(tmp_path, zipped):
     data = save(nn.BatchNorm1d(9).state_dict(), tmp_path / "whole.pt", zipped).read_bytes()
     for size in (3, 10, 30, 100, len(data) // 2, len(data) - 30, len(data) - 1):
         message = damaged(tmp_path, data[:size])
-        assert message.startswith("Weights file W cannot be read: ")
-        assert message.endswith(f". {DAMAGED}")
+        assert message.startswith("W: ")
+        assert message.endswith(f". {DAMAGED}") or "cut off" in message
 
 
 def test_layers_without_end(tmp_path):
@@ -163,7 +163,7 @@ def test_layers_without_end(tmp_path):
     bushy = nn.Linear(1, 1)
     for _ in range(40):  # 2 to the 40 paths to one layer
         bushy = nn.Sequential(bushy, bushy)
-    for thing in (loop, bushy):
+    for thing, told in ((loop, "a layer in itself"), (bushy, "XRV_MAX_OBJECTS")):
         path = save(thing, tmp_path / "w.pt")
-        with pytest.raises(CheckpointError, match="nested layers"):
+        with pytest.raises(CheckpointError, match=says(path, told)):
             load_state_dict(path)

@@ -7,7 +7,7 @@ from typing import IO, NamedTuple
 
 from xrv_core.errors import ArgumentError, OverLimit
 
-__all__ = ["LIMITS", "Limit", "limit", "read_within", "within"]
+__all__ = ["LIMITS", "Limit", "json_within", "limit", "read_within", "within"]
 
 _CHUNK, _EARLY = 1 << 20, 64 << 20  # the ratio of a file that is small when it is unpacked means nothing
 
@@ -37,6 +37,7 @@ LIMITS = {
     "members": Limit("XRV_MAX_MEMBERS", 20_000, "members"),  # of an archive of reports
     "corners": Limit("XRV_MAX_CORNERS", 10_000, "corners"),  # of the shapes drawn on one image
     "depth": Limit("XRV_MAX_DEPTH", 100, "levels of nesting"),  # of JSON, TOML, XML, pickles
+    "objects": Limit("XRV_MAX_OBJECTS", 1_000_000, "objects"),  # of a pickle of weights, of the header of a model file
     "columns": Limit("XRV_MAX_COLUMNS", 20_000, "columns"),  # of a table
 }
 
@@ -61,6 +62,12 @@ def within(name: str, number: float) -> None:
             f"has {number:,.0f} {unit}, and at most {most:,} are read. If you trust the file, set {variable} to a "
             "larger number."
         )
+
+
+def json_within(text: bytes) -> None:
+    """Raise OverLimit if a JSON text is longer than a document, or has more values than the limit of objects."""
+    within("document", len(text))
+    within("objects", sum(map(text.count, (b",", b"[", b"{"))))
 
 
 def read_within(stream: IO[bytes], packed: int, name: str = "file") -> bytes:

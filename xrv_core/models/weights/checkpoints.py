@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from xrv_core.errors import CheckpointError
-from xrv_core.models.weights.inert import Placeholder, TensorRecord, layers
-from xrv_core.models.weights.members import Source, open_source
+from xrv_core.assets import json_within, within
+from xrv_core.errors import CheckpointError, reading
+from xrv_core.models.weights.inert import Effort, Placeholder, TensorRecord, layers
+from xrv_core.models.weights.members import AGAIN, Source, open_source
 from xrv_core.models.weights.names import shown
-from xrv_core.models.weights.torchfile import TorchFile
+from xrv_core.models.weights.opcodes import MAX_TEXT
+from xrv_core.models.weights.torchfile import MAX_DIMENSIONS, TorchFile
 from xrv_core.models.weights.torchscript import script_records
 
 __all__ = ["is_safetensors", "load_checkpoint", "load_into", "load_state_dict"]
@@ -24,6 +26,8 @@ __all__ = ["is_safetensors", "load_checkpoint", "load_into", "load_state_dict"]
 CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model")
 #: Prefixes that DataParallel and torch.compile put before every key.
 WRAPPERS = ("module.", "_orig_mod.")
+#: A tensor takes the memory of so many numbers.
+TENSOR_SIZE = 10
 
 
 def load_state_dict(path: str | os.PathLike[str], *, member: str | None = None) -> dict[str, torch.Tensor]:
@@ -78,10 +82,13 @@ def load_checkpoint(
     Returns:
         The tensors by name, and the entries found under ``beside``; those that are missing are left out.
     """
-    with open_source(Path(path), member) as source:
+    with open_source(Path(path), member) as source, reading(source.name, CheckpointError, AGAIN):
         state, tree = (_load_safetensors(source), {}) if is_safetensors(source) else _load_torch(source)
-    entries = dict(_items(tree))
-    return _unwrapped(state), {key: entries[key] for key in beside if key in entries}
+        long = next((name for name in state if len(name) > MAX_TEXT), "")
+        if long:
+            raise CheckpointError(f"it has a tensor whose name has {len(long):,} characters: {shown(long)}...")
+        entries = dict(_items(tree))
+        return _unwrapped(state), {key: entries[key] for key in beside if key in entries}
 
 
 def _unwrapped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -128,12 +135,13 @@ def load_into(model: nn.Module, state: Mapping[str, torch.Tensor], path: str | o
         raise CheckpointError(
             f"Weights file {path} does not fit {type(model).__name__}: of {len(own)} tensors, {', '.join(problems)}."
         )
-    model.load_state_dict(dict(state))
+    with reading(path, CheckpointError):
+        model.load_state_dict(dict(state))
 
 
 def _first(names: list[str], separator: str, count: int = 4) -> str:
     more = [f"and {len(names) - count} more"] if len(names) > count else []
-    return separator.join([*names[:count], *more])
+    return separator.join([*map(shown, names[:count]), *more])
 
 
 # -- formats
@@ -162,11 +170,13 @@ def _load_safetensors(source: Source) -> dict[str, torch.Tensor]:
     from safetensors.torch import load, load_file
 
     source.stream.seek(0)
-    state: dict[str, torch.Tensor]
-    try:
-        state = load_file(source.path) if source.path else load(source.stream.read())
-    except Exception as error:  # SafetensorError, and other errors that a wrong header causes
-        raise CheckpointError(f"Weights file {source.name} is not a valid safetensors file: {error}.") from error
+    (length,) = struct.unpack("<Q", source.stream.read(8))
+    within("document", length)
+    json_within(source.stream.read(length))
+    source.stream.seek(0)
+    state: dict[str, torch.Tensor] = load_file(source.path) if source.path else load(source.stream.read())
+    if any(tensor.ndim > MAX_DIMENSIONS for tensor in state.values()):
+        raise CheckpointError(f"it has a tensor of more than {MAX_DIMENSIONS} dimensions.")
     if not state:
         raise CheckpointError(f"Weights file {source.name} holds no tensors.")
     return state
@@ -190,6 +200,7 @@ def _load_torch(source: Source) -> tuple[dict[str, torch.Tensor], Any]:
         records = dict(_records(file.tree, source.name))
     else:
         records = dict(script_records(file.tree, file.script, source.name))
+    within("objects", TENSOR_SIZE * len(records))
     return {name: file.tensor(record) for name, record in records.items()}, file.tree
 
 
@@ -202,7 +213,7 @@ def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
         inner = next((tree[k] for k in CONTAINERS if isinstance(dict.get(tree, k), dict | Placeholder)), None)
         if inner is not None:
             tree = inner
-    found: list[tuple[Any, Any]] = list(_of_module(tree, file) if isinstance(tree, Placeholder) else _items(tree))
+    found: list[tuple[Any, Any]] = list(_of_module(tree) if isinstance(tree, Placeholder) else _items(tree))
     for name, record in found:
         problem = ""
         if not isinstance(name, str):
@@ -225,16 +236,19 @@ def _type_of(thing: Any) -> str:
     return shown(thing.name) if isinstance(thing, Placeholder) else type(thing).__name__
 
 
-def _of_module(root: Placeholder, file: str) -> Iterator[tuple[str, TensorRecord]]:
+def _of_module(root: Placeholder) -> Iterator[tuple[str, TensorRecord]]:
     """The entries of ``root.state_dict()``, in its order."""
-    for prefix, module in layers(root, lambda s: _items(vars(s).get("_modules")), file):
+    effort = Effort()
+    for prefix, module in layers(root, lambda s: _items(vars(s).get("_modules")), effort):
         attributes = vars(module)
         passing = attributes.get("_non_persistent_buffers_set")
         skipped = passing if isinstance(passing, set) else ()
         for kind, leave_out in (("_parameters", ()), ("_buffers", skipped)):
             for name, value in _items(attributes.get(kind)):
-                if isinstance(value, TensorRecord) and name not in leave_out:
-                    yield f"{prefix}{name}", value
+                effort.spend(1)
+                if isinstance(value, TensorRecord) and isinstance(name, str) and name not in leave_out:
+                    effort.spend(TENSOR_SIZE + len(prefix) // 10)
+                    yield f"{prefix}{name[: MAX_TEXT + 1]}", value
 
 
 def _items(mapping: Any) -> Iterable[tuple[Any, Any]]:

@@ -11,9 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from xrv_core.errors import CheckpointError, PathMissing, suggestion
+from xrv_core.assets import within
+from xrv_core.errors import CheckpointError, PathMissing, reading, suggestion
 
-__all__ = ["Source", "leaves_archive", "open_source"]
+__all__ = ["AGAIN", "Source", "leaves_archive", "open_source", "opened_archive"]
+
+#: What to do about a file that cannot be read.
+AGAIN = "It is damaged, or not a file of safetensors or torch.save."
 
 CHUNK = 1 << 20
 #: Trained weights hardly compress. A member that unpacks to more than this many times its size holds no weights.
@@ -51,25 +55,33 @@ def open_source(path: Path, member: str | None) -> Iterator[Source]:
     """
     if not path.is_file():
         raise PathMissing(f"Weights file {path} does not exist.")
-    with path.open("rb") as file:
+    with reading(path, CheckpointError):
+        file = path.open("rb")
+    with file:
         if member is None:
             yield Source(file, path.stat().st_size, str(path), path)
             return
         name = f"{path}!{member}"
-        try:
-            archive = zipfile.ZipFile(file)
-        except Exception as error:  # a damaged directory can cause any error
-            raise CheckpointError(
-                f"{path} is not a readable zip archive ({error}), so member {member!r} cannot be read."
-            ) from error
+        with reading(name, CheckpointError, "It is damaged, or not a zip archive."):
+            archive = opened_archive(file, path.stat().st_size)
         with archive:
             info = _info(archive, path, member)
-            try:
+            with reading(name, CheckpointError, "The archive is damaged."):
                 stream = _stored(file, info) if info.compress_type == zipfile.ZIP_STORED else _inflated(archive, info)
-            except Exception as error:
-                cause = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
-                raise CheckpointError(f"Weights file {name} cannot be read from the archive: {cause}.") from error
             yield Source(stream, info.file_size, name, None)
+
+
+def opened_archive(stream: IO[bytes], size: int) -> zipfile.ZipFile:
+    """A zip archive whose list of members is not longer than a document, else OverLimit: each member takes memory."""
+    stream.seek(max(0, size - (1 << 16) - 100))
+    tail = stream.read()
+    at = tail.rfind(b"PK\5\6")
+    if at >= 0 and len(tail) >= at + 16:
+        (length,) = struct.unpack_from("<I", tail, at + 12)
+        if tail[at - 20 : at - 16] == b"PK\6\7" and at >= 76:  # the longer numbers of a large archive
+            (length,) = struct.unpack_from("<Q", tail, at - 36)
+        within("document", length)
+    return zipfile.ZipFile(stream)
 
 
 def leaves_archive(member: str) -> bool:
@@ -127,11 +139,11 @@ class _Window(io.RawIOBase):
 def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> IO[bytes]:
     _check_plain(info)
     if info.file_size != info.compress_size:
-        raise ValueError(f"it is stored as {info.compress_size:,} bytes, but should have {info.file_size:,}")
+        raise CheckpointError(f"it is stored as {info.compress_size:,} bytes, but should have {info.file_size:,}.")
     file.seek(info.header_offset)
     head = file.read(30)
     if len(head) < 30 or not head.startswith(b"PK\x03\x04"):
-        raise ValueError("it is not at the position in the archive's directory")
+        raise CheckpointError("it is not at the position in the archive's directory.")
     start = info.header_offset + 30 + sum(struct.unpack("<HH", head[26:]))
     window = io.BufferedReader(_Window(file, start, info.file_size))
     checksum = length = 0
@@ -139,9 +151,9 @@ def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> IO[bytes]:
         checksum = zlib.crc32(chunk, checksum)
         length += len(chunk)
     if length != info.file_size:
-        raise ValueError("the archive is cut off")
+        raise CheckpointError("the archive is cut off.")
     if checksum != info.CRC:
-        raise ValueError("its checksum is not the one in the archive")
+        raise CheckpointError("its checksum is not the one in the archive.")
     window.seek(0)
     return window
 
@@ -149,22 +161,24 @@ def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> IO[bytes]:
 def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     _check_plain(info)
     if info.compress_type != zipfile.ZIP_DEFLATED:
-        raise ValueError(f"its compression (method {info.compress_type}) is neither 'stored' nor 'deflated'; repack it")
+        raise CheckpointError(
+            f"its compression (method {info.compress_type}) is neither 'stored' nor 'deflated'; repack it."
+        )
     if info.file_size > max(SMALL, MAX_RATIO * info.compress_size):
-        raise ValueError(
+        raise CheckpointError(
             f"{info.compress_size:,} bytes claim to unpack to {info.file_size:,}, which weights never do; if you "
-            "trust it, unpack it yourself and give its path"
+            "trust it, unpack it yourself and give its path."
         )
     unpacked = io.BytesIO()
     with archive.open(info) as packed:  # stops at the stated size, and checks the checksum there
         while chunk := packed.read(CHUNK):
             unpacked.write(chunk)
     if unpacked.tell() != info.file_size:
-        raise ValueError(f"it unpacks to {unpacked.tell():,} bytes, but should to {info.file_size:,}")
+        raise CheckpointError(f"it unpacks to {unpacked.tell():,} bytes, but should to {info.file_size:,}.")
     unpacked.seek(0)
     return unpacked
 
 
 def _check_plain(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & 1:
-        raise ValueError("it is encrypted; unpack it yourself and give its path")
+        raise CheckpointError("it is encrypted; unpack it yourself and give its path.")

@@ -9,19 +9,19 @@ Before torch 1.8 there was no list of buffers, and every other tensor was one.
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from xrv_core.assets import limit, within
 from xrv_core.errors import CheckpointError
-from xrv_core.models.weights.inert import Placeholder, TensorRecord, layers
+from xrv_core.models.weights.inert import CLASS_SIZE, Effort, Placeholder, TensorRecord, layers
 from xrv_core.models.weights.names import shown
 
 __all__ = ["Script", "ScriptClass", "read_classes", "script_records"]
 
-#: Bytes of code in one archive; the largest networks have some megabytes.
-MAX_CODE = 64 << 20
 #: Before the names of classes that are written in C++, such as those that hold quantised weights.
 NATIVE = "__torch__.torch.classes."
 
@@ -64,16 +64,16 @@ def read_classes(archive: zipfile.ZipFile, folder: str) -> dict[str, ScriptClass
         folder: The folder of the code, with a slash at its end.
 
     Raises:
-        ValueError: The code is larger than that of any real model.
+        OverLimit: The code is larger, or has more classes, than that of any real model.
     """
     found: dict[str, ScriptClass] = {}
     infos = [i for i in archive.infolist() if i.filename.startswith(folder) and i.filename.endswith(".py")]
-    if sum(i.file_size for i in infos) > MAX_CODE:
-        raise ValueError(f"its code claims to have more than {MAX_CODE >> 20} MiB")
+    within("document", sum(i.file_size for i in infos))
     for info in infos:
         module = info.filename.removeprefix(folder).removesuffix(".py").replace("/", ".")
         text = archive.read(info).decode()  # reads no more than the stated size
-        heads = list(_CLASS.finditer(text))
+        heads = list(itertools.islice(_CLASS.finditer(text), limit("objects") // CLASS_SIZE + 1))
+        within("objects", CLASS_SIZE * (len(found) + len(heads)))
         for number, head in enumerate(heads):
             end = heads[number + 1].start() if number + 1 < len(heads) else len(text)
             method = _METHOD.search(text, head.end(), end)
@@ -126,7 +126,8 @@ def _records(root: Placeholder, script: Script, file: str) -> Iterator[tuple[str
     def children(module: Placeholder) -> list[tuple[str, Any]]:
         return list(vars(module).items()) if script.classes[module.name].is_module else []
 
-    for prefix, module in layers(root, children, file):
+    effort = Effort()
+    for prefix, module in layers(root, children, effort):
         if module.name.startswith(NATIVE):
             raise CheckpointError(
                 f"Weights file {file} keeps weights in an object of {shown(module.name)}, as quantised modules do, and "
@@ -139,6 +140,8 @@ def _records(root: Placeholder, script: Script, file: str) -> Iterator[tuple[str
             )
         known = script.classes[module.name]
         for names in (known.parameters, known.buffers) if known.is_module else ():
+            effort.spend(len(vars(module)))
             for name, value in vars(module).items():
                 if name in names and isinstance(value, TensorRecord):
+                    effort.spend(10)
                     yield f"{prefix}{name}", value
