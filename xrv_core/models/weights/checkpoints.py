@@ -200,7 +200,6 @@ def _load_torch(source: Source) -> tuple[dict[str, torch.Tensor], Any]:
         records = dict(_records(file.tree, source.name))
     else:
         records = dict(script_records(file.tree, file.script, source.name))
-    within("objects", TENSOR_SIZE * len(records))
     return {name: file.tensor(record) for name, record in records.items()}, file.tree
 
 
@@ -214,6 +213,7 @@ def _records(tree: Any, file: str) -> Iterator[tuple[str, TensorRecord]]:
         if inner is not None:
             tree = inner
     found: list[tuple[Any, Any]] = list(_of_module(tree) if isinstance(tree, Placeholder) else _items(tree))
+    within("objects", TENSOR_SIZE * len(found))
     for name, record in found:
         problem = ""
         if not isinstance(name, str):
