@@ -92,13 +92,13 @@ def test_a_header_without_end_is_not_read(tmp_path, monkeypatch):
     with path.open("wb") as stream:
         stream.write(struct.pack("<Q", 30_000_000))
         stream.truncate(30_000_100)  # a sparse file
-    refused(CheckpointError, path, path, "30,000,000 bytes", "at most 25,000,000")
+    refused(CheckpointError, path, path, "30,000,000 bytes", "XRV_MAX_DOCUMENT_BYTES")
 
 
 def test_nesting_without_end(tmp_path):
     path, header = tmp_path / "m.safetensors", b"[" * 200_000
     path.write_bytes(struct.pack("<Q", len(header)) + header)
-    refused(CheckpointError, path, path, "safetensors", "no header")
+    refused(CheckpointError, path, path, "nested too deeply")
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
@@ -117,7 +117,7 @@ def test_weights_without_a_description(tmp_path, metadata):
 )
 def test_damaged_descriptions(good, tmp_path, text):
     path = rewritten(good, tmp_path / "m.safetensors", text)
-    refused(CheckpointError, path, path, "damaged", "description")
+    refused(CheckpointError, path, path, "damaged")
 
 
 def test_a_newer_format(good, tmp_path):
@@ -211,7 +211,7 @@ def test_tensors_that_do_not_fit(good, tmp_path):
     )
     refused(CheckpointError, path, path, *words, opening=True, trust_factory=True)
     path.write_bytes(good.read_bytes()[:-9])  # a broken download
-    refused(CheckpointError, path, path, "not a valid safetensors file", opening=True, trust_factory=True)
+    refused(CheckpointError, path, path, "SafetensorError", opening=True, trust_factory=True)
 
 
 # -- code

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xrv_core import __version__
-from xrv_core.errors import CheckpointError, PathMissing, SpecError
+from xrv_core.assets import json_within, within
+from xrv_core.errors import CheckpointError, PathMissing, SpecError, reading
 from xrv_core.models.saved.facts import FACTS, checked, plain
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 
@@ -37,14 +39,18 @@ __all__ = [
 FORMAT = 1
 KEY, SEEN = "xrv_core", "xrv_core.seen"
 
-#: Bytes of header; a network of 100,000 tensors needs 15 million.
-MAX_HEADER = 25_000_000
+#: What a message says of a header that cannot be read.
+DAMAGED = "It is damaged, or not a file of save_classifier."
 
 #: Arguments that name a source of weights and not the network: a file must not give them.
 SOURCES = frozenset(
     ["cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "sha256", "weights",
      "weights_url"]
 )  # fmt: skip
+#: Values of arguments that lead to another place: addresses, sources of a hub, absolute paths, and those above.
+_ELSEWHERE = re.compile(
+    r"[A-Za-z][\w+.-]*:(//|.*/)|hf[-_]hub:|local-dir:|[/~\\]|[A-Za-z]:[/\\]|.*\.\.[/\\]", re.IGNORECASE
+)
 
 
 def is_saved(path: Path) -> bool:
@@ -63,21 +69,21 @@ def read_spec(name: str | os.PathLike[str]) -> SavedClassifierSpec:
         CheckpointError: The file is not one of ``save_classifier``, is damaged, or has a newer format.
     """
     path = Path(name).expanduser()
-    table = _table(path, _metadata(path))
-    facts = {key: value for key, value in table["spec"].items() if key in FACTS}
-    try:
-        build = plain(table["build"], "'build'")
-        found = checked(facts)
-        lacking = sorted({"name", "title", "licence", "citation", "homepage", "obtain", "pathologies"} - set(found))
-        if lacking:
-            raise SpecError(f"{lacking[0]!r} is missing.")
-        spec = SavedClassifierSpec(
-            **found, build=build, factory=SAVED_FACTORY, weights_file=str(path), origin=f"the file {path}"
-        )
-        check_options(spec.build)
-    except SpecError as error:
-        raise CheckpointError(f"Model file {path} is damaged: {error}") from error
-    return spec
+    with reading(path, CheckpointError, DAMAGED):
+        table = _table(path, _metadata(path))
+        facts = {key: value for key, value in table["spec"].items() if key in FACTS}
+        try:
+            build = plain(table["build"], "'build'")
+            check_options(build)
+            found = checked(facts)
+            lacking = sorted({"name", "title", "licence", "citation", "homepage", "obtain", "pathologies"} - set(found))
+            if lacking:
+                raise SpecError(f"{lacking[0]!r} is missing.")
+            return SavedClassifierSpec(
+                **found, build=build, factory=SAVED_FACTORY, weights_file=str(path), origin=f"the file {path}"
+            )
+        except SpecError as error:
+            raise CheckpointError(f"Model file {path} is damaged: {error}") from error
 
 
 def read_seen(path: Path) -> tuple[SeenData, ...]:
@@ -94,28 +100,45 @@ def read_seen(path: Path) -> tuple[SeenData, ...]:
         return ()
     from xrv_core.datasets.leakage import seen_from_text
 
-    try:
+    with reading(f"Model file {path}: its list of training images", CheckpointError, DAMAGED):
+        json_within(text.encode())
         return seen_from_text(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"Model file {path} is damaged: its list of training images, {error}.") from error
 
 
 def check_options(build: Mapping[str, Any]) -> None:
     """Refuse arguments that would fetch or open something else, with a SpecError."""
-    barred = sorted(SOURCES & set(build.get("options", {})))
+    options = build.get("options", {})
+    barred = sorted(SOURCES & set(options)) if isinstance(options, Mapping) else []
     if barred:
         raise SpecError(
             f"'options' has {barred[0]!r}, which names a source of weights and not how to build the network."
         )
+    for key, value in _texts(options, "options"):
+        if _ELSEWHERE.match(value):
+            raise SpecError(
+                f"'build' has {key!r}, which leads to {value[:80]!r}: it may not name another file or address."
+            )
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    """The texts in plain data, each with the key that it is under."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(inner, str(name))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner, key)
 
 
 def to_metadata(spec: SavedClassifierSpec) -> dict[str, str]:
     """The description as metadata of the file.
 
     Raises:
-        SpecError: An option of ``build`` is not plain data.
+        SpecError: An option of ``build`` is not plain data, or names a file or an address.
     """
-    plain(spec.build, "'build'")
+    check_options(plain(spec.build, "'build'"))
     facts = {key: value for key in FACTS if (value := getattr(spec, key)) not in (None, "", ())}
     table = {"format": FORMAT, "xrv_core": __version__, "build": dict(spec.build), "spec": facts}
     return {KEY: json.dumps(table, allow_nan=False), "format": "pt"}
@@ -127,13 +150,9 @@ def _table(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
             f"{path} holds weights without a description: xrv_core.models.save_classifier did not write "
             f"it. To load it into a network that you name: get_classifier(NAME, weights={str(path)!r})."
         )
-    try:
-        table = _json(metadata[KEY])
-        number, writer = table["format"], table["xrv_core"]
-        valid = isinstance(number, int) and number > 0 and isinstance(writer, str)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        valid = False
-    if not valid:
+    table = _json(metadata[KEY])
+    number, writer = (table.get("format"), table.get("xrv_core")) if isinstance(table, dict) else (None, None)
+    if not (type(number) is int and number > 0 and isinstance(writer, str)):
         raise CheckpointError(f"Model file {path} is damaged: its description cannot be read.")
     if number > FORMAT:
         raise CheckpointError(
@@ -153,18 +172,13 @@ def _metadata(path: Path) -> dict[str, Any]:
             f"{path}: no such file. Give the path of a file that save_classifier wrote, or a name of "
             "list_classifiers()."
         )
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-            whole = 0 < length <= os.fstat(stream.fileno()).st_size - 8
-            header = _json(stream.read(length).decode()) if whole and length <= MAX_HEADER else None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError):
-        header, whole = None, False
-    if whole and length > MAX_HEADER:
-        raise CheckpointError(f"{path} has a header of {length:,} bytes; at most {MAX_HEADER:,} are read.")
+    with reading(path, CheckpointError, DAMAGED), path.open("rb") as stream:
+        start = stream.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        whole = 0 < length <= os.fstat(stream.fileno()).st_size - 8
+        if whole:
+            within("document", length)
+        header = _json(stream.read(length).decode()) if whole else None
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
         raise CheckpointError(f"{path} is not a valid safetensors file: it has no header of that format.")
@@ -175,4 +189,5 @@ def _json(text: Any) -> Any:
     def no_number(name: str) -> Any:
         raise ValueError(name)
 
+    json_within(text.encode())
     return json.loads(text, parse_constant=no_number)

@@ -172,5 +172,5 @@ def test_a_damaged_member(archive, tmp_path):
     data[5_000_000] ^= 1
     (tmp_path / "damaged.zip").write_bytes(data)
     assert refusal(tmp_path / "damaged.zip", num_models=2) == (
-        f"!{FIRST} cannot be read from the archive: its checksum is not the one in the archive."
+        f"!{FIRST}: its checksum is not the one in the archive."
     )
