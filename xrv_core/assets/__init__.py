@@ -13,6 +13,6 @@ from xrv_core.assets.store import asset_path, asset_state, cache_dir, content_sh
 
 __all__ = [
     "LIMITS", "Auth", "ResultFolder", "alone", "aside", "asset_path", "asset_state", "beside", "cache_dir",
-    "content_sha256", "fetch", "json_within", "limit", "locked", "network_reason", "offline", "public", "read_within", "replacing",
-    "sha256_of", "switch", "within", "writing",
+    "content_sha256", "fetch", "json_within", "limit", "locked", "network_reason", "offline", "public", "read_within",
+    "replacing", "sha256_of", "switch", "within", "writing",
 ]  # fmt: skip

@@ -171,6 +171,4 @@ def test_a_damaged_member(archive, tmp_path):
     data = bytearray(archive.read_bytes())
     data[5_000_000] ^= 1
     (tmp_path / "damaged.zip").write_bytes(data)
-    assert refusal(tmp_path / "damaged.zip", num_models=2) == (
-        f"!{FIRST}: its checksum is not the one in the archive."
-    )
+    assert refusal(tmp_path / "damaged.zip", num_models=2) == (f"!{FIRST}: its checksum is not the one in the archive.")
