@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import xrv_core
+from xrv_core.cli import markdown
 from xrv_core.specs.known import FAMILIES
 
 ROOT = Path(__file__).parent.parent
@@ -22,12 +23,16 @@ Nothing here is for medical use.
 """
 
 
+class Own(str):
+    """A cell in our own Markdown; the texts of specs are escaped."""
+
+
 def row(*cells: object) -> str:
-    return "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+    return "| " + " | ".join(c if isinstance(c, Own) else markdown(c) for c in cells) + " |"
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:
-    return "\n".join([row(*head), row(*["---"] * len(head)), *(row(*r) for r in rows)])
+    return "\n".join([row(*head), row(*[Own("---")] * len(head)), *(row(*r) for r in rows)])
 
 
 def datasets() -> str:
@@ -36,7 +41,9 @@ def datasets() -> str:
         d = xrv_core.describe_dataset(name)
         images = "any" if d.images is None else f"{d.images:,}"
         labels = ", ".join(d.pathologies) or "from the data"
-        rows.append([f"`{name}`", d.title, images, labels, ", ".join(d.masks) or "-", ", ".join(d.views), d.licence])
+        rows.append(
+            [Own(f"`{name}`"), d.title, images, labels, ", ".join(d.masks) or "-", ", ".join(d.views), d.licence]
+        )
     return table(["name", "title", "images", "labels", "masks", "views", "licence"], rows)
 
 
@@ -48,7 +55,15 @@ def classifiers() -> str:
         hashed = "none" if c.weights is None else "sha256 published" if c.weights.verified else "unverified"
         aliases = ", ".join(f"`{a}`" for a in c.aliases) or "-"
         rows.append(
-            [f"`{name}`", aliases, c.architecture, c.input_resolution or "any", labels, hashed, c.warning or "-"]
+            [
+                Own(f"`{name}`"),
+                Own(aliases),
+                c.architecture,
+                c.input_resolution or "any",
+                labels,
+                hashed,
+                c.warning or "-",
+            ]
         )
     return table(["name", "aliases", "network", "pixels", "trained labels", "weights", "warning"], rows)
 
@@ -58,7 +73,7 @@ def autoencoders() -> str:
     for name in xrv_core.list_autoencoders():
         a = xrv_core.describe_autoencoder(name)
         code = " x ".join(map(str, a.code_shape)) + (f", of a codebook of {a.codebook:,}" if a.codebook else "")
-        rows.append([f"`{name}`", a.architecture, a.input_resolution or "any", code, a.warning or "-"])
+        rows.append([Own(f"`{name}`"), a.architecture, a.input_resolution or "any", code, a.warning or "-"])
     return table(["name", "network", "pixels", "code", "warning"], rows)
 
 
@@ -66,7 +81,7 @@ def segmenters() -> str:
     rows = []
     for name in xrv_core.list_segmenters():
         s = xrv_core.describe_segmenter(name)
-        rows.append([f"`{name}`", s.architecture, s.input_resolution or "any", len(s.structures), s.licence])
+        rows.append([Own(f"`{name}`"), s.architecture, s.input_resolution or "any", len(s.structures), s.licence])
     return table(["name", "network", "pixels", "structures", "licence"], rows)
 
 
@@ -93,7 +108,7 @@ def plugins() -> str:
             names = [n for what, found in offered.items() for n in _short(found, "xrv " if what == "command" else "")]
             names += [families[folder.name]] if folder.name in families else []
             link = f"[{folder.name}]({folder.relative_to(ROOT).as_posix()})"
-            rows.append([link, ", ".join(names), words.removesuffix(", for xrv-core")])
+            rows.append([Own(link), Own(", ".join(names)), words.removesuffix(", for xrv-core")])
     return table(["plugin", "brings", "what it is"], rows) + "\n"
 
 
