@@ -16,10 +16,11 @@ from typing import Any
 import click
 
 from xrv_core import __version__, api
+from xrv_core.assets import writing
 from xrv_core.cli.cards import assets_of, model_card, print_card
 from xrv_core.cli.terminal import echo, print_table, weights_state
 from xrv_core.discovery import Plugin
-from xrv_core.errors import FactoryError, UnknownName, XrvError, printable
+from xrv_core.errors import FactoryError, UnknownName, XrvError, printable, tell
 from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
 
 __all__ = ["main"]
@@ -66,16 +67,20 @@ class Commands(click.Group):
             formatter.write_dl(sorted(rows))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run; our own errors become one line and exit code 1."""
+        """Run; our own errors and a full disk become one line and exit code 1, Ctrl-C becomes one line and 130."""
         try:
             with _stdout_for_answers():
                 api.plugins()
-            return super().invoke(ctx)
+            with writing(Path("/dev/stdout").resolve()):  # files have been named by those who write them
+                return super().invoke(ctx)
         except XrvError as error:
             raise click.ClickException(str(error)) from error
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc]  # what follows is its own usage line
             raise
+        except KeyboardInterrupt:
+            tell("Interrupted.")
+            ctx.exit(130)
 
 
 @contextmanager

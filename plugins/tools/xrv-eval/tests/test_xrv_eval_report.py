@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from xrv_core import Asset, ClassifierSpec, DatasetSpec
+from xrv_core.assets.files import folders
 from xrv_core.models.running.provenance import dataset_fingerprint, state_dict_sha256
 from xrv_eval import evaluate
 from xrv_eval.output import FILES
@@ -258,6 +259,7 @@ def test_overwriting_replaces_an_earlier_evaluation_whole(
             raise OSError("cannot")
         return rename(self, target)
 
+    monkeypatch.setattr(folders, "_exchange", lambda one, other: False)  # as on a disk without that step
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(OSError, match="cannot"):
         evaluate(usual.classifier, usual.dataset, out=out, bootstrap=9, overwrite=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -130,18 +131,18 @@ def run_evaluation(classifier: Any, dataset: Any, options: EvaluationOptions) ->
     check_dataset(dataset, "evaluate")
     alignment = align(classifier, dataset)
     leaks = check_training_data(classifier, dataset, acknowledged=options.acknowledge_leakage)
-    out = None if options.out is None else result_folder(options.out, options.overwrite)
-    shown = _draw(len(dataset), options.examples if out else 0, options.seed)
-    predicted = infer(classifier, dataset, alignment, shown, loading)
-    frame = _frame(dataset, alignment, predicted)
-    scores = _score(dataset, alignment, predicted, options)
-    run = run_record(classifier, dataset, alignment, options.recorded() | loading.recorded(), scores)
-    run |= {"leakage": leaks, "image_size": list(predicted.shape), "started": started.isoformat(timespec="seconds")}
-    run["seconds"] = round(time.perf_counter() - clock, 2)
-    report = None
-    if out is not None:
-        report = write_results(out, Results(scores.table, frame, run, predicted.images))
-    return Evaluation(scores.table, frame, run, report)
+    folder = None if options.out is None else result_folder(options.out, options.overwrite)
+    with folder.fresh() if folder else nullcontext() as fresh:  # nobody else writes there while this runs
+        shown = _draw(len(dataset), options.examples if folder else 0, options.seed)
+        predicted = infer(classifier, dataset, alignment, shown, loading)
+        frame = _frame(dataset, alignment, predicted)
+        scores = _score(dataset, alignment, predicted, options)
+        run = run_record(classifier, dataset, alignment, options.recorded() | loading.recorded(), scores)
+        run |= {"leakage": leaks, "image_size": list(predicted.shape), "started": started.isoformat(timespec="seconds")}
+        run["seconds"] = round(time.perf_counter() - clock, 2)
+        if fresh:
+            write_results(fresh, Results(scores.table, frame, run, predicted.images))
+    return Evaluation(scores.table, frame, run, folder and folder.path / "report.html")
 
 
 def _draw(items: int, number: int, seed: int) -> list[int]:

@@ -38,13 +38,11 @@ def result_folder(out: str | Path, overwrite: bool) -> ResultFolder:
     return folder
 
 
-def write_results(folder: ResultFolder, results: Results) -> Path:
-    """Write all files of ``results`` and return the path of the report."""
+def write_results(folder: Path, results: Results) -> None:
+    """Write all files of ``results`` to a new folder."""
     from xrv_eval.report import render
 
-    with folder.fresh() as fresh:
-        results.predictions.to_parquet(fresh / "predictions.parquet", engine="pyarrow", index=False)
-        results.metrics.to_csv(fresh / "metrics.csv", index=False)
-        write_record(fresh / "run.json", results.run)
-        (fresh / "report.html").write_text(render(results), encoding="utf-8")
-    return folder.path / "report.html"
+    results.predictions.to_parquet(folder / "predictions.parquet", engine="pyarrow", index=False)
+    results.metrics.to_csv(folder / "metrics.csv", index=False)
+    write_record(folder / "run.json", results.run)
+    (folder / "report.html").write_text(render(results), encoding="utf-8")
