@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         RowFile,
         coded_lists,
         common_columns,
+        csv_line,
         dates_in,
         days_from_first,
         distinct_rows,
@@ -125,8 +126,8 @@ _HOME = {
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource JsonElement choose_extension image_extension parse_xml read_json release_folder",
     "tables": (
-        "BLANK_WORDS Index ListedTerms RowFile coded_lists common_columns dates_in days_from_first distinct_rows "
-        "joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
+        "BLANK_WORDS Index ListedTerms RowFile coded_lists common_columns csv_line dates_in days_from_first "
+        "distinct_rows joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
         "substring_labels table_path term_labels whole_days "
     ),
     "wrappers": (
@@ -220,6 +221,7 @@ __all__ = [
     "coded_lists",
     "collate",
     "common_columns",
+    "csv_line",
     "dates_in",
     "days_from_first",
     "distinct_rows",

@@ -18,7 +18,7 @@ from xrv_core.datasets.tables.reading import (
     require_columns,
     row_place,
 )
-from xrv_core.datasets.tables.rows import RowFile
+from xrv_core.datasets.tables.rows import RowFile, csv_line
 from xrv_core.datasets.tables.spreadsheets import raw_cell, safe_cell
 from xrv_core.datasets.tables.text_split import coded_lists
 
@@ -34,6 +34,7 @@ __all__ = [
     "cached_index",
     "coded_lists",
     "common_columns",
+    "csv_line",
     "dates_in",
     "days_from_first",
     "distinct_index",

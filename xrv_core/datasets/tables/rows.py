@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
@@ -19,7 +19,7 @@ from xrv_core.errors import ArgumentError, XrvError
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["RowFile"]
+__all__ = ["RowFile", "csv_line"]
 
 #: Seconds after which rows are flushed to the disk itself: a killed process loses none, a power cut those since then.
 _FLUSH = 1.0
@@ -68,7 +68,7 @@ class RowFile:
         self._columns = [*columns, *about] if columns else []
         self._head = b""
         if self._columns:
-            self._head = _csv_line(self._columns)
+            self._head = csv_line(self._columns).encode()
         elif head:
             self._head = _json_line(self.about)
         self._size, self._flushed = 0, monotonic()
@@ -76,8 +76,11 @@ class RowFile:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             try:
-                stack.enter_context(alone(self.path))
-                self._stream = stack.enter_context(io.FileIO(self.path, "a+"))
+                with writing(self.path):
+                    stack.enter_context(alone(self.path))
+                    self._stream = stack.enter_context(io.FileIO(self.path, "a+"))
+            except XrvError:
+                raise
             except OSError as error:
                 raise self._unwritable(error) from error
             self._continue()
@@ -98,7 +101,9 @@ class RowFile:
         """
         each = {} if self._head and not self._columns else self.about
         whole = [{**row, **each} for row in rows]
-        lines = [_csv_line([row[c] for c in self._columns]) if self._columns else _json_line(row) for row in whole]
+        lines = [
+            csv_line(row[c] for c in self._columns).encode() if self._columns else _json_line(row) for row in whole
+        ]
         self._append(b"".join(lines))
 
     def remove(self) -> None:
@@ -184,11 +189,11 @@ class RowFile:
         return ArgumentError(f"{self.path} cannot be written ({error.strerror or error}). Give another --out.")
 
 
-def _csv_line(cells: Sequence[str]) -> bytes:
+def csv_line(cells: Iterable[Any]) -> str:
+    """A line of a CSV file: the cells as ``safe_cell`` says, and quoted where a reader would end the line in them."""
     line = io.StringIO()
-    # a carriage return alone would end the row for readers, so it has to be quoted, too
-    csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])
-    return (line.getvalue()[:-2] + "\n").encode()
+    csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])  # so that \\r is quoted, too
+    return line.getvalue()[:-2] + "\n"
 
 
 def _json_line(row: Mapping[str, Any]) -> bytes:

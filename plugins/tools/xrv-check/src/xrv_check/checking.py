@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import sys
@@ -20,7 +19,7 @@ import xrv_core
 from xrv_check.journal import Journal, Seen
 from xrv_core.assets import replacing
 from xrv_core.cli import open_dataset
-from xrv_core.datasets import FileDataset, ImageSource, decode_image, image_extension, safe_cell
+from xrv_core.datasets import FileDataset, ImageSource, csv_line, decode_image, image_extension
 from xrv_core.errors import ArgumentError, ImageError, TableError, XrvError, reading
 
 
@@ -211,6 +210,5 @@ def _label_totals(dataset: FileDataset) -> list[Finding]:
 
 def _write(out: Path, findings: Sequence[Finding]) -> None:
     with replacing(out) as new, new.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([f.name for f in fields(Finding)])
-        writer.writerows([safe_cell(cell) for cell in astuple(finding)] for finding in findings)
+        file.write(csv_line(f.name for f in fields(Finding)))
+        file.writelines(csv_line(astuple(finding)) for finding in findings)

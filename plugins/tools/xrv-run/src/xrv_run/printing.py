@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import textwrap
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xrv_core.cli import echo, print_table
-from xrv_core.datasets import safe_cell
+from xrv_core.datasets import csv_line
 from xrv_core.errors import printable
 from xrv_run.files import short_path
 
@@ -122,4 +121,4 @@ class Printed:
         click.echo((",\n" if self._rows else "\n") + textwrap.indent(entry, "    "), nl=False)
 
     def _csv(self, cells: Sequence[str]) -> None:
-        csv.writer(sys.stdout, lineterminator="\n").writerow([safe_cell(cell) for cell in cells])
+        sys.stdout.write(csv_line(cells))  # click would leave out what a terminal obeys

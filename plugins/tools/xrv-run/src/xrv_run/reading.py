@@ -59,7 +59,10 @@ def read_all(files: Sequence[Path], resolution: int | None, num_workers: int) ->
             while at < end:
                 while len(waiting) < ahead and at + len(waiting) < end:
                     waiting.append(pool.submit(read_one, files[at + len(waiting)], resolution))
-                found = waiting.popleft().result()
+                try:
+                    found = waiting.popleft().result()
+                except SystemExit:
+                    found = ImageError(f"{files[at]}: cannot be read, as its decoder asked the process to end.")
                 yield found
                 at += 1
         except BrokenProcessPool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import errno
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from xrv_core.assets import replacing
+from xrv_core.assets import aside, replacing
 from xrv_core.cli import echo
-from xrv_core.datasets import safe_cell
+from xrv_core.datasets import csv_line
 from xrv_core.errors import ImageError, XrvError
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class Run:
     def __enter__(self) -> Self:
         from tqdm import tqdm
 
+        if self.failed_list:
+            with suppress(OSError), aside(self.failed_list):
+                pass  # it takes away what a killed run left there, also if no list is written now
         self._bar = tqdm(
             total=self.files, initial=self.done, unit=self._unit, file=sys.stderr, disable=not sys.stderr.isatty()
         )
@@ -127,9 +131,7 @@ class Run:
             return
         try:
             with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(_HEAD)
-                writer.writerows([safe_cell(file), safe_cell(error)] for file, error in self.failed)
+                stream.writelines(map(csv_line, [_HEAD, *self.failed]))
         except OSError as error:  # the end of the run is told even so
             echo(f"Error: {error}", err=True)
 
