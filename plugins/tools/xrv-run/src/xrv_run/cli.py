@@ -28,12 +28,7 @@ _WORKERS = "Processes that read images; 0 reads them in this process."
 
 def _command(spec: CommandSpec, run: Callable[..., int | None], parameters: list[click.Parameter]) -> click.Command:
     def run_to_code(**given: Any) -> None:
-        try:
-            code = run(**given)
-        except KeyboardInterrupt:  # before there was anything to tell about
-            echo("Interrupted.", err=True)
-            code = 130
-        sys.exit(code)
+        sys.exit(run(**given))
 
     return click.Command(spec.name, callback=run_to_code, params=parameters, help=spec.title)
 
