@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from xrv_core import CommandSpec
-from xrv_core.cli import MODELS, echo
+from xrv_core.cli import MODELS
 
 __all__ = ["convert", "export", "predict", "segment", "verify"]
 
