@@ -124,21 +124,6 @@ def test_a_name_that_is_no_string(tmp_path: Path) -> None:
         ImageSource(tmp_path).missing(["a.png", float("nan")])  # type: ignore[list-item]
 
 
-def test_links_are_followed(tmp_path: Path) -> None:
-    make_folder(tmp_path / "elsewhere", {"far.png": b"far", "d/x.png": b"x"})
-    root = make_folder(tmp_path / "root", {"near.png": b"near"})
-    (root / "link.png").symlink_to(tmp_path / "elsewhere" / "far.png")
-    (root / "broken.png").symlink_to(tmp_path / "nothing")
-    (root / "dir").symlink_to(tmp_path / "elsewhere" / "d")
-    (root / "loop").symlink_to(root)
-    source = ImageSource(root)
-    assert source.read("link.png") == b"far"
-    assert source.read("dir/x.png") == b"x"
-    assert source.missing(["link.png", "dir/x.png", "broken.png"]) == [2]
-    assert source.names() == ["dir/x.png", "link.png", "near.png"]
-    assert ImageSource(root, by_name=True).read("x.png") == b"x"
-
-
 # -- archives with one folder at the top
 
 

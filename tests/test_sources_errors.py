@@ -105,7 +105,7 @@ def test_a_damaged_member_of_a_zip(tmp_path: Path) -> None:
     data = path.read_bytes().replace(b"firstfirst", b"firstFirst", 1)
     path.write_bytes(data)
     source = ImageSource(path)
-    with pytest.raises(ImageError, match=f"x.zip: damaged at 'a.png' .*checksum.*{AGAIN}"):
+    with pytest.raises(ImageError, match=f"x.zip, 'a.png': .*checksum.*{AGAIN}"):
         source.read("a.png")
     assert source.read("sub/b.png") == FILES["sub/b.png"]
 
@@ -117,7 +117,7 @@ def test_damaged_compressed_data_and_header(tmp_path: Path) -> None:
         data[place] ^= 0xFF
         path = tmp_path / "y.zip"
         path.write_bytes(data)
-        with pytest.raises(ImageError, match=r"damaged at 'a\.png' \("):
+        with pytest.raises(ImageError, match=rf"y.zip, 'a\.png': .*{AGAIN}"):
             ImageSource(path).read("a.png")
 
 
@@ -125,7 +125,7 @@ def test_an_archive_that_shrinks_under_us(tmp_path: Path) -> None:
     path = tarred(tmp_path / "x.tar")
     source = ImageSource(path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ImageError, match=f"x.tar: damaged at 'sub/b.png' .*cut short.*{AGAIN}"):
+    with pytest.raises(ImageError, match=f"x.tar, 'sub/b.png': .*cut short.*{AGAIN}"):
         source.read("sub/b.png")
 
 

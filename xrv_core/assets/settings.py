@@ -7,7 +7,7 @@ from typing import IO, NamedTuple
 
 from xrv_core.errors import ArgumentError, OverLimit
 
-__all__ = ["LIMITS", "Limit", "json_within", "limit", "read_within", "within"]
+__all__ = ["LIMITS", "Limit", "json_within", "limit", "read_within", "unpacked_within", "within"]
 
 _CHUNK, _EARLY = 1 << 20, 64 << 20  # the ratio of a file that is small when it is unpacked means nothing
 
@@ -39,6 +39,10 @@ LIMITS = {
     "depth": Limit("XRV_MAX_DEPTH", 100, "levels of nesting"),  # of JSON, TOML, XML, pickles
     "objects": Limit("XRV_MAX_OBJECTS", 1_000_000, "objects"),  # of a pickle of weights, of the header of a model file
     "columns": Limit("XRV_MAX_COLUMNS", 20_000, "columns"),  # of a table
+    "frames": Limit("XRV_MAX_FRAMES", 10_000, "frames"),  # of one image file
+    "scans": Limit("XRV_MAX_SCANS", 100, "scans"),  # of a JPEG, each over all of its pixels; as libtiff's own limit
+    "blocks": Limit("XRV_MAX_BLOCKS", 1_000_000, "code blocks"),  # of a JPEG 2000 stream
+    "members": Limit("XRV_MAX_MEMBERS", 1_000_000, "files"),  # of an archive
 }
 
 
@@ -55,9 +59,10 @@ def limit(name: str) -> int:
 
 def within(name: str, number: float) -> None:
     """Raise OverLimit, which says how to raise the limit, if ``number`` is beyond the limit of this name."""
-    most = limit(name)
+    variable, most, unit = LIMITS[name]
+    if variable in os.environ:
+        most = limit(name)
     if number > most:
-        variable, _, unit = LIMITS[name]
         raise OverLimit(
             f"has {number:,.0f} {unit}, and at most {most:,} are read. If you trust the file, set {variable} to a "
             "larger number."
@@ -81,8 +86,13 @@ def read_within(stream: IO[bytes], packed: int, name: str = "file") -> bytes:
     chunks, count = [], 0
     while chunk := stream.read(_CHUNK):
         count += len(chunk)
-        within(name, count)
-        if count > _EARLY:
-            within("ratio", count / max(packed, 1))
+        unpacked_within(count, packed, name)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def unpacked_within(count: int, packed: int, name: str = "file") -> None:
+    """Raise OverLimit if ``count`` bytes are too many, or too many for the ``packed`` bytes that they were in."""
+    within(name, count)
+    if count > _EARLY:
+        within("ratio", count / max(packed, 1))

@@ -22,7 +22,7 @@ from xrv_core.datasets.tables import (
     read_table,
     table_path,
 )
-from xrv_core.errors import ArgumentError, ImageMissing, ImagePathError, TableError, logger
+from xrv_core.errors import ArgumentError, ImageMissing, ImagePathError, TableError, XrvError, logger
 from xrv_core.specs import Asset, DatasetSpec
 
 __all__ = ["FileDataset"]
@@ -60,6 +60,7 @@ class FileDataset(XrayDataset):
         on_duplicates: Rows of one image that are equal count once. Where they differ, "error" stops and "first" takes
             the first of them; see ``duplicates``.
         recipe: How pixels are read (DICOM look-up tables).
+        follow_symlinks: Read what links that leave ``imgpath`` lead to, such as images on another disk.
         **options: ``views``, ``unique_patients``, ``transform``, ``pathology_masks``,
             ``semantic_masks``: see ``XrayDataset``.
 
@@ -74,7 +75,7 @@ class FileDataset(XrayDataset):
 
     Raises:
         PathMissing, TableError, MissingColumns: The table cannot be used, or has rows that contradict each other.
-        ImagePathError: A row names an image outside ``imgpath``.
+        ImagePathError: A row names an image outside ``imgpath``, or images are behind a link that leaves it.
         ImageMissing: Rows name images that are not there.
         ArgumentError: An argument that cannot be used.
     """
@@ -104,6 +105,7 @@ class FileDataset(XrayDataset):
         on_error: str = "raise",
         on_duplicates: str = "error",
         recipe: PixelRecipe | None = None,
+        follow_symlinks: bool = False,
         **options: Any,
     ) -> None:
         policies = {"labels": LABEL_POLICIES, "on_error": ON_ERROR, "on_duplicates": ON_DUPLICATES}
@@ -115,8 +117,8 @@ class FileDataset(XrayDataset):
         self.on_duplicates = on_duplicates
         state = dict(vars(self))  # all that the index depends on besides its table
         root = None if imgpath is None else Path(imgpath).expanduser()
-        parts = self.identifying_parts
-        self.source = None if root is None else ImageSource(root, by_name=self.unique_file_names, parts=parts)
+        by_name, parts, links = self.unique_file_names, self.identifying_parts, follow_symlinks
+        self.source = ImageSource(root, by_name=by_name, parts=parts, follow_symlinks=links) if root else None
         self.csvpath = self.table_path(csvpath, spec.tables[0] if spec.tables else None)
         self.recipe = recipe or _PLAIN
         self.on_error = on_error
@@ -180,6 +182,8 @@ class FileDataset(XrayDataset):
         if self.on_error == "raise" or len(absent) == len(index.images):
             raise self._not_there(len(index.images))
         _log.info("%s: left out %d of %d rows without an image", self.spec.name, len(absent), len(index.images))
+        if self.source.outside:
+            _log.warning("%s: not looked into: %s", self.spec.name, " ".join(self.source.passed_over[:3]))
         return index.take(np.setdiff1d(np.arange(len(index.images)), absent))
 
     def _elsewhere(self, index: Index) -> tuple[Index, list[int]]:
@@ -197,7 +201,7 @@ class FileDataset(XrayDataset):
         absent = np.flatnonzero(paths.isna()).tolist()
         return index._replace(images=paths.fillna(index.images)), absent
 
-    def _not_there(self, rows: int) -> ImageMissing:
+    def _not_there(self, rows: int) -> XrvError:
         """The error about ``self.skipped``: what was looked for, and what there is."""
         assert self.source is not None
         parts, counts, names = self.source.parts, self._found.counts, self.source.names()
@@ -216,7 +220,7 @@ class FileDataset(XrayDataset):
             text.append(f"Extensions are mixed: {', '.join(f'{n} {kind}' for kind, n in counts.items())}.")
         if self.source.passed_over:
             text.append(f"Not looked into: {' '.join(self.source.passed_over[:3])}")
-        return ImageMissing(" ".join(text))
+        return (ImagePathError if self.source.outside else ImageMissing)(" ".join(text))
 
     # -- what is shared
 

@@ -18,6 +18,7 @@ declares -1024. Colour and palettes become luminance, as in ``load_image``.
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrv_core.assets import within
 from xrv_core.datasets.pixels.codecs import import_pydicom, unavailable, why_not_imported
 from xrv_core.datasets.pixels.images import chosen_frame, luminance, scale_pixels
+from xrv_core.datasets.pixels.inflating import read_dataset
 from xrv_core.datasets.pixels.streams import EXPORT, checked_rle, checked_stream
 from xrv_core.errors import ImageError, MissingDependency, XrvError
 
@@ -65,7 +68,7 @@ def decode_dicom(data: bytes, name: str, recipe: PixelRecipe) -> NDArray[np.floa
         stored = _stored_pixels(dataset, name, recipe)
         image = scale_pixels(*_grey(dataset, stored, recipe))
         padding = _padding(dataset, stored[0]) if recipe.padding == "black" else None
-    except (XrvError, MemoryError):
+    except (XrvError, MemoryError, RecursionError):
         raise
     except Exception as error:  # pydicom and its codecs have no common error class for damaged bytes
         raise ImageError(
@@ -83,7 +86,7 @@ def _parse(data: bytes, name: str) -> Any:
     """The dataset; a transfer syntax is filled in if the file header is missing."""
     import pydicom
 
-    dataset = pydicom.dcmread(BytesIO(data), force=data[128:132] != b"DICM")
+    dataset = read_dataset(BytesIO(data), force=data[128:132] != b"DICM")
     if not len(dataset):
         raise ImageError(f"{name}: not a DICOM file, or too damaged to be recognised.")
     if "TransferSyntaxUID" not in dataset.file_meta:
@@ -104,6 +107,8 @@ def _refuse(dataset: Any, name: str) -> None:
     kind = dataset.PhotometricInterpretation
     if kind not in (*_MONOCHROME, *_COLOUR, "PALETTE COLOR"):
         raise ImageError(f"{name}: PhotometricInterpretation {kind!r} cannot be read.")
+    within("frames", int(dataset.get("NumberOfFrames") or 1))
+    within("pixels", dataset.Rows * dataset.Columns)  # before any codec takes memory for them
 
 
 def _grey(dataset: Any, stored: _Pixels, recipe: PixelRecipe) -> _Pixels:
@@ -200,6 +205,8 @@ def _decoded(dataset: Any, name: str, frame: int | None) -> NDArray[Any]:
     except NotImplementedError:
         raise ImageError(f"{name}: transfer syntax {syntax.name} ({syntax}) cannot be read.") from None
     plugin = _DECODER.get(syntax, "")
+    if plugin == "pillow" and dataset.Rows * dataset.Columns > _pillow_limit():
+        plugin = ""
     options = {"decoding_plugin": plugin} if plugin in decoder.available_plugins else {}
     if syntax.is_encapsulated:
         by_gdcm = decoder.available_plugins[:1] == ("gdcm",) and not options
@@ -222,6 +229,13 @@ def _decoded(dataset: Any, name: str, frame: int | None) -> NDArray[Any]:
         )
     values: NDArray[Any] = decoder.as_array(dataset, index=index, correct_unused_bits=False, **options)[0]
     return values
+
+
+def _pillow_limit() -> float:
+    """Pillow's own limit of pixels, above which it warns or fails; the user may have changed it."""
+    from PIL import Image
+
+    return math.inf if Image.MAX_IMAGE_PIXELS is None else Image.MAX_IMAGE_PIXELS
 
 
 def _frame(dataset: Any, index: int) -> bytes:
@@ -286,7 +300,7 @@ def _looked_up(dataset: Any, pixels: _Pixels, recipe: PixelRecipe) -> _Pixels:
             item = dataset.ModalityLUTSequence[0]
             pixels = _lut(pixels[0], item.LUTDescriptor, item.LUTData, little)
         elif dataset.get("RescaleSlope") is not None:
-            pixels = _rescaled(pixels, float(dataset.RescaleSlope), float(dataset.get("RescaleIntercept") or 0))
+            pixels = _rescaled(pixels, _first(dataset.RescaleSlope), _first(dataset.get("RescaleIntercept") or 0))
     if recipe.voi_lut:
         if dataset.get("VOILUTSequence"):
             item = dataset.VOILUTSequence[0]
@@ -298,7 +312,11 @@ def _looked_up(dataset: Any, pixels: _Pixels, recipe: PixelRecipe) -> _Pixels:
 
 
 def _first(value: Any) -> float:
-    return float(value[0] if hasattr(value, "__len__") else value)
+    """The first number of an element, which must be finite."""
+    number = float(value[0] if hasattr(value, "__len__") else value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no number for a look-up table")
+    return number
 
 
 def _rescaled(pixels: _Pixels, slope: float, intercept: float) -> _Pixels:

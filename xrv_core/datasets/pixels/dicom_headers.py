@@ -14,11 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.datasets.pixels.codecs import import_pydicom
+from xrv_core.datasets.pixels.inflating import read_dataset
 from xrv_core.datasets.sources import ImageSource
-from xrv_core.errors import ArgumentError, ImageError
+from xrv_core.errors import ArgumentError, ImageError, reading
 
 __all__ = ["age_in_years", "dicom_headers", "write_dicom"]
 
+_AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
 _OLDEST = 120.0  # years; several public tables have ages such as 155 and 414
 _AGE = re.compile(r"\s*(\d+)([YMWD]?)\s*")
 _IN_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
@@ -103,25 +105,20 @@ def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
 
 def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any]:
     """The value of each keyword in one file."""
-    import_pydicom(f"{source.root}/{name}")
-    import pydicom
-
+    where = f"{source.root}/{name}"
+    import_pydicom(where)
     path = source.root / source.resolve(name)
-    file: Any = path if path.is_file() else BytesIO(source.read(name))
-    try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
+    with reading(where, ImageError, f"{_AGAIN} Or open the dataset without reading headers."):
+        file: Any = path.open("rb") if path.is_file() else BytesIO(source.read(name))
+        with file:
+            header = read_dataset(file, stop_before_pixels=True, specific_tags=list(keywords))
         return [_text(header.get_item(keyword)) for keyword in keywords]
-    except Exception as error:  # pydicom has no common error class for damaged bytes
-        raise ImageError(
-            f"{source.root}/{name}: cannot read the DICOM header ({' '.join(str(error).split())}). "
-            "Download or copy the file again, or open the dataset without reading headers."
-        ) from error
 
 
 def _years(age: Any) -> float:
     """Years from one age string; NaN for anything else."""
     parts = _AGE.fullmatch(age) if isinstance(age, str) else None
-    return float("nan") if parts is None else int(parts[1]) / _IN_A_YEAR[parts[2]]
+    return float("nan") if parts is None else float(parts[1]) / _IN_A_YEAR[parts[2]]
 
 
 def _text(element: Any) -> Any:

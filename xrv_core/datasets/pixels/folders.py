@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xrv_core.datasets.pixels.images import READABLE, is_dicom
+from xrv_core.datasets.pixels.images import is_dicom
+from xrv_core.datasets.pixels.opening import READABLE, opened
 from xrv_core.datasets.sources import walk
-from xrv_core.errors import ArgumentError, PathMissing
+from xrv_core.errors import ArgumentError, ImagePathError, OverLimit, PathMissing, printable, reading
 
 __all__ = ["FoundImages", "find_images", "image_suffixes"]
 
@@ -37,11 +38,11 @@ class FoundImages:
         kinds = sorted(self.passed_over.items(), key=lambda kind: (-len(kind[1]), kind[0]))
         named = ", ".join(f"{len(files)} {kind} (such as {files[0].name})" for kind, files in kinds)
         number = sum(map(len, self.passed_over.values()))
-        return f"{self.folder}: {number} file{'s' * (number > 1)} passed over: {named}." if number else ""
+        return printable(f"{self.folder}: {number} file{'s' * (number > 1)} passed over: {named}." if number else "")
 
 
-def find_images(folder: str | Path, *, except_below: Path | None = None) -> FoundImages:
-    """The images below ``folder`` that ``load_image`` can read; linked folders are followed, each real one once.
+def find_images(folder: str | Path, *, except_below: Path | None = None, follow_symlinks: bool = False) -> FoundImages:
+    """The images below ``folder`` that ``load_image`` can read.
 
     A file with the suffix of a readable kind is taken, and every other one whose content is DICOM (with a preamble or
     without) or of a readable kind, whatever its name: ``IM000001``, ``scan.ima``. Passed over are files that macOS
@@ -50,19 +51,27 @@ def find_images(folder: str | Path, *, except_below: Path | None = None) -> Foun
     Args:
         folder: The folder.
         except_below: A folder whose files are not looked at, such as the one that results are written to.
+        follow_symlinks: Follow links that leave the folder, to each real folder once.
 
     Raises:
         PathMissing: There is no such folder.
+        ImagePathError: A link to a folder, or to an image, leaves the folder.
         ArgumentError: The folder cannot be listed.
     """
     found, suffixes = FoundImages(Path(folder)), image_suffixes()
     if not found.folder.is_dir():
         raise PathMissing(f"{folder}: no such folder.")
     away = None if except_below is None else except_below.resolve()
-    try:
-        files = sorted(found.folder / path for path in walk(found.folder))
-    except PermissionError as error:
-        raise ArgumentError(f"{folder} cannot be listed ({error}). Check its permissions.") from error
+    links: list[str] = []
+    with reading(folder, ArgumentError, "Check its permissions."):
+        files = sorted(found.folder / path for path in walk(found.folder, outside=None if follow_symlinks else links))
+    for link in sorted(links):
+        path = found.folder / link
+        if link.endswith("/") or _no_image(path, Path(link), suffixes) is None:
+            raise ImagePathError(
+                f"{folder}: {link!r} is a link that leads out of the folder, which is not followed. If the images "
+                "there are yours, pass follow_symlinks=True (--follow-symlinks), or name their own folder."
+            )
     for path in files:
         if away is not None and path.resolve().is_relative_to(away):
             continue
@@ -94,13 +103,14 @@ def _no_image(path: Path, inside: Path, suffixes: Collection[str]) -> str | None
 
 
 def _is_image(path: Path) -> bool:
-    from PIL import Image
-
     try:
         with path.open("rb") as stream:
             if is_dicom(stream.read(_HEAD)):
                 return True
-        with Image.open(path, formats=READABLE):
-            return True
+            stream.seek(0)
+            with opened(stream):
+                return True
+    except OverLimit:  # reading it tells more
+        return True
     except Exception:  # whatever a header makes a decoder raise, the file is not one that can be read
         return False

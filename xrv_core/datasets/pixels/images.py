@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrv_core.errors import ArgumentError, ImageError, PathMissing
+from xrv_core.assets import limit, within
+from xrv_core.datasets.pixels.opening import COUNTS, FILMS, READABLE, check_scans, large_images, opened
+from xrv_core.datasets.sources import read_file
+from xrv_core.errors import ArgumentError, ImageError, PathMissing, XrvError, reading
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["READABLE", "PixelRecipe", "decode_image", "is_dicom", "load_image", "luminance", "png_uri", "scale_pixels"]
+__all__ = ["PixelRecipe", "decode_image", "is_dicom", "load_image", "luminance", "png_uri", "scale_pixels"]
 
-#: Pillow's names of the kinds that are read. Others run an interpreter (EPS) or have no fixed value range (FITS).
-READABLE = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
 _AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
 # Pillow keeps only the high byte of 16-bit colour samples; reading in the other byte order gives the low byte.
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -116,16 +117,17 @@ def load_image(path: str | Path, *, recipe: PixelRecipe = _PLAIN, frame: int | N
 
     Raises:
         PathMissing: There is no such file.
-        ImageError: The file cannot be decoded, has several frames, or has float pixels, which have no fixed range.
+        ImageError: The file cannot be decoded, has several frames, has float pixels, which have no fixed range, or
+            is beyond a limit, such as ``XRV_MAX_PIXELS``.
         MissingDependency: The file is DICOM, and pydicom or a codec is not installed.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ImageError(f"{path}: this is a folder, not an image file.")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise PathMissing(f"{path}: no such file. Check the path.") from None
+    with reading(path, ImageError, "Check the path and its permissions."):
+        if path.is_dir():
+            raise ImageError(f"{path}: this is a folder, not an image file.")
+        if not path.exists():
+            raise PathMissing(f"{path}: no such file. Check the path.")
+        data = read_file(path)
     return decode_image(data, str(path), recipe if frame is None else replace(recipe, frame=frame))
 
 
@@ -137,14 +139,18 @@ def decode_image(data: bytes, name: str, recipe: PixelRecipe = _PLAIN) -> NDArra
         name: Its name for errors; ``.dcm`` and ``.dicom`` mark DICOM files, whatever they begin with.
         recipe: DICOM options.
     """
-    if not data:
-        raise ImageError(f"{name}: the file is empty (0 bytes). {_AGAIN}")
-    if is_dicom(data) or name.lower().endswith((".dcm", ".dicom")):
-        from xrv_core.datasets.pixels.dicom import decode_dicom
+    try:
+        if not data:
+            raise ImageError(f"{name}: the file is empty (0 bytes). {_AGAIN}")
+        if is_dicom(data) or name.lower().endswith((".dcm", ".dicom")):
+            from xrv_core.datasets.pixels.dicom import decode_dicom
 
-        return decode_dicom(data, name, recipe)
-    values, low, high = _grey(*_samples(data, name, recipe.frame), name)
-    return scale_pixels(values, low, high)[np.newaxis]
+            return decode_dicom(data, name, recipe)
+        values, low, high = _grey(*_samples(data, name, recipe.frame), name)
+        return scale_pixels(values, low, high)[np.newaxis]
+    except BaseException:  # the panic of a codec in Rust is no Exception
+        with reading(name, ImageError, _AGAIN):
+            raise
 
 
 def is_dicom(data: bytes) -> bool:
@@ -209,37 +215,56 @@ def png_uri(image: NDArray[np.float32], side: int = 224) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _samples(data: bytes, name: str, frame: int | None) -> tuple[ImageFile, NDArray[Any]]:
+def _samples(data: bytes, name: str, frame: int | None, large: bool = False) -> tuple[ImageFile, NDArray[Any]]:
     """The image and its samples; 16-bit colour, which Pillow cuts to 8 bits, comes as uint16."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        image = Image.open(BytesIO(data), formats=READABLE)
+        image = opened(BytesIO(data))
+        if image.format in COUNTS:  # before Pillow looks at each frame
+            within("frames", COUNTS[image.format](data, limit("frames")))
         frames, index = getattr(image, "n_frames", 1), 0
+        within("frames", frames)
         if (frames, frame) != (1, None):
             index = chosen_frame(frame, frames, name)
         if image.format == "PNG":  # Pillow checks the CRC of pixel data nowhere else
-            Image.open(BytesIO(data), formats=["PNG"]).verify()
+            opened(BytesIO(data)).verify()
+        if image.format in ("JPEG", "MPO"):
+            check_scans(data)
+        within("pixels", image.width * image.height * (index + 1 if image.format in FILMS else 1))
         image.seek(index)
-        tiff = image.format == "TIFF"
-        if image.mode == "La" or _raw_mode(image).startswith(("RGBa;16", "La;16")) or (tiff and _in_planes(image)):
+        within("pixels", image.width * image.height)
+        args = image.tile[0].args if image.tile else ""
+        raw = str(args[0] if isinstance(args, tuple) and args else args)  # the layout in the file, such as "RGB;16B"
+        if image.mode == "La" or raw.startswith(("RGBa;16", "La;16")) or (image.format == "TIFF" and _in_planes(image)):
             return image, _unusual(image, name)
-        return image, _deep_colour(data, image, index) if _is_deep_colour(image) else np.asarray(image)
-    except (ImageError, MemoryError):
+        deep = image.mode in ("RGB", "RGBA", "RGBX", "CMYK") and raw[-4:-1] == ";16"
+        return image, _deep_colour(data, image, index, raw) if deep else np.asarray(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        if large:
+            raise ImageError(f"{name}: {error} XRV_MAX_PIXELS sets this limit.") from error
+        with large_images():  # it was beyond Pillow's limit, and not ours
+            return _samples(data, name, frame, large=True)
+    except (XrvError, MemoryError):
         raise
-    except UnidentifiedImageError:
-        if kind := _other_kind(data):
-            raise ImageError(f"{name}: {kind} is not read. {_CONVERT}") from None
-        raise ImageError(
-            f"{name}: not a readable image. Readable formats are {', '.join(READABLE)} and DICOM. If the file should "
-            f"have one of them, it is damaged. {_AGAIN}"
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: too large for a radiograph, so it was not decoded. {error}") from error
     except Exception as error:  # decoders have no common error class for damaged bytes
+        raise _undecoded(error, data, name) from error
+
+
+def _undecoded(error: Exception, data: bytes, name: str) -> ImageError:
+    """The error about a file that Pillow does not decode."""
+    from PIL import UnidentifiedImageError
+
+    if not isinstance(error, UnidentifiedImageError):
         if re.search(_NOT_READ, str(error)):
-            raise ImageError(f"{name}: this kind of {image.format} is not read ({error}). {_CONVERT}") from error
-        raise ImageError(f"{name}: damaged or cut short ({error}). {_AGAIN}") from error
+            return ImageError(f"{name}: this kind of image is not read ({error}). {_CONVERT}")
+        return ImageError(f"{name}: damaged or cut short ({error}). {_AGAIN}")
+    if kind := _other_kind(data):
+        return ImageError(f"{name}: {kind} is not read. {_CONVERT}")
+    return ImageError(
+        f"{name}: not a readable image. Readable formats are {', '.join(READABLE)} and DICOM. If the file should "
+        f"have one of them, it is damaged. {_AGAIN}"
+    )
 
 
 def _in_planes(image: ImageFile) -> bool:
@@ -284,23 +309,9 @@ def _has_whole_directory(data: bytes) -> bool:
     return int.from_bytes(data[2:4], order) != 42 or 8 <= start <= len(data) - 6 - 12 * entries
 
 
-def _is_deep_colour(image: ImageFile) -> bool:
-    raw = _raw_mode(image)
-    return image.mode in ("RGB", "RGBA", "RGBX", "CMYK") and raw[-4:-1] == ";16"
-
-
-def _raw_mode(image: ImageFile) -> str:
-    """Pillow's name of the sample layout in the file, such as "RGB;16B"."""
-    args = image.tile[0].args if image.tile else ""
-    return str(args[0] if isinstance(args, tuple) and args else args)
-
-
-def _deep_colour(data: bytes, image: ImageFile, index: int) -> NDArray[Any]:
+def _deep_colour(data: bytes, image: ImageFile, index: int, raw: str) -> NDArray[Any]:
     """All 16 bits of every sample; grey with alpha has the shape ``[H, W, 1]``."""
-    from PIL import Image
-
-    raw = _raw_mode(image)
-    with Image.open(BytesIO(data), formats=[image.format or ""]) as other:
+    with opened(BytesIO(data)) as other:
         other.seek(index)
         # 16-bit grey and alpha have four bytes a pixel, like 8-bit RGBA
         other_raw = "RGBA" if raw.startswith("LA;") else raw[:-1] + _OTHER_ORDER[raw[-1]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
+from xrv_core.assets import within
+from xrv_core.datasets.pixels.opening import check_scans
 from xrv_core.errors import ImageError
 
 __all__ = ["EXPORT", "checked_rle", "checked_stream"]
@@ -16,6 +18,7 @@ _AGAIN = "Download or copy it again, and compare sizes or checksums with the sou
 # JPEG markers: start of a frame (JPEG and JPEG-LS), start of a scan, other markers before a scan
 _FRAMES, _SCAN = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}, 0xDA
 _OTHERS = {0xC4, _SCAN, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE}
+_CODING, _CODING_OF_ONE = b"\xff\x52", b"\xff\x53"
 _JPEG, _CODESTREAM, _TILE_PART, _END = b"\xff\xd8", b"\xff\x4f\xff\x51", b"\xff\x90", b"\xff\xd9"
 
 
@@ -39,6 +42,7 @@ def checked_stream(stream: bytes, dataset: Any, name: str, *, strict: bool = Fal
     Raises:
         ImageError: Data is missing, or the stream and the header disagree about size, samples or depth.
         ValueError: The stream is of another kind.
+        OverLimit: Decoding it would take very long, or very much memory, for its pixels.
     """
     kind = "JPEG" if stream.startswith(_JPEG) else "JPEG 2000"
     found = _jpeg(stream, strict) if kind == "JPEG" else _jpeg2000(stream)
@@ -111,15 +115,32 @@ def _jpeg(stream: bytes, strict: bool) -> _Stream | None:
         if marker == 0xFF:  # a fill byte
             length = -1
         elif marker in _FRAMES and len(body) >= 6:
+            if found is not None:
+                raise ValueError("the JPEG stream declares its size twice")
             found = struct.unpack(">BHHB", body[:6])
         elif strict and (marker not in _OTHERS or (body[:5] == b"JFIF\0" and body[5] != 1)):
             raise ValueError(f"the pixel stream holds {stream[place : place + 12].hex()}")
         place += 2 + length
+    check_scans(stream)
     end = stream.find(_END, place)  # a scan has no such bytes
     if marker != _SCAN or found is None or end < 0:
         return None
     bits, rows, columns, samples = found
     return _Stream(bits, rows, columns, samples, end + 2)
+
+
+def _check_blocks(coding: bytes, precincts: bool, pixels: int) -> None:
+    """Raise OverLimit if a JPEG 2000 stream has so many code blocks or precincts that their list fills the memory.
+
+    Args:
+        coding: The number of resolutions, and what follows it in a COD or COC marker (ISO 15444-1, table A.20).
+        precincts: Whether sizes of precincts follow.
+        pixels: How many pixels the image has.
+    """
+    levels, wide, high = coding[0] + 1, coding[1] & 15, coding[2] & 15
+    within("blocks", 4 / 3 * pixels / 2 ** (wide + high + 4))
+    for level, size in enumerate(coding[5 : 5 + levels] if precincts else b""):
+        within("blocks", pixels / 4 ** (levels - 1 - level) / 2 ** ((size & 15) + (size >> 4)))
 
 
 def _jpeg2000(stream: bytes) -> _Stream | None:
@@ -134,6 +155,9 @@ def _jpeg2000(stream: bytes) -> _Stream | None:
     )
     place, marker = start + 2, stream[start + 2 : start + 4]
     while len(marker) == 2 and marker != _TILE_PART:
+        if marker in (_CODING, _CODING_OF_ONE):
+            at = place + (9 if marker == _CODING else 6) + (marker != _CODING and samples > 256)
+            _check_blocks(stream[at : at + 38], bool(stream[place + 4] & 1), width * height)
         place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
         marker = stream[place : place + 2]
     tiles = -((tile_x - width) // (tile_w or 1)) * -((tile_y - height) // (tile_h or 1))

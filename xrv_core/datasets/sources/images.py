@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from xrv_core.assets import within
 from xrv_core.datasets.sources.archives import (
     AGAIN,
     ARCHIVES,
     COMPRESSED,
+    OUTSIDE,
     Handle,
     Member,
     archive_members,
@@ -23,15 +23,20 @@ from xrv_core.datasets.sources.archives import (
     is_junk_name,
     unzip,
 )
-from xrv_core.datasets.sources.folders import walk
+from xrv_core.datasets.sources.folders import read_file, walk
 from xrv_core.datasets.sources.layouts import Located, identity, located, not_unique
-from xrv_core.errors import ArgumentError, ImageError, ImageMissing, ImagePathError, PathMissing
+from xrv_core.errors import ArgumentError, ImageError, ImageMissing, ImagePathError, PathMissing, reading
 
 __all__ = ["ImageSource", "choose_extension", "release_folder"]
 
 
 # A path that needs no cleaning, as nearly all: no part is blank or begins with a point.
 _PLAIN = re.compile(r"(?!\.)[^\\\0/:]+(?:/(?!\.)[^\\\0/:]+)*")
+
+_LEAVES = (
+    "is a link that leads out of imgpath, which is not followed. If the data there are yours, pass "
+    "follow_symlinks=True, or give their own folder as imgpath."
+)
 
 
 class ImageSource:
@@ -42,6 +47,8 @@ class ImageSource:
     has other copies of files that lie in the folder, such as masks of the same names, is passed over. So are files
     that a system left, such as ``._a.png`` of macOS.
 
+    A link, to a file or to a folder, must stay inside the root; the root itself may be one.
+
     A source can be pickled, forked and used by several threads: each process opens its own handle of an
     archive at the first read.
 
@@ -49,23 +56,37 @@ class ImageSource:
         root: A folder, a .zip or an uncompressed .tar.
         by_name: Find files by base name in any sub-folder (indexed once, at first use).
         parts: How many of the last parts of a path tell which image it is; None: the whole path. See ``locate``.
+        follow_symlinks: Read what links outside the root lead to, such as data on another disk; not those in archives.
 
     Attributes:
         root: The root as given.
         by_name: As given.
         parts: As given; 1 with ``by_name``.
-        passed_over: Archives in the folder that cannot be read, each with the reason; known once all files are.
+        follow_symlinks: As given.
+        passed_over: Archives in the folder that cannot be read, and links that leave it, each with the reason; known
+            once all files are.
+        outside: Links to folders or archives that leave the root, which hides what is in them; known as above.
 
     Raises:
         PathMissing: ``root`` does not exist.
         ArgumentError: ``root`` is a file of another kind, or is compressed as a whole, encrypted or damaged.
     """
 
-    def __init__(self, root: str | Path, *, by_name: bool = False, parts: int | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        by_name: bool = False,
+        parts: int | None = None,
+        follow_symlinks: bool = False,
+    ) -> None:
         self.root = Path(root)
         self.by_name = by_name
         self.parts = 1 if by_name else parts
+        self.follow_symlinks = follow_symlinks
         self.passed_over: list[str] = []
+        self.outside: list[str] = []
+        self._inside = os.path.join(os.path.realpath(self.root), "")  # noqa: PTH118  # with one slash at the end
         self._members: dict[str, Member | None] | None = None  # None: a folder that was not walked through
         self._top = ""
         self._paths: dict[str, list[str]] | None = None
@@ -82,32 +103,45 @@ class ImageSource:
         """The whole file ``name``.
 
         Raises:
-            ImagePathError: ``name`` points outside the root.
+            ImagePathError: ``name`` points outside the root, or is a link that leads there.
             ImageMissing: There is no such file.
-            ImageError: The archive is damaged at this file.
+            ImageError: The file cannot be read, is larger than a limit, or the archive is damaged at this file.
             ArgumentError: ``by_name`` is set and the name is not unique.
         """
         path = self.resolve(name)
         member = None if self._members is None else self._members.get(path)
         if member is None:
-            return (self.root / path).read_bytes()
+            return read_file(self.root / path)
         handle = self._handles.get(member.archive)
         if handle is None:  # of two threads, one may make a handle that nobody uses
             handle = self._handles.setdefault(member.archive, Handle(self.root / member.archive))
-        try:
-            return handle.read(*member[:2]) if member.crc is None else unzip(handle, member)
-        except (OSError, zlib.error, zipfile.BadZipFile) as error:
-            raise ImageError(f"{handle.path}: damaged at {path!r} ({error}). {AGAIN}") from error
+        with reading(f"{handle.path}, {path!r}", ImageError, AGAIN):
+            if member.crc is not None:
+                return unzip(handle, member)
+            within("file", member.size)
+            return handle.read(member.offset, member.size)
 
     def resolve(self, name: str) -> str:
         """The path of the file ``name`` below the root; raises as ``read`` does."""
         path = self._lookup(name)
-        if path is not None and self._is_folder and not (self.root / path).is_file() and path not in self._known():
+        if path is not None and self._is_folder and os.path.isfile(place := f"{self.root}/{path}"):  # noqa: PTH113
+            if not (self.follow_symlinks or os.path.realpath(place).startswith(self._inside)):
+                raise self._leaving(path)
+            return path
+        if path is not None and self._is_folder and path not in self._known():
             path = None
         if path is None:
+            if self.outside:
+                raise self._leaving(self.outside[0], f"no file {name!r}, and ")
             where = " in any of its folders" if self.by_name else ""
             raise ImageMissing(f"{self.root}: no file {name!r}{where}. Check imgpath.")
+        member = None if self._members is None else self._members.get(path)
+        if member is not None and member.offset == OUTSIDE:
+            raise ImagePathError(f"{self.root}: {path!r} is a link that leads out of its archive. Unpack it yourself.")
         return path
+
+    def _leaving(self, path: str, what: str = "") -> ImagePathError:
+        return ImagePathError(f"{self.root}: {what}{path!r} {_LEAVES}")
 
     def place(self, name: str) -> Path:
         """The file on disk that holds the file ``name``: itself or its archive; raises as ``read`` does."""
@@ -174,10 +208,14 @@ class ImageSource:
         """Every file; None for one that is in no archive."""
         if self._members is not None:
             return self._members
-        files = list(walk(self.root, skip=is_junk_name))
+        links: list[str] = []
+        files = list(walk(self.root, skip=is_junk_name, outside=None if self.follow_symlinks else links))
+        self.outside = sorted(link for link in links if link.lower().endswith(("/", *ARCHIVES)))
+        files += set(links).difference(self.outside)  # such a file is there, and reading it is refused
         archives = sorted(file for file in files if file.lower().endswith(ARCHIVES))
         closed = [file for file in files if file.lower().endswith(COMPRESSED)]
         self.passed_over = [f"{self.root / file}: compressed as a whole. Unpack it." for file in closed]
+        self.passed_over += [f"{self.root}: {link!r} {_LEAVES}" for link in self.outside]
         known: dict[str, Member | None] = dict.fromkeys(files)
         plain = {identity(file, self.parts) for file in files} if archives else set()
         for archive in archives:
@@ -208,9 +246,11 @@ class ImageSource:
 
     def _lookup(self, name: str) -> str | None:
         """Where the file should be; None if the index has no such file."""
-        path = _checked(name)
-        if not _PLAIN.fullmatch(path) and is_junk(path):
-            return None
+        path = name
+        if not isinstance(name, str) or not _PLAIN.fullmatch(name):
+            path = _checked(name)
+            if is_junk(path):
+                return None
         if self.by_name:
             return self._by_name(path)
         if self._is_folder or path in self._known():
@@ -276,8 +316,6 @@ def release_folder(source: ImageSource | None, *folders: str) -> str:
 
 def _checked(name: Any) -> str:
     """``name`` as a normalized relative path."""
-    if isinstance(name, str) and _PLAIN.fullmatch(name):
-        return name
     if not isinstance(name, str):
         raise ImagePathError(f"{name!r} is not an image path. Check the column of the table that names the images.")
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -292,6 +330,8 @@ def _files_in(folder: str) -> set[str]:
     """Names of the files and links to files in ``folder``; empty if it is not a folder."""
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
+            return {e.name for e in entries if (os.path.isfile(e.path) if e.is_symlink() else e.is_file())}  # noqa: PTH113
     except (FileNotFoundError, NotADirectoryError):
         return set()
+    except OSError as error:
+        raise ArgumentError(f"{folder}: cannot be listed ({error}). Check imgpath and its permissions.") from error
