@@ -88,7 +88,9 @@ def test_headers_of_real_files(realdata: Path) -> None:
 
 def test_headers_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.dcm").write_bytes(b"nothing of the kind" * 20)
-    with pytest.raises(ImageError, match=r"bad.dcm: .*'DICM' prefix is missing.*without reading headers"):
+    with pytest.raises(
+        ImageError, match=r"bad.dcm: .*DICOM header .*'DICM' prefix is missing.*without reading headers"
+    ):
         dicom_headers(ImageSource(tmp_path), ["bad.dcm"], KEYWORDS)
     with pytest.raises(ImageMissing, match=f"{tmp_path}: no file 'no.dcm'"):
         dicom_headers(ImageSource(tmp_path), ["no.dcm"], KEYWORDS)

@@ -146,7 +146,7 @@ def move_out(path: Path, away: Path) -> None:
     path.symlink_to(away / path.name)
 
 
-@pytest.mark.parametrize("name", ["nih", "siim", "table", "openi"])
+@pytest.mark.parametrize("name", ["nih", "siim", "table", "openi", "nlmtb"])
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_dataset_refuses_links_that_leave_imgpath(tmp_path: Path, name: str, what: str) -> None:
     given = xrv_core.miniature(name, tmp_path / "given")

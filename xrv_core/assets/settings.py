@@ -42,7 +42,7 @@ LIMITS = {
     "frames": Limit("XRV_MAX_FRAMES", 10_000, "frames"),  # of one image file
     "scans": Limit("XRV_MAX_SCANS", 100, "scans"),  # of a JPEG, each over all of its pixels; as libtiff's own limit
     "blocks": Limit("XRV_MAX_BLOCKS", 1_000_000, "code blocks"),  # of a JPEG 2000 stream
-    "members": Limit("XRV_MAX_MEMBERS", 1_000_000, "files"),  # of an archive
+    "files": Limit("XRV_MAX_FILES", 1_000_000, "files"),  # of an archive of images
 }
 
 

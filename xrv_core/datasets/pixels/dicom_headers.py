@@ -20,7 +20,6 @@ from xrv_core.errors import ArgumentError, ImageError, reading
 
 __all__ = ["age_in_years", "dicom_headers", "write_dicom"]
 
-_AGAIN = "Download or copy it again, and compare sizes or checksums with the source."
 _OLDEST = 120.0  # years; several public tables have ages such as 155 and 414
 _AGE = re.compile(r"\s*(\d+)([YMWD]?)\s*")
 _IN_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
@@ -108,10 +107,11 @@ def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any
     where = f"{source.root}/{name}"
     import_pydicom(where)
     path = source.root / source.resolve(name)
-    with reading(where, ImageError, f"{_AGAIN} Or open the dataset without reading headers."):
-        file: Any = path.open("rb") if path.is_file() else BytesIO(source.read(name))
-        with file:
-            header = read_dataset(file, stop_before_pixels=True, specific_tags=list(keywords))
+    file: Any = path if path.is_file() else BytesIO(source.read(name))
+    todo = "Download or copy the file again, or open the dataset without reading headers."
+    with reading(f"{where}: the DICOM header", ImageError, todo):
+        with path.open("rb") if file is path else file as stream:
+            header = read_dataset(stream, stop_before_pixels=True, specific_tags=list(keywords))
         return [_text(header.get_item(keyword)) for keyword in keywords]
 
 

@@ -171,7 +171,7 @@ def archive_members(path: Path) -> dict[str, Member]:
 
 
 def _zip_members(path: Path) -> dict[str, Member]:
-    within("members", _zip_entries(path))
+    within("files", _zip_entries(path))
     members, links = {}, {}
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -211,7 +211,7 @@ def _tar_members(file: IO[bytes]) -> dict[str, Member]:
     members, links = {}, {}
     with tarfile.open(fileobj=file, mode="r:") as archive:
         for count, info in enumerate(archive):
-            within("members", count)
+            within("files", count)
             if info.isreg() and not info.issparse():
                 members[info.name] = Member(info.offset_data, info.size, info.size)
             elif info.islnk():

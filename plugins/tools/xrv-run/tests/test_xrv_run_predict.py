@@ -103,7 +103,10 @@ def test_a_folder_with_dicom_of_any_name_and_what_systems_leave_behind(images: P
     (folder / "._a.png").write_bytes(b"Mac OS X")
     (folder / "notes.txt").write_text("x")
     (folder / "link").symlink_to(images / "more")
-    result = run("predict", "phantom-net", folder, "--format", "csv")
+    refused = run("predict", "phantom-net", folder, "--format", "csv")
+    assert refused.exit_code == 1
+    assert re.search(says("link", "--follow-symlinks"), refused.output)
+    result = run("predict", "phantom-net", folder, "--format", "csv", "--follow-symlinks")
     assert result.exit_code == 0, result.output
     names = [Path(row["file"]).name for row in csv.DictReader(io.StringIO(result.stdout))]
     assert names == ["IM000001", "a.png", "b.png", "c.jpg", "c.jpg"]

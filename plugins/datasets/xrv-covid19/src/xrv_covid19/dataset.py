@@ -20,6 +20,7 @@ from xrv_core.datasets import (
     term_labels,
     whole_days,
 )
+from xrv_core.errors import ImageMissing
 
 _UNDECIDED = ("todo", "Unknown")  # findings that are not known yet
 _LUNG = 1024.0  # white; grey in the files is an object that hides the lung
@@ -58,7 +59,9 @@ class COVID19Dataset(FileDataset):
     ) -> None:
         wanted = lungmasks is not None or options.get("semantic_masks", False)
         self.spec = spec
-        self.lungmasks = ImageSource(self.table_path(lungmasks, spec.tables[1]), by_name=True) if wanted else None
+        links = options.get("follow_symlinks", False)
+        where = self.table_path(lungmasks, spec.tables[1]) if wanted else None
+        self.lungmasks = ImageSource(where, by_name=True, follow_symlinks=links) if where else None
         super().__init__(spec, imgpath, csvpath, **options)
 
     def build(self, table: pd.DataFrame) -> Index:
@@ -98,8 +101,12 @@ class COVID19Dataset(FileDataset):
 
     def _lungs(self, name: str) -> NDArray[np.float32] | None:
         """The lung mask of an image; None if it is missing or all black, as for lateral views."""
-        if self.lungmasks is None or self.lungmasks.missing([name]):
+        if self.lungmasks is None:
             return None
-        pixels = decode_image(self.lungmasks.read(name), f"{self.lungmasks.root}/{name}")
+        try:
+            data = self.lungmasks.read(name)
+        except ImageMissing:
+            return None
+        pixels = decode_image(data, f"{self.lungmasks.root}/{name}")
         mask = (pixels == _LUNG).astype(np.float32)
         return mask if mask.any() else None

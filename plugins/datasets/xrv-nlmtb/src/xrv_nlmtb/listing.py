@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from xrv_core.datasets import ImageSource
+from xrv_core.errors import ImagePathError
 
 _IMAGE = re.compile(r"(?P<root>(?:.*/)?)CXR_png/(?P<stem>(?P<set>[A-Z]+)[^/]*)\.png")
 _COPY = re.compile(_IMAGE.pattern.replace(r"*)\.png", r"*?)(?:\.(?:png|jpe?g|tiff?|bmp|webp|dcm))+"), re.IGNORECASE)
@@ -32,6 +33,8 @@ def list_images(source: ImageSource) -> list[dict[str, Any]]:
     ``sex``, ``age``, ``reading``, and ``left_mask``, ``right_mask``, ``lung_mask``: paths or None.
     """
     names = source.names()
+    if source.outside:  # images and masks in there would be left out without a word
+        raise ImagePathError(" ".join(source.passed_over))
     there = set(names)
     of_name = {name.rpartition("/")[2]: name for name in names if name.endswith("_mask.png")}
     rows = []

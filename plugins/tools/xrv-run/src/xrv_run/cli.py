@@ -23,6 +23,7 @@ _FORMAT = click.Option(
 
 _DEVICE = click.Option(["--device"], metavar="NAME", help="Where to compute, such as cpu or cuda.")
 _STRICT = click.Option(["--strict"], is_flag=True, help="Stop at the first file that fails.")
+_LINKS = click.Option(["--follow-symlinks"], is_flag=True, help="Follow links that lead out of a folder.")
 _WORKERS = "Processes that read images; 0 reads them in this process."
 
 
@@ -52,6 +53,7 @@ def predict(spec: CommandSpec) -> click.Command:
         click.Option(["--num-workers"], type=click.IntRange(0), default=0, show_default=True, help=_WORKERS),
         _DEVICE,
         _STRICT,
+        _LINKS,
     ]
     return _command(spec, run, [_NAME, _FILES, _WEIGHTS, _FORMAT, *own])
 
@@ -77,7 +79,7 @@ def segment(spec: CommandSpec) -> click.Command:
             ["--overlay"], is_flag=True, help="Draw the outlines on the image, too: OUT/NAME/IMAGE/overlay.png."
         ),
     ]
-    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT, _DEVICE, _STRICT])
+    return _command(spec, run, [_NAME, _FILES, *own, _WEIGHTS, _FORMAT, _DEVICE, _STRICT, _LINKS])
 
 
 def verify(spec: CommandSpec) -> click.Command:

@@ -11,7 +11,9 @@ from xrv_core.errors import ArgumentError, PathMissing
 __all__ = ["check_weights", "named_images", "short_path"]
 
 
-def named_images(paths: Sequence[str], *, except_below: Path | None = None) -> list[tuple[Path, Path]]:
+def named_images(
+    paths: Sequence[str], *, except_below: Path | None = None, follow_symlinks: bool = False
+) -> list[tuple[Path, Path]]:
     """The image files that ``paths`` name, each with its path inside the folder that was named (a file: its name).
 
     A folder stands for all images below it, see ``xrv_core.datasets.find_images``; what is passed over there is
@@ -20,9 +22,11 @@ def named_images(paths: Sequence[str], *, except_below: Path | None = None) -> l
     Args:
         paths: Files and folders.
         except_below: A folder whose images are passed over inside the others, such as the one written to.
+        follow_symlinks: Follow links that leave a folder.
 
     Raises:
         PathMissing: A path that does not exist.
+        ImagePathError: A link to a folder or an image that leaves a folder.
         ArgumentError: A folder without any image.
     """
     for path in paths:
@@ -31,16 +35,16 @@ def named_images(paths: Sequence[str], *, except_below: Path | None = None) -> l
     found: list[tuple[Path, Path]] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += [(file, file.relative_to(path)) for file in _below(path, except_below)]
+            found += [(file, file.relative_to(path)) for file in _below(path, except_below, follow_symlinks)]
         else:
             found.append((path, Path(path.name)))
     return found
 
 
-def _below(folder: Path, except_below: Path | None) -> list[Path]:
+def _below(folder: Path, except_below: Path | None, follow_symlinks: bool) -> list[Path]:
     from xrv_core.datasets import find_images, image_suffixes
 
-    there = find_images(folder, except_below=except_below)
+    there = find_images(folder, except_below=except_below, follow_symlinks=follow_symlinks)
     if told := there.told():
         echo(told, err=True)
     if not there.images:

@@ -34,6 +34,7 @@ def predict_command(
     strict: bool,
     batch_size: int,
     num_workers: int,
+    follow_symlinks: bool = False,
 ) -> int:
     """Predict, and print or write each batch as soon as it is there; the result is the exit code, see ``Run``.
 
@@ -47,13 +48,14 @@ def predict_command(
         strict: Whether the first file that fails ends the run.
         batch_size: Images that are predicted together.
         num_workers: Processes that read images; 0 reads them in this one.
+        follow_symlinks: Follow links that leave a folder.
     """
     spec = api.describe_classifier(name)
     check_weights(weights)
     target = None if out is None else Path(out).expanduser()
     if target is not None:
         check_result_path(target)
-    files = [file for file, _ in named_images(paths)]
+    files = [file for file, _ in named_images(paths, follow_symlinks=follow_symlinks)]
     model, note = open_model("classifier", name, weights, device)
     names = [label for label, trained in zip(model.pathologies, model.trained, strict=True) if trained]
     batches = Batches(model, batch_size, num_workers)

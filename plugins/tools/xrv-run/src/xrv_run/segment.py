@@ -40,6 +40,7 @@ def segment_command(
     form: str,
     device: str | None,
     strict: bool,
+    follow_symlinks: bool = False,
     **options: Any,
 ) -> int:
     """Segment, write and tell each image as soon as it is there; the result is the exit code, see ``Run``.
@@ -57,6 +58,7 @@ def segment_command(
         form: "table", "csv" or "json" of the share of the image that each mask covers.
         device: Where to compute.
         strict: Whether the first file that fails ends the run.
+        follow_symlinks: Follow links that leave a folder.
         **options: ``threshold``, ``masks`` and ``overlay`` of ``Job``.
     """
     spec = api.describe_segmenter(name)
@@ -65,7 +67,7 @@ def segment_command(
     for unknown in [each for each in named if each not in spec.structures]:  # before torch is loaded
         hint = suggestion(unknown, spec.structures) or f" There are: {', '.join(spec.structures[:8])}, ..."
         raise ArgumentError(f"{spec.name} has no structure {unknown!r}.{hint}")
-    files = named_images(paths, except_below=Path(out))
+    files = named_images(paths, except_below=Path(out), follow_symlinks=follow_symlinks)
     base = Path(out) / spec.name
     folders = _folders(files, base)
     _make(Path(out))
