@@ -142,8 +142,9 @@ def test_links_inside_archives_are_read(tmp_path: Path) -> None:
 def move_out(path: Path, away: Path) -> None:
     """Put a link in the place of a file or folder, which goes elsewhere."""
     away.mkdir(exist_ok=True)
-    path.rename(away / path.name)
-    path.symlink_to(away / path.name)
+    place = away / str(len(list(away.iterdir())))
+    path.rename(place)
+    path.symlink_to(place)
 
 
 @pytest.mark.parametrize("name", ["nih", "siim", "table", "openi", "nlmtb"])

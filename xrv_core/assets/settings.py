@@ -76,13 +76,7 @@ def json_within(text: bytes) -> None:
 
 
 def read_within(stream: IO[bytes], packed: int, name: str = "file") -> bytes:
-    """All bytes of a stream that unpacks ``packed`` bytes; OverLimit as soon as they are too many.
-
-    Args:
-        stream: Gives the unpacked bytes.
-        packed: How many bytes they are packed in.
-        name: Their limit.
-    """
+    """All bytes of a stream that unpacks ``packed`` bytes; as soon as ``unpacked_within`` says, OverLimit."""
     chunks, count = [], 0
     while chunk := stream.read(_CHUNK):
         count += len(chunk)
@@ -92,7 +86,7 @@ def read_within(stream: IO[bytes], packed: int, name: str = "file") -> bytes:
 
 
 def unpacked_within(count: int, packed: int, name: str = "file") -> None:
-    """Raise OverLimit if ``count`` bytes are too many, or too many for the ``packed`` bytes that they were in."""
+    """Raise OverLimit if ``count`` bytes are beyond the limit ``name``, or too many for the ``packed`` bytes."""
     within(name, count)
     if count > _EARLY:
         within("ratio", count / max(packed, 1))

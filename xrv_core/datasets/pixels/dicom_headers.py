@@ -109,7 +109,7 @@ def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any
     path = source.root / source.resolve(name)
     file: Any = path if path.is_file() else BytesIO(source.read(name))
     todo = "Download or copy the file again, or open the dataset without reading headers."
-    with reading(f"{where}: the DICOM header", ImageError, todo):
+    with reading(f"{where}: the DICOM header of this file", ImageError, todo):
         with path.open("rb") if file is path else file as stream:
             header = read_dataset(stream, stop_before_pixels=True, specific_tags=list(keywords))
         return [_text(header.get_item(keyword)) for keyword in keywords]
