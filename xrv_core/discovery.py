@@ -281,9 +281,9 @@ def _entries(catalogue: Catalogue) -> list[tuple[Plugin, importlib.metadata.Entr
     found: list[tuple[Plugin, importlib.metadata.EntryPoint]] = []
     first: dict[str, Plugin] = {}
     for distribution in importlib.metadata.distributions():
-        row = Plugin("?", "unknown distribution", "entry_points.txt")
-        with contained(row.problems, "reading its metadata"):
-            folder = Path(str(getattr(distribution, "_path", "")))
+        folder = Path(str(getattr(distribution, "_path", "?")))
+        row = Plugin("?", folder.name, "entry_points.txt")
+        with contained(row.problems, f"reading {folder}"):
             text = distribution.read_text("entry_points.txt")  # of all: nothing more may be read
             if hooks.PROJECT not in (text or "") and not (text is None and folder.name.startswith("xrv_")):
                 continue
@@ -338,7 +338,7 @@ def contained(problems: list[str], doing: str) -> Iterator[None]:
     """
     found: list[str] = []
     with LOCK, redirect_stdout(_Heard()) as heard, redirect_stderr(heard):
-        folder = _folder()
+        folder = working_folder()
         try:
             yield
         except KeyboardInterrupt:
@@ -347,13 +347,14 @@ def contained(problems: list[str], doing: str) -> Iterator[None]:
             found.append(f"{doing} raised {_one_line(error)}")
         if heard.text.strip():
             found.append(f"{doing} printed {heard.text.strip()[:80]!r}")
-        if folder and _folder() != folder:
+        if folder and working_folder() != folder:
             os.chdir(folder)
             found.append(f"{doing} changed the working directory; it was changed back")
     problems += [problem for problem in found if problem not in problems]
 
 
-def _folder() -> str:
+def working_folder() -> str:
+    """The working directory; "" if it was deleted."""
     with suppress(OSError):  # it was deleted
         return os.getcwd()  # noqa: PTH109
     return ""

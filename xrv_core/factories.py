@@ -33,12 +33,13 @@ def load_factory(spec: Spec | CommandSpec, factory: Factory | None = None) -> Ca
     module, _, attribute = target.partition(":")
     try:
         return cast("Callable[..., Any]", getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        if isinstance(error, MissingDependency):
-            raise
+    except (KeyboardInterrupt, MissingDependency):
+        raise
+    except BaseException as error:  # a SyntaxError, a SystemExit: what is wrong with its module ends nothing
         if isinstance(error, ModuleNotFoundError) and _extra_of(error):
             raise _missing(repr(spec.name), error) from error
-        raise FactoryError(f"The code of {spec.name!r}, {target}, cannot be imported: {error}") from error
+        reason = str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+        raise FactoryError(f"The code of {spec.name!r}, {target}, cannot be imported: {reason}") from error
 
 
 def front_attribute(front: str, where: Mapping[str, str], name: str) -> Any:

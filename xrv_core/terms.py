@@ -24,11 +24,11 @@ def tell_terms(spec: DatasetSpec) -> None:
     from xrv_core.assets import cache_dir
 
     _told.add(f"{spec.name} {spec.terms}")
-    file = cache_dir() / "terms" / f"{spec.name.replace('/', '_')}.txt"
-    with suppress(OSError):
-        if file.read_text("utf-8") == spec.terms:
+    name = f"terms/{spec.name.replace('/', '_')}.txt"
+    with suppress(OSError, ValueError):  # there may be no folder for it, and no text in it
+        if (cache_dir() / name).read_text("utf-8") == spec.terms:
             return
     tell(f"{spec.name}: by using {spec.title} you accept its terms. {spec.terms} Licence: {spec.licence}")
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(spec.terms, "utf-8")
+        (cache_dir() / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache_dir() / name).write_text(spec.terms, "utf-8")

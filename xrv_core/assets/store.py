@@ -30,13 +30,20 @@ __all__ = ["asset_path", "asset_state", "cache_dir", "content_sha256", "fetch", 
 
 
 def cache_dir() -> Path:
-    """The folder that assets are kept in: ``XRV_CACHE_DIR``, else the user's cache folder."""
-    chosen = os.environ.get("XRV_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path
+    """The folder that assets are kept in: ``XRV_CACHE_DIR``, else in the user's home; AssetError without one."""
+    try:
+        if chosen := os.environ.get("XRV_CACHE_DIR"):
+            return Path(chosen).expanduser().absolute()
+        from platformdirs import user_cache_path
 
-    return user_cache_path("xrv_core")
+        found = user_cache_path("xrv_core")
+        if not found.is_absolute():  # some versions give a path that begins with ~
+            raise RuntimeError("the home folder is not known")
+        return found
+    except (RuntimeError, OSError) as error:
+        raise AssetError(
+            f"There is no folder for fetched files: {error}. Set XRV_CACHE_DIR to the absolute path of one."
+        ) from error
 
 
 def offline() -> bool:
@@ -56,8 +63,11 @@ def asset_state(asset: Asset) -> str:
         "shipped with the plugin", "missing from its package", "not fetched", "cached, verified" or
         "cached, checked at next use"; with ", unverified (no published sha256)" if there is no published hash.
     """
-    path = asset_path(asset)
     doubt = ", unverified (no published sha256)" if asset.sha256 is None else ""
+    try:
+        path = asset_path(asset)
+    except AssetError:  # there is no home
+        return f"not fetched{doubt}"
     if shipped.shipped_path(asset):
         return f"shipped with the plugin{doubt}"
     if not os.path.isfile(path):  # noqa: PTH113 -- Path.is_file raises where a folder may not be entered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -19,7 +20,7 @@ from xrv_core import __version__, api
 from xrv_core.assets import writing
 from xrv_core.cli.cards import assets_of, model_card, print_card
 from xrv_core.cli.terminal import echo, print_table, weights_state
-from xrv_core.discovery import Plugin
+from xrv_core.discovery import Plugin, contained, working_folder
 from xrv_core.errors import FactoryError, UnknownName, XrvError, printable, tell
 from xrv_core.specs import ClassifierSpec, DatasetSpec, ModelSpec, SegmenterSpec, Spec
 
@@ -73,7 +74,9 @@ class Commands(click.Group):
                 api.plugins()
             with writing(Path("/dev/stdout").resolve()):  # files have been named by those who write them
                 return super().invoke(ctx)
-        except XrvError as error:
+        except (XrvError, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:  # click ends quietly
+                raise
             raise click.ClickException(str(error)) from error
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc]  # what follows is its own usage line
@@ -201,7 +204,7 @@ def doctor() -> None:
     cache = "none"
     try:
         cache = str(cache_dir())
-        if not os.access(next(p for p in (Path(cache), *Path(cache).parents) if p.exists()), os.W_OK):
+        if not os.access(next(p for p in (Path(cache), *Path(cache).parents) if os.access(p, os.F_OK)), os.W_OK):
             troubles.append(f"The cache folder {cache} cannot be written to. Set XRV_CACHE_DIR to another folder.")
     except XrvError as error:
         troubles.append(str(error))
@@ -209,7 +212,12 @@ def doctor() -> None:
     libraries = ("numpy", "pandas", "pyarrow", "torch", "timm", "pydicom", "python-gdcm", "pylibjpeg", "imagecodecs")
     rows += [(library, version(library)) for library in libraries]
     state = version("torchvision")
-    rows.append(("torchvision", state if "not installed" in (state, version("torch")) else torchvision_state()))
+    if not working_folder():
+        troubles.append("The working directory was deleted, so that torch cannot be loaded. Change to another one.")
+    elif "not installed" not in (state, version("torch")):
+        with contained(troubles, "import of torchvision"):
+            state = torchvision_state()
+    rows.append(("torchvision", state))
     print_table(("WHAT", "VERSION OR PLACE"), rows)
     for trouble in troubles:
         echo(trouble, err=True)

@@ -33,6 +33,7 @@ import pandas as pd
 
 from xrv_core.datasets.tables.gunzip import crc32
 from xrv_core.datasets.tables.index import Index
+from xrv_core.errors import AssetError
 
 __all__ = ["cache_key", "cached_index", "read_index", "write_index"]
 
@@ -63,9 +64,12 @@ def cached_index(owner: type, table: Path, state: Mapping[str, Any], build: Call
 
     small = not table.is_file() or table.stat().st_size < _SMALL
     key = None if small else cache_key(owner, table, state)
+    try:
+        path = cache_dir() / "tables" / f"{key}.index"
+    except AssetError:  # there is no home folder
+        key = None
     if key is None:
         return build()
-    path = cache_dir() / "tables" / f"{key}.index"
     found = read_index(path, key)
     if found is None:
         found = build()

@@ -45,8 +45,8 @@ class Text:
 
     def use_copy(self) -> None:
         """Take the last good copy, if there is one, and say so."""
-        path = _copy_path(self.place)
         try:
+            path = _copy_path(self.place)
             self.text = path.read_text("utf-8")
             self.copied = datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
         except (OSError, ValueError):
@@ -80,8 +80,8 @@ def keep_copy(text: Text) -> None:
     """Keep what a server sent for the time when it is away."""
     if text.text is None or text.copied or not is_address(text.place):
         return
-    path = _copy_path(text.place)
-    with contextlib.suppress(OSError):  # a shared, read-only cache: the registry is there all the same
+    with contextlib.suppress(OSError):  # a shared, read-only cache, or no home: the registry is there all the same
+        path = _copy_path(text.place)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as new:
             new.write_text(text.text, "utf-8")
