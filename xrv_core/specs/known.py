@@ -7,31 +7,14 @@ from __future__ import annotations
 
 __all__ = ["FAMILIES", "KNOWN", "owner_of"]
 
+_DATASETS = "brax chexpert covid19 hannover mimic nih nlmtb objectcxr openi padchest phantom ralo rsna siim table tbx11k vinbrain"
 _DENSENET = ["all", "nih", "pc", "chex", "rsna", "mimic_nb", "mimic_ch"]
 
 #: Kind, then name (or alias), then the distribution that offers it.
 KNOWN: dict[str, dict[str, str]] = {
     "dataset": {
-        "brax": "xrv-brax",
-        "chexlocalize": "xrv-chexpert",
-        "chexpert": "xrv-chexpert",
-        "covid19": "xrv-covid19",
-        "hannover": "xrv-hannover",
-        "mimic": "xrv-mimic",
-        "nih": "xrv-nih",
-        "nih-google": "xrv-nih",
-        "nlmtb": "xrv-nlmtb",
-        "objectcxr": "xrv-objectcxr",
-        "openi": "xrv-openi",
-        "padchest": "xrv-padchest",
-        "phantom": "xrv-phantom",
-        "ralo": "xrv-ralo",
-        "rsna": "xrv-rsna",
-        "siim": "xrv-siim",
-        "table": "xrv-table",
-        "tbx11k": "xrv-tbx11k",
-        "vinbrain": "xrv-vinbrain",
-        "vindr": "xrv-vinbrain",
+        **{name: f"xrv-{name}" for name in _DATASETS.split()},
+        **{"chexlocalize": "xrv-chexpert", "nih-google": "xrv-nih", "vindr": "xrv-vinbrain"},
     },
     "classifier": {
         **dict.fromkeys(["age", "race", "sex", "view"], "xrv-attributes"),
@@ -49,11 +32,8 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "segmenter": {"chestx-det": "xrv-chestx-det", "cxas": "xrv-cxas"},
     "command": {
-        "check": "xrv-check",
-        "compat": "xrv-compat",
+        **{name: f"xrv-{name}" for name in ("check", "compat", "features", "plot")},
         "evaluate": "xrv-eval",
-        "features": "xrv-features",
-        "plot": "xrv-plot",
         "publish": "xrv-labs",
         **dict.fromkeys(["convert", "export", "predict", "segment", "verify"], "xrv-run"),
     },
