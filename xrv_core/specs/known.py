@@ -7,7 +7,8 @@ from __future__ import annotations
 
 __all__ = ["FAMILIES", "KNOWN", "owner_of"]
 
-_DATASETS = "brax chexpert covid19 hannover mimic nih nlmtb objectcxr openi padchest phantom ralo rsna siim table tbx11k vinbrain"
+_DATASETS = """brax chexpert covid19 hannover mimic nih nlmtb objectcxr openi padchest phantom ralo rsna siim table
+    tbx11k vinbrain"""
 _DENSENET = ["all", "nih", "pc", "chex", "rsna", "mimic_nb", "mimic_ch"]
 
 #: Kind, then name (or alias), then the distribution that offers it.
