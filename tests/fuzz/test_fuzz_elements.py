@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import tarfile
@@ -57,7 +58,7 @@ def changed(document: Any, rng: random.Random) -> Any:
             case 4:
                 node[key] = [node[key]]
             case _:
-                node[key] = rng.choice(VALUES)
+                node[key] = copy.deepcopy(rng.choice(VALUES))
     return top[0]
 
 

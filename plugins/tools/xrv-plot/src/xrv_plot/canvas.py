@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xrv_core.errors import ArgumentError, PathMissing, suggestion
+from xrv_core.errors import ArgumentError, PathMissing, printable, suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURS", "FAINT", "check_item", "check_labels", "check_path", "figure_of", "new_figure", "save", "show_xray",
-    "text_on", "title_of",
+    "text_on", "title_of", "words",
 ]  # fmt: skip
 
 #: Okabe and Ito's colours, distinct for colour-blind people; those first that are visible on an X-ray.
@@ -82,6 +82,11 @@ def title_of(dataset: Dataset, idx: int) -> str:
     return ", ".join(words) or f"item {idx}"
 
 
+def words(name: str) -> str:
+    """The name of a label, as it is drawn."""
+    return printable(name.replace("_", " "))
+
+
 def check_labels(dataset: Dataset, labels: str | Iterable[str] | None) -> list[str]:
     """``labels`` as a list, default all of the dataset's.
 
@@ -122,16 +127,26 @@ def check_path(path: str | Path) -> Path:
 
 def save(figure: Figure, path: str | Path) -> Path:
     """Write ``figure`` to ``path`` (.png, .pdf or .svg), and replace an existing file; errors as in ``check_path``."""
-    from matplotlib.text import Text
-
     path = check_path(path)
     kind = path.suffix.lower().removeprefix(".")
     # no date or version: the same picture is the same file
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # a "$" in a name is no formula
+    _neutralise(figure)
     figure.savefig(path, format=kind, dpi=_DPI, metadata=metadata)
     return path
+
+
+def _neutralise(figure: Figure) -> None:
+    """Names are no formulas, whatever "$" they have, and have no character that is not allowed in an SVG."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(_lines(text.get_text()))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _missing(value: Any) -> bool:

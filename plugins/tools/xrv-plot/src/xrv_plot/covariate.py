@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xrv_plot.canvas import new_figure, text_on
+from xrv_plot.canvas import new_figure, text_on, words
 from xrv_plot.sites import Sites, ratios_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _draw_bars(axes: Axes, cells: Mapping[tuple[int, int], int], classes: tuple[
         axes.text(0.5, 0.5, "no images", ha="center", va="center", fontsize=8, transform=axes.transAxes)
     axes.set(xlim=(-0.5, 1.7), ylim=(0, max(top, 1)), xticks=[0, 1])
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_xticklabels(["\n".join(textwrap.wrap(name.replace("_", " "), 12)) for name in classes], fontsize=8)
+    axes.set_xticklabels(["\n".join(textwrap.wrap(words(name), 12)) for name in classes], fontsize=8)
     axes.tick_params(axis="y", labelsize=7, length=2)
     axes.tick_params(axis="x", length=0)
     axes.spines[["top", "right"]].set_visible(False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrv_core.datasets import describe
-from xrv_plot.canvas import FAINT, check_labels, figure_of, new_figure, text_on
+from xrv_plot.canvas import FAINT, check_labels, figure_of, new_figure, text_on, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def plot_totals(dataset: Dataset, labels: str | Iterable[str] | None = None, *, 
 def _finish_totals(axes: Axes, names: list[str], n: int) -> None:
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), [words(name) for name in names], fontsize=8)
     axes.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, max(n, 1)))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -139,7 +139,7 @@ def _draw_matrix(axes: Axes, names: list[str], together: NDArray[np.int64], shar
         ink = {} if np.isnan(value) else {"color": text_on(colours(scale(value))[:3])}
         weight = "bold" if row == column else "normal"
         axes.text(column, row, _short(int(number)), ha="center", va="center", fontsize=size, weight=weight, **ink)
-    titles = [name.replace("_", " ") for name in names]
+    titles = [words(name) for name in names]
     axes.set_xticks(range(len(names)), titles, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_yticks(range(len(names)), titles, fontsize=8)
     axes.tick_params(length=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from xrv_core.errors import ArgumentError
-from xrv_plot.canvas import bare, check_labels, new_figure, show_xray
+from xrv_plot.canvas import bare, check_labels, new_figure, show_xray, words
 from xrv_plot.overlay import draw_mask
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _draw_row(dataset: Dataset, places: Any, name: str, examples: list[_Example]
         show_xray(axes, example.image, window)
         draw_mask(axes, example.mask, 0, name)
         axes.set_title(_short(dataset, example.idx), fontsize=6, pad=2)
-    places[0].set_ylabel("\n".join(textwrap.wrap(name.replace("_", " "), 16)), fontsize=9)
+    places[0].set_ylabel("\n".join(textwrap.wrap(words(name), 16)), fontsize=9)
     for axes in places[len(examples) :]:
         _empty(axes)
 
