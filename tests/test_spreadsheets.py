@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import pytest
 
-from xrv_core.datasets import raw_cell, safe_cell
+from xrv_core.datasets import raw_cell, safe_cell, write_csv
 
 FORMULAS = (
     *("=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", '"=1', "'=1", "''=1"),
@@ -24,3 +28,11 @@ def test_other_cells_stay(cell: object) -> None:
     assert safe_cell(cell) is cell
     if isinstance(cell, str):
         assert raw_cell(cell) == cell
+
+
+def test_a_table_keeps_its_numbers(tmp_path: Path) -> None:
+    table = pd.DataFrame({"=a": ["=1", None, "b"], "x": np.float32([-0.1, 2, np.nan]), "n": [-1, 2, 3]})
+    write_csv(table, tmp_path / "safe.csv")
+    assert (tmp_path / "safe.csv").read_text() == "'=a,x,n\n'=1,-0.1,-1\n,2.0,2\nb,,3\n"
+    write_csv(table, tmp_path / "raw.csv", raw=True)
+    assert (tmp_path / "raw.csv").read_text() == "=a,x,n\n=1,-0.1,-1\n,2.0,2\nb,,3\n"

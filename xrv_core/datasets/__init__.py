@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         table_path,
         term_labels,
         whole_days,
+        write_csv,
     )
     from xrv_core.datasets.wrappers import (
         CovariateDataset,
@@ -128,7 +129,7 @@ _HOME = {
     "tables": (
         "BLANK_WORDS Index ListedTerms RowFile coded_lists common_columns csv_line dates_in days_from_first "
         "distinct_rows joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
-        "substring_labels table_path term_labels whole_days "
+        "substring_labels table_path term_labels whole_days write_csv "
     ),
     "wrappers": (
         "CovariateDataset FilterDataset MergeDataset RelabelledDataset Relabelling SubsetDataset View relabel_dataset "
@@ -266,6 +267,7 @@ __all__ = [
     "training_overlaps",
     "whole_days",
     "whole_number",
+    "write_csv",
     "write_dicom",
 ]
 

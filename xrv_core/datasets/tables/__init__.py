@@ -19,7 +19,7 @@ from xrv_core.datasets.tables.reading import (
     row_place,
 )
 from xrv_core.datasets.tables.rows import RowFile, csv_line
-from xrv_core.datasets.tables.spreadsheets import raw_cell, safe_cell
+from xrv_core.datasets.tables.spreadsheets import raw_cell, safe_cell, write_csv
 from xrv_core.datasets.tables.text_split import coded_lists
 
 __all__ = [
@@ -51,4 +51,5 @@ __all__ = [
     "table_path",
     "term_labels",
     "whole_days",
+    "write_csv",
 ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
-__all__ = ["raw_cell", "safe_cell"]
+import pandas as pd
+
+__all__ = ["raw_cell", "safe_cell", "write_csv"]
 
 # What a spreadsheet reads as a formula, behind blanks, quotes and marks that nobody sees; and a number, which it may
 _FORMULA = re.compile("[\\s\\x00-\\x20'\"\\ufeff\\u200b-\\u200f]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\\t\\r\\n]")
@@ -33,6 +36,15 @@ def raw_cell(cell: str) -> str:
     """The text of which ``safe_cell`` made ``cell``."""
     text = cell[1:] if cell[:1] == "'" and _runs(cell[1:]) else cell
     return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text) if "\\udc" in text else text
+
+
+def write_csv(table: pd.DataFrame, path: Path, *, raw: bool = False) -> None:
+    """Write a table that people open in a spreadsheet; ``raw`` leaves the texts as they are."""
+    if not raw:
+        texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name].dtype)]
+        table = table.assign(**{name: table[name].map(safe_cell, na_action="ignore") for name in texts})
+        table = table.rename(columns=safe_cell)
+    table.to_csv(path, index=False)
 
 
 def _runs(text: str) -> bool:

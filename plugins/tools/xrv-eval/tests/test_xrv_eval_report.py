@@ -265,3 +265,16 @@ def test_overwriting_replaces_an_earlier_evaluation_whole(
         evaluate(usual.classifier, usual.dataset, out=out, bootstrap=9, overwrite=True)
     assert json.loads((out / "run.json").read_text())["arguments"]["bootstrap"] == 7
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_no_cell_of_the_table_is_run_by_a_spreadsheet(
+    dataset: Callable[..., Any], classifier: Callable[..., Any], tmp_path: Path, raw: bool
+) -> None:
+    names = ["=cmd|' /C calc'!A0", "-1+1"]
+    data = dataset(np.random.default_rng(0).random((12, 2)), np.array([[1, 0], [0, 1]] * 6), names=names)
+    found = evaluate(classifier(names), data, out=tmp_path / "out", bootstrap=0, raw_cells=raw)
+    table = pd.read_csv(tmp_path / "out" / "metrics.csv")
+    assert table["pathology"].tolist() == [name if raw else f"'{name}" for name in names]
+    np.testing.assert_allclose(table["auroc"], found.metrics["auroc"])
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["spreadsheet_safe"] is not raw

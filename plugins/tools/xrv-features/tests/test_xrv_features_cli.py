@@ -185,3 +185,15 @@ def test_a_name_that_nobody_has(xrv: Any, tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: No classifier named 'fake-nett'. Did you mean 'fake-net'")
     assert "No autoencoder named 'fake-nett'. Did you mean 'fake-ae'?" in done.stderr
+
+
+@pytest.mark.parametrize("raw", [(), ("--raw-cells",)])
+def test_no_cell_of_the_projection_is_run_by_a_spreadsheet(xrv: Any, tmp_path: Path, raw: tuple[str, ...]) -> None:
+    out = tmp_path / "out"
+    done = xrv("fake-net", "fakes", "-o", 'uid="=1+1"', "--out", str(out), "--projection", "pca", *raw)
+    assert done.exit_code == 0, done.output
+    table, found = pd.read_csv(out / "projection.csv"), load_features(out)
+    assert table["source_uid"].tolist() == [f"{'' if raw else chr(39)}=1+1:{i}" for i in range(9)]
+    assert table["x"].dtype == "float64"
+    assert found.items["source_uid"][0] == "=1+1:0"
+    assert found.run["spreadsheet_safe"] is not bool(raw)

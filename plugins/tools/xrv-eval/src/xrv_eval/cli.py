@@ -57,6 +57,7 @@ def _run_options() -> list[click.Parameter]:
         click.Option(
             ["--acknowledge-leakage"], is_flag=True, help="Continue although the training data is known to overlap."
         ),
+        click.Option(["--raw-cells"], is_flag=True, help="Leave texts in metrics.csv that a spreadsheet would run."),
         click.Option(["--json", "as_json"], is_flag=True, help="Print JSON instead of the table."),
     ]
 

@@ -83,6 +83,7 @@ def evaluate(
     examples: int = EvaluationOptions.examples,
     overwrite: bool = False,
     acknowledge_leakage: bool = False,
+    raw_cells: bool = False,
     progress: bool | None = None,
 ) -> Evaluation:
     """Compare a classifier's predictions with a dataset's labels, matched by name. Not for medical use.
@@ -99,6 +100,8 @@ def evaluate(
         examples: Number of randomly drawn images in the report.
         overwrite: Replace an earlier evaluation in ``out``.
         acknowledge_leakage: Continue although the classifier was, or may have been, trained on these patients.
+        raw_cells: Leave texts in ``metrics.csv`` as they are; else one that a spreadsheet would run as a formula
+            begins with an apostrophe. ``run`` tells it as ``spreadsheet_safe``.
         progress: Whether to show progress bars on stderr; default: only on a terminal.
 
     Raises:
@@ -116,6 +119,7 @@ def evaluate(
         examples=examples,
         overwrite=overwrite,
         acknowledge_leakage=acknowledge_leakage,
+        raw_cells=raw_cells,
         progress=progress,
     )
     return run_evaluation(classifier, dataset, options)
@@ -138,7 +142,12 @@ def run_evaluation(classifier: Any, dataset: Any, options: EvaluationOptions) ->
         frame = _frame(dataset, alignment, predicted)
         scores = _score(dataset, alignment, predicted, options)
         run = run_record(classifier, dataset, alignment, options.recorded() | loading.recorded(), scores)
-        run |= {"leakage": leaks, "image_size": list(predicted.shape), "started": started.isoformat(timespec="seconds")}
+        run |= {
+            "spreadsheet_safe": not options.raw_cells,
+            "leakage": leaks,
+            "image_size": list(predicted.shape),
+            "started": started.isoformat(timespec="seconds"),
+        }
         run["seconds"] = round(time.perf_counter() - clock, 2)
         if fresh:
             write_results(fresh, Results(scores.table, frame, run, predicted.images))

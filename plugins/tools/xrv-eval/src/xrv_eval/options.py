@@ -30,6 +30,7 @@ class EvaluationOptions:
     examples: int = 12
     overwrite: bool = False
     acknowledge_leakage: bool = False
+    raw_cells: bool = False
     progress: bool | None = None
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core.cli import ResultFolder
+from xrv_core.datasets import write_csv
 from xrv_core.models import write_record
 from xrv_eval.options import FILES
 
@@ -43,6 +44,6 @@ def write_results(folder: Path, results: Results) -> None:
     from xrv_eval.report import render
 
     results.predictions.to_parquet(folder / "predictions.parquet", engine="pyarrow", index=False)
-    results.metrics.to_csv(folder / "metrics.csv", index=False)
+    write_csv(results.metrics, folder / "metrics.csv", raw=not results.run["spreadsheet_safe"])
     write_record(folder / "run.json", results.run)
     (folder / "report.html").write_text(render(results), encoding="utf-8")

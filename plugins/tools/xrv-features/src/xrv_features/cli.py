@@ -82,6 +82,7 @@ def _run_options() -> list[click.Parameter]:
     return [
         click.Option(["--out"], required=True, metavar="FOLDER", help="New folder for the results."),
         click.Option(["--overwrite"], is_flag=True, help="Replace an earlier result in --out."),
+        click.Option(["--raw-cells"], is_flag=True, help="Leave texts in projection.csv that a spreadsheet would run."),
         click.Option(["--weights"], default="default", help='A weights file, or "none" for random ones.'),
         click.Option(
             ["--pool"],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core.cli import ResultFolder
+from xrv_core.datasets import write_csv
 from xrv_core.models import versions, write_record
 from xrv_features.colours import colour_column, default_colour
 from xrv_features.extraction import Extraction
@@ -72,12 +73,13 @@ class Job:
         if weights == "none":
             model = model | {"warning": RANDOM}
         found = run["versions"] | versions(("umap-learn", "numba") if projection.method == "umap" else ())
-        return run | {"model": model, "projection": facts, "arguments": arguments, "versions": found}
+        facts_of_run = {"model": model, "projection": facts, "arguments": arguments, "versions": found}
+        return run | facts_of_run | {"spreadsheet_safe": not self.options.raw_cells}
 
     def _write(self, folder: Path, found: Features, projection: Projection) -> None:
         write_record(folder / RECORD, found.run)
         table = found.items[["idx", "source_uid"]].assign(x=projection.points[:, 0], y=projection.points[:, 1])
-        table.to_csv(folder / "projection.csv", index=False)
+        write_csv(table, folder / "projection.csv", raw=self.options.raw_cells)
         title, subtitle = titles(found, projection)
         panels = colourings(projection, found.items, self.color)
         picture = plot_projection(projection, found.items, self.color, title=title, subtitle=subtitle)

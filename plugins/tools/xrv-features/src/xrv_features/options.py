@@ -56,4 +56,5 @@ class FeaturesOptions(ExtractionOptions):
     projection: str | None = None
     neighbors: int = 15
     min_dist: float = 0.1
+    raw_cells: bool = False
     seed: int = 0
