@@ -193,7 +193,7 @@ def csv_line(cells: Iterable[Any]) -> str:
     """A line of a CSV file: the cells as ``safe_cell`` says, and quoted where a reader would end the line in them."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])  # so that \\r is quoted, too
-    return line.getvalue()[:-2] + "\n"
+    return line.getvalue()[:-2].encode(errors="backslashreplace").decode() + "\n"  # a file name may be no UTF-8
 
 
 def _json_line(row: Mapping[str, Any]) -> bytes:

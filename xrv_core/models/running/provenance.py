@@ -113,7 +113,7 @@ def as_json(value: Any) -> Any:
 def write_record(path: Path, run: dict[str, Any]) -> None:
     """Write the record of a run as JSON."""
     text = json.dumps(as_json(run), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")  # a file name may be no UTF-8
 
 
 def _provider(thing: Any, spec: Any) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
 from xrv_core.datasets import BLANK_WORDS, FileDataset, Index, read_table, term_labels
-from xrv_core.errors import logger
+from xrv_core.errors import logger, printable
 from xrv_table.cells import Cells
 from xrv_table.columns import KEYS, Columns, describe
 from xrv_table.masks import has_masks, read_mask
@@ -91,7 +91,7 @@ class TableDataset(FileDataset):
 
     def build(self, table: pd.DataFrame) -> Index:
         c, cells = self.columns, Cells(table, self.columns, self.csvpath)
-        place = f"{self.csvpath.resolve().parent.name}/" if self.csvpath.is_file() else ""
+        place = f"{printable(self.csvpath.resolve().parent.name)}/" if self.csvpath.is_file() else ""
         collection = c.collection or f"{place}{self.csvpath.name.partition('.')[0]}"
         patients = None if c.patient is None or c.patient in cells.absent else table[c.patient]
         names = [] if c.findings in cells.absent else self._label_names(table)

@@ -43,7 +43,8 @@ def write_results(folder: Path, results: Results) -> None:
     """Write all files of ``results`` to a new folder."""
     from xrv_eval.report import render
 
-    results.predictions.to_parquet(folder / "predictions.parquet", engine="pyarrow", index=False)
+    with (folder / "predictions.parquet").open("wb") as file:  # pyarrow takes no path that is not UTF-8
+        results.predictions.to_parquet(file, engine="pyarrow", index=False)
     write_csv(results.metrics, folder / "metrics.csv", raw=not results.run["spreadsheet_safe"])
     write_record(folder / "run.json", results.run)
-    (folder / "report.html").write_text(render(results), encoding="utf-8")
+    (folder / "report.html").write_text(render(results), encoding="utf-8", errors="backslashreplace")

@@ -86,7 +86,7 @@ class Job:
         save_png(picture, folder / "projection.png")
         words = {"title": title, "subtitle": subtitle, "note": projection.note}
         page = render(projection, found.items, panels, words=words, run=found.run, png=folder / "projection.png")
-        (folder / "projection.html").write_text(page, encoding="utf-8")
+        (folder / "projection.html").write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def titles(found: Features, projection: Projection) -> tuple[str, str]:

@@ -83,8 +83,9 @@ def load_features(folder: str | Path) -> Features:
     run = json.loads((path / RECORD).read_text(encoding="utf-8"))
     dimension = int(run["features"]["dimension"])
     features = set(feature_names(dimension))
-    names = [name for name in pq.read_schema(path / FEATURES).names if name not in features]
-    items = pd.read_parquet(path / FEATURES, engine="pyarrow", columns=names)
+    with (path / FEATURES).open("rb") as file:  # pyarrow takes no path that is not UTF-8
+        names = [name for name in pq.read_schema(file).names if name not in features]
+        items = pd.read_parquet(file, engine="pyarrow", columns=names)
     return Features(items, dimension, run, path / FEATURES)
 
 
@@ -152,7 +153,8 @@ class ParquetRows:
             )
         fields = [*self._items.schema, *(pa.field(name, pa.float32()) for name in feature_names(dimension))]
         texts = [field.name for field in self._items.schema if not pa.types.is_floating(field.type)]
-        self._writer = pq.ParquetWriter(self.held, pa.schema(fields), compression="zstd", use_dictionary=texts)
+        self._file = self.held.open("wb")  # pyarrow takes no path that is not UTF-8
+        self._writer = pq.ParquetWriter(self._file, pa.schema(fields), compression="zstd", use_dictionary=texts)
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -174,6 +176,7 @@ class ParquetRows:
             if kind is None:
                 self._flush()
             self._writer.close()
+            self._file.close()
 
 
 def _read_values(path: Path, items: int, dimension: int) -> NDArray[np.float32]:
@@ -183,7 +186,7 @@ def _read_values(path: Path, items: int, dimension: int) -> NDArray[np.float32]:
     names: Sequence[str] = feature_names(dimension)
     values = np.empty((items, dimension), dtype=np.float32)
     start = 0
-    with pq.ParquetFile(path) as file:
+    with path.open("rb") as stream, pq.ParquetFile(stream) as file:
         for number in range(file.num_row_groups):
             group = file.read_row_group(number, columns=names)
             for i, column in enumerate(group.columns):

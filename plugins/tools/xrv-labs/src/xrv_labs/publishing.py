@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xrv_core import api
-from xrv_core.assets import locked, replacing, sha256_of
+from xrv_core.assets import aside, locked, replacing, sha256_of
 from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
 from xrv_core.models import FACTS, NOT_STATED, SavedClassifierSpec
 from xrv_labs import toml
@@ -57,8 +57,8 @@ def publish(
         UnknownName: No such classifier.
     """
     path = _registry_path(os.fspath(registry))
-    with tempfile.TemporaryDirectory() as folder:
-        file, spec = _model(model, Path(folder))
+    with aside(Path(tempfile.gettempdir(), name or "model")) as folder:
+        file, spec = _model(model, folder)
         called = name or spec.name.rpartition("/")[2]
         if not NAME.fullmatch(called):
             raise ArgumentError(f"{called!r} cannot be a name: use lower case letters, digits, '.', '_' and '-'.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xrv_core.assets import replacing
 from xrv_core.errors import ArgumentError, PathMissing, printable, suggestion
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def save(figure: Figure, path: str | Path) -> Path:
     # no date or version: the same picture is the same file
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
     _neutralise(figure)
-    figure.savefig(path, format=kind, dpi=_DPI, metadata=metadata)
+    with replacing(path) as new:
+        figure.savefig(new, format=kind, dpi=_DPI, metadata=metadata)
     return path
 
 

@@ -40,7 +40,7 @@ class ResultFile(RowFile):
 
     def is_done(self, file: Path) -> bool:
         """Whether an image has a row."""
-        return str(file) in self.done
+        return _escaped(str(file)) in self.done
 
     def add_values(self, *rows: tuple[Path, Mapping[str, float]]) -> None:
         """Append rows: files and their values by name."""
@@ -59,7 +59,12 @@ class ResultFile(RowFile):
             float(values[name])
         if not isinstance(row["file"], str):
             raise TypeError("file")
-        self.done.add(row["file"])
+        self.done.add(_escaped(row["file"]))
+
+
+def _escaped(file: str) -> str:
+    """The name of a file as a .csv file has it, whose texts are UTF-8."""
+    return file.encode(errors="backslashreplace").decode()
 
 
 def check_result_path(path: Path) -> None:
