@@ -181,17 +181,18 @@ def _in_child(path: Path, at: int, kill: signal.Signals) -> int:
         os._exit(code)
 
 
+@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("name", FORMS)
 def test_a_run_that_ends_at_any_change_of_the_file_loses_no_row(
-    tmp_path: Path, name: str, kill: signal.Signals
+    tmp_path: Path, name: str, kill: signal.Signals, step: int
 ) -> None:
     path = tmp_path / name
     run(path, NAMES[:4])
     whole = path.read_bytes()
     ends = list(itertools.accumulate(map(len, _records(whole, name))))
     for begin in (0, ends[-3] + 5):  # from the start, and where half a row is removed first
-        for at in range(1, 1000, 7):
+        for at in range(1, 1000, step):
             path.unlink()
             path.write_bytes(whole[:begin])
             code = _in_child(path, at, kill)

@@ -353,12 +353,13 @@ def check_after_kill(images: Path, out: Path, content: bytes, left: bytes, monke
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_kill_at_any_change_loses_no_finished_image(
-    images: Path, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, suffix: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / f"found{suffix}"
     content, work = whole_and_work(images, out)
-    for at in range(1, 200, 5):
+    for at in range(1, 200, step):
         out.unlink(missing_ok=True)
         code = killed_at(work, at)
         left = out.read_bytes() if out.exists() else b""

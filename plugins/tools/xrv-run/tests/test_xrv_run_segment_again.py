@@ -165,14 +165,17 @@ def _check(images: Path, out: Path, expected: dict[str, bytes], computed: list[s
     assert not list(out.rglob(".*")), "no litter"
 
 
-def test_a_kill_at_any_change_loses_no_finished_image(images: Path, tmp_path: Path, computed: list[str]) -> None:
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_any_change_loses_no_finished_image(
+    images: Path, tmp_path: Path, computed: list[str], step: int
+) -> None:
     import shutil
 
     out = tmp_path / "out"
     work = command(*arguments(images, out, "--overlay"))
     assert ended(work) == 0
     expected = tree(out)
-    for at in range(1, 300, 7):
+    for at in range(1, 300, step):
         shutil.rmtree(out, ignore_errors=True)
         code = killed_at(work, at)
         _check(images, out, expected, computed)
