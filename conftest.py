@@ -33,7 +33,14 @@ REALDATA = Path(os.environ.get("XRV_REALDATA", ROOT.parent / "shared" / "data"))
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test gets an empty cache, and no test reaches the network by accident."""
     monkeypatch.setenv("XRV_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    for name in ("XRV_OFFLINE", "XRV_MIRRORS", "XRV_REQUIRE_HASH", "XRV_PLUGINS", "XRV_TABLE_CACHE"):
+    for name in (
+        "XRV_OFFLINE",
+        "XRV_MIRRORS",
+        "XRV_TRUST_MIRRORS",
+        "XRV_REQUIRE_HASH",
+        "XRV_PLUGINS",
+        "XRV_TABLE_CACHE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -9,11 +10,15 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+import torch
 from asset_server import AssetServer, Fault, by_hand, error, hashed, server
+from safetensors.torch import save
 
+import xrv_core
 from xrv_core import Asset, fetch
-from xrv_core.assets import asset_path, asset_state, cache_dir
-from xrv_core.errors import AssetError, HashMismatch, UnverifiedAsset
+from xrv_core.assets import asset_path, asset_state, cache_dir, confirm
+from xrv_core.errors import AssetError, CheckpointError, HashMismatch, UnverifiedAsset
+from xrv_core.models import load_state_dict
 
 __all__ = ["hashed", "server"]
 
@@ -108,6 +113,7 @@ def test_without_a_published_hash_the_first_use_counts(server: AssetServer, hash
     path = fetch(asset)
     fetch(asset)
     assert hashed == ["w.bin.part"]
+    confirm(path)
     path.unlink()
     served = f"{asset.urls[0]}: sent 5 bytes with sha256 {WRONG}\n"
     error(HashMismatch, lambda: fetch(asset), served, f"save the file as {path} (sha256 {SHA})", str(record(asset)))
@@ -134,6 +140,33 @@ def test_a_damaged_record_of_the_first_use_is_not_passed_over(server: AssetServe
     note.write_text("{")
     error(AssetError, lambda: fetch(asset), f"{note} cannot be read: ", "column 2", "'w.bin'", "first use", "Delete it")
     assert asset_state(asset) == f"cached{UNVERIFIED}"
+
+
+def test_half_a_file_of_a_broken_server_is_not_the_right_one_for_ever(server: AssetServer) -> None:
+    """Without a length nobody can know that the server broke off; the reader of the file can."""
+    whole = save({"a": torch.arange(1000.0)})
+    half = Fault(body=whole[: len(whole) // 2], claim=None)
+    asset = server.serve("/w.safetensors", whole, half, hashed=False, sized=False)
+    path = fetch(asset)
+    with pytest.raises(CheckpointError):
+        load_state_dict(path)
+    path.unlink()
+    assert fetch(asset).read_bytes() == whole
+    assert list(load_state_dict(path)) == ["a"]
+    server.files["/w.safetensors"] = save({"b": torch.zeros(3)})
+    path.unlink()
+    error(HashMismatch, lambda: fetch(asset), str(record(asset)))
+
+
+def test_a_table_that_could_be_read_is_confirmed(server: AssetServer, tmp_path: Path) -> None:
+    given = xrv_core.miniature("nih", tmp_path)
+    table = given.pop("csvpath")
+    spec = xrv_core.describe_dataset("nih")
+    body = Path(table).read_bytes()
+    asset = server.serve(f"/{Path(table).name}", body, hashed=False, sized=False)
+    with xrv_core.register(dataclasses.replace(spec, name="mine", aliases=(), tables=(asset, spec.tables[1]))):
+        xrv_core.get_dataset("mine", **given)
+    assert "confirmed" not in json.loads(record(asset).read_text())
 
 
 @pytest.mark.parametrize("cached", [True, False])

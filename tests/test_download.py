@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,63 @@ def test_passwords_of_addresses_are_not_shown(server: AssetServer) -> None:
     error(DownloadError, lambda: fetch(invalid), "cannot be used: Invalid URL 'http:///w.bin'")
 
 
+def test_keys_in_the_query_of_an_address_are_not_shown(server: AssetServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = [
+        server.url("/w?token=s3cret&name=x"),
+        server.url("/w?s3cret"),
+        server.url("/w#access_token=s3cret"),
+        "http://127.0.0.1:1?X-Amz-Signature=s3cret",
+        "http://me:s3cret@127.0.0.1:1/w;v=1?key=s3cret\nforged",
+    ]
+    asset = Asset(name="w.bin", urls=tuple(urls), sha256=sha(BODY))
+    message = error(DownloadError, lambda: fetch(asset), "/w?token=***&name=***: answered 404", "/w?***", "?key=***")
+    assert "s3cret" not in message
+    assert len(message.split("\n")) == 2 + len(urls)
+    asset = server.serve("/v?token=s3cret", BODY, Fault(cut=HALF), *[Fault(status=404)] * 5)
+    asset = Asset(name="v.bin", urls=asset.urls, sha256=sha(BODY))
+    error(DownloadError, lambda: fetch(asset))
+    kept = [p.read_bytes() for p in asset_path(asset).parent.iterdir() if p.name != "v.bin.part"]
+    assert kept
+    assert not any(b"s3cret" in text for text in kept)
+
+
+@pytest.mark.parametrize(
+    "text", ["Max retries exceeded with url: /w?token=s3cret (Caused by X)", "https://me:s3cret@h/w"]
+)
+def test_what_libraries_say_is_cleaned(text: str) -> None:
+    assert "s3cret" not in assets.network_reason(OSError(text))
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_a_mirror_that_anybody_may_change_gives_no_file_without_a_published_hash(
+    server: AssetServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str
+) -> None:
+    server.files["/m/w.bin"] = b"changed"
+    (tmp_path / "w.bin").write_bytes(b"changed")
+    mirror = {"http": server.url("/m"), "file": f"file://{tmp_path}"}[scheme]
+    monkeypatch.setenv("XRV_MIRRORS", mirror)
+    asset = server.serve("/w.bin", BODY, Fault(status=404), hashed=False, sized=False)
+    error(DownloadError, lambda: fetch(asset), f"{mirror}/w.bin: not asked", "XRV_TRUST_MIRRORS=1")
+    path = fetch(asset)
+    assert path.read_bytes() == BODY
+    path.unlink()
+    assets.asset_path(asset).with_name(".w.bin.json").unlink()
+    monkeypatch.setenv("XRV_TRUST_MIRRORS", "1")
+    assert fetch(asset).read_bytes() == b"changed"
+
+
+@pytest.mark.parametrize("length", [None, len(BODY) + 5, HALF])
+def test_a_transfer_that_is_cut_is_never_taken_for_the_file(server: AssetServer, length: int | None) -> None:
+    server.always = Fault(cut=HALF, claim=length)
+    asset = server.serve("/w.bin", BODY)
+    with suppress(AssetError):  # without a length it goes on where the server broke off
+        assert fetch(asset).read_bytes() == BODY
+        return
+    assert not asset_path(asset).exists()
+    server.always = None
+    assert fetch(asset).read_bytes() == BODY
+
+
 def test_a_redirect_does_not_show_its_target(server: AssetServer) -> None:
     """A redirect often leads to a signed address, whose query is a key."""
     asset = server.serve("/w.bin", BODY)
@@ -278,6 +337,26 @@ def test_a_full_disk_is_not_the_servers_fault(server: AssetServer) -> None:
     assert re.search(f"Cannot write .*{asset_path(asset).parent}: File too large.*XRV_CACHE_DIR", message)
     assert not asset_path(asset).exists()
     assert len(server.log) == 1
+
+
+def test_a_full_disk_is_named_with_what_is_free(server: AssetServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a real disk of 1 MB where one can be mounted, else with the error of one."""
+    asset = server.serve("/w.bin", BODY)
+    folder = asset_path(asset).parent
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        monkeypatch.setattr(download.Download, "_receive", lambda *_: (_ for _ in ()).throw(full))
+    try:
+        words = (str(folder), "No space left", f"{len(BODY):,} bytes", "are free", "XRV_CACHE_DIR")
+        message = error(AssetError, lambda: fetch(asset), *words)
+        assert "Traceback" not in message
+        assert not asset_path(asset).exists()
+    finally:
+        if not mounted.returncode:
+            subprocess.run(["umount", str(folder)], check=True)
 
 
 class Terminal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -150,3 +151,25 @@ def test_nothing_but_the_whole_file_is_ever_at_the_final_path(server: AssetServe
     assert seen <= {BODY}
     assert running_fetch.result().read_bytes() == BODY
     assert len(server.log) == 9
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("hashed", [True, False])
+def test_kills_at_random_moments_leave_nothing_wrong_and_no_litter(
+    server: AssetServer, kills: int, hashed: bool
+) -> None:
+    draw = random.Random(13)
+    for number in range(kills):
+        asset = server.serve(f"/{number}.bin", BODY, hashed=hashed)
+        process = in_process(asset)
+        time.sleep(draw.uniform(0.2, 1.0))
+        process.kill()
+        process.wait()
+        if asset_path(asset).exists():
+            assert asset_path(asset).read_bytes() == BODY
+        assert fetch(asset).read_bytes() == BODY
+    names = {p.name for p in asset_path(asset).parent.iterdir()}
+    allowed = {
+        name.format(n) for n in range(kills) for name in ("{}.bin", ".{}.bin.json", ".{}.bin.lock", ".{}.bin.pid")
+    }
+    assert names <= allowed

@@ -156,6 +156,11 @@ def get_dataset(
     factory = load_factory(spec)
     with checked_options(spec, factory, options, paths):
         dataset = cast("Dataset", factory(spec, **paths, **options))
+    for table in spec.tables:
+        if table.sha256 is None and csvpath is None:
+            from xrv_core.assets import asset_path, confirm
+
+            confirm(asset_path(table))
     tell_terms(spec)
     return dataset
 

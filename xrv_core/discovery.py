@@ -37,18 +37,8 @@ _HOOKS = {f"xrv_{kind}s": kind for kind in KINDS}
 _OURS = {owner for table in (*KNOWN.values(), *FAMILIES.values()) for owner in table.values()}
 #: What listing must not load.
 _HEAVY = {
-    "PIL",
-    "matplotlib",
-    "numpy",
-    "pandas",
-    "pydicom",
-    "requests",
-    "scipy",
-    "sklearn",
-    "timm",
-    "torch",
-    "torchvision",
-}
+    "PIL", "matplotlib", "numpy", "pandas", "pydicom", "requests", "scipy", "sklearn", "timm", "torch", "torchvision",
+}  # fmt: skip
 _OTHER_HOOKS = ("xrv_auth", "xrv_listings", "xrv_resolve")
 
 #: Modules of the core itself that resolve names; they are there whatever ``XRV_PLUGINS`` says.

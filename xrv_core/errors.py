@@ -35,9 +35,6 @@ class XrvError(Exception):
         return "\n".join(map(printable, lines)) if self._lines else printable("\n".join(lines))
 
 
-# -- names, specs and plugins
-
-
 class UnknownName(XrvError, LookupError):
     """A name that no registry holds; the message suggests the nearest ones."""
 
@@ -74,9 +71,6 @@ class LeakageError(XrvError, ValueError):
     _lines = True
 
 
-# -- arguments and tensors
-
-
 class ArgumentError(XrvError, ValueError):
     """An argument with a value that cannot be used."""
 
@@ -91,9 +85,6 @@ class IndexOutOfRange(XrvError, IndexError):
 
 class InputError(XrvError, ValueError):
     """A tensor of the wrong shape, type or value range for a model."""
-
-
-# -- files
 
 
 class PathMissing(XrvError, FileNotFoundError):
@@ -126,9 +117,6 @@ class ImageMissing(XrvError, FileNotFoundError):
 
 class ImagePathError(XrvError, ValueError):
     """A table names an image outside ``imgpath``."""
-
-
-# -- downloads and weights
 
 
 class AssetError(XrvError, OSError):

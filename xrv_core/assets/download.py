@@ -53,7 +53,7 @@ class Download:
     def __init__(self, target: Path, sha256: str | None, size: int | None, progress: bool, auth: Auth | None) -> None:
         self.part = target.with_name(f"{target.name}.part")
         self.note = target.with_name(f".{target.name}.part.json")
-        self._target, self._sha256, self._wanted, self._progress, self._auth = target, sha256, size, progress, auth
+        self._target, self.sha256, self._wanted, self._progress, self._auth = target, sha256, size, progress, auth
         self._resumed = True  # until this process starts at the first byte
 
     def run(self, url: str) -> str:
@@ -89,7 +89,7 @@ class Download:
         note = self._read_note()
         version = note.get("validator") if note.get("url") == public(url) else None
         # Resume only where a mix of two versions of the file would be noticed.
-        start = self._size() if version or self._sha256 else 0
+        start = self._size() if version or self.sha256 else 0
         headers = {"Accept-Encoding": "identity"}  # lengths and ranges must count bytes of the file
         if start:
             headers |= {"Range": f"bytes={start}-"} | ({"If-Range": version} if version else {})
@@ -105,7 +105,7 @@ class Download:
         status, headers = response.status_code, response.headers
         if status == 200:
             is_page = headers.get("Content-Type", "").lower().startswith("text/html")
-            if is_page and self._sha256 is None and not self._target.name.endswith((".html", ".htm")):
+            if is_page and self.sha256 is None and not self._target.name.endswith((".html", ".htm")):
                 # A login or error page must not be trusted at first use.
                 raise Failure("sent a web page instead of the file", wrong=True)
             length = headers.get("Content-Length", "")
@@ -177,7 +177,7 @@ class Download:
     def _check(self) -> str:
         """The sha256 of the complete file; a wrong file is deleted."""
         found = files.sha256_of(self.part)
-        if self._sha256 in (None, found):
+        if self.sha256 in (None, found):
             return found
         size = self._size()
         self._discard()
@@ -235,11 +235,16 @@ def network_reason(error: BaseException) -> str:
         deepest = link if isinstance(link, OSError) else deepest
         link = link.__cause__ or link.__context__
     text = re.sub(r"\w+://[^\s'\"]*", lambda url: public(url[0]).partition("?")[0], str(deepest))
+    text = re.sub(r"\?[^\s'\")]+", "?***", text)  # of a path alone, as urllib3 writes it
     return text or type(error).__name__
 
 
 def public(url: str) -> str:
-    """An address without its user name and password, for messages and notes."""
+    """An address for messages and notes: without user name and password, and without the values of its query."""
     scheme, separator, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    if not separator:
+        return url
+    place, query = re.fullmatch(r"([^?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    host, slash, path = place.partition("/")
+    shown = re.sub(r"([?#&;])([^=?#&;]*=)?[^?#&;]+", r"\1\2***", query)  # tokens, keys, signatures
+    return printable(f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}{shown}")

@@ -2,17 +2,21 @@
 
 Next to a file ``NAME`` the cache holds ``.NAME.json``, its *record*: the sha256 that was found, and the
 size and modification time of the file then, so that an unchanged file is not hashed again. An asset
-without a published hash must match its record at later uses, so the record stays if the file is deleted.
+without a published hash must match its record at later uses, so the record stays if the file is deleted;
+but only once a reader understood the file and called ``confirm``: half a file must not become the right one.
 ``NAME.part`` is an unfinished download, ``.NAME.lock`` the lock between processes and threads.
 
 Environment: ``XRV_CACHE_DIR`` the folder; ``XRV_MIRRORS`` addresses of folders asked first, separated by spaces
-or commas; ``XRV_OFFLINE=1`` asks no server; ``XRV_REQUIRE_HASH=1`` refuses assets without a published hash.
+or commas; ``XRV_OFFLINE=1`` asks no server; ``XRV_REQUIRE_HASH=1`` refuses assets without a published hash;
+``XRV_TRUST_MIRRORS=1`` takes such assets from mirrors of ``file:`` and ``http:`` too, which anybody may have changed.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,7 +30,22 @@ from xrv_core.assets.locks import locked
 from xrv_core.errors import ArgumentError, AssetError, DownloadError, HashMismatch, OfflineError, UnverifiedAsset
 from xrv_core.specs import Asset
 
-__all__ = ["asset_path", "asset_state", "cache_dir", "content_sha256", "fetch", "known_sha256", "offline", "switch"]
+__all__ = [
+    "asset_path",
+    "asset_state",
+    "cache_dir",
+    "confirm",
+    "content_sha256",
+    "fetch",
+    "known_sha256",
+    "offline",
+    "switch",
+]
+
+
+_UNTRUSTED = (
+    "not asked: no sha256 is published, and who may change this mirror is unknown (XRV_TRUST_MIRRORS=1 asks it)"
+)
 
 
 def cache_dir() -> Path:
@@ -81,9 +100,20 @@ def known_sha256(path: Path) -> str | None:
     """What ``fetch`` found when it hashed this file of the cache; None if it has changed since, or is another file."""
     with suppress(OSError, ValueError, TypeError):
         record = _Record(**json.loads(_beside(path).read_text()))
-        if path.is_relative_to(cache_dir()) and record == _Record.of(path, record.sha256):
+        if path.is_relative_to(cache_dir()) and record[:3] == _Record.of(path, record.sha256)[:3]:
             return record.sha256
     return None
+
+
+def confirm(path: Path) -> None:
+    """Say that a file could be read: from now on an asset without a published hash must have these bytes.
+
+    A file that ``fetch`` did not write is none of our business.
+    """
+    with suppress(OSError, ValueError, TypeError):
+        record = _Record(**json.loads(_beside(path).read_text()))
+        if not record.confirmed and known_sha256(path):
+            record._replace(confirmed=True).save(_beside(path))
 
 
 def content_sha256(path: Path) -> str:
@@ -100,7 +130,8 @@ def fetch(asset: Asset, *, progress: bool | None = None, auth: Auth | None = Non
     others wait. The final path only ever holds the whole, checked file.
 
     An existing file is hashed when its size or modification time has changed since the last check.
-    An asset without a published hash is trusted at first use; from then on its bytes must stay the same.
+    An asset without a published hash is trusted once its reader understood it (``confirm``); from then on its bytes
+    must stay the same.
 
     Args:
         asset: What to fetch.
@@ -132,6 +163,7 @@ class _Record(NamedTuple):
     sha256: str
     size: int
     mtime_ns: int
+    confirmed: bool = True
 
     @classmethod
     def of(cls, file: Path, sha256: str | None = None) -> _Record:
@@ -141,7 +173,7 @@ class _Record(NamedTuple):
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as new:
-            new.write_text(json.dumps(self._asdict()))
+            new.write_text(json.dumps({key: value for key, value in self._asdict().items() if value is not True}))
 
 
 def _place(asset: Asset) -> Path:
@@ -169,15 +201,15 @@ def _record(asset: Asset) -> _Record | None:
 
 
 def _expected(asset: Asset) -> str | None:
-    """The published hash, else the one that was recorded at first use."""
+    """The published hash, else the one that was recorded when the file was first read."""
     record = None if asset.sha256 else _record(asset)
-    return record.sha256 if record else asset.sha256
+    return record.sha256 if record and record.confirmed else asset.sha256
 
 
 def _verify(asset: Asset, path: Path) -> None:
     record, expected = _record(asset), _expected(asset)
     try:
-        if record and record == _Record.of(path, expected):
+        if record and record[:3] == _Record.of(path, expected or record.sha256)[:3]:
             return
         found = _Record.of(path)
     except OSError as error:
@@ -186,7 +218,7 @@ def _verify(asset: Asset, path: Path) -> None:
         raise _refusal(asset, path, found.sha256)
     # A shared, read-only cache is fine where a hash is published: the file is hashed again next time.
     with _writing(cache_dir()) if asset.sha256 is None else suppress(OSError):
-        found.save(_place(asset))
+        found._replace(confirmed=bool(asset.sha256 or shipped.shipped_path(asset))).save(_place(asset))
 
 
 def _obtain(asset: Asset, path: Path, progress: bool | None, auth: Auth | None) -> None:
@@ -196,7 +228,7 @@ def _obtain(asset: Asset, path: Path, progress: bool | None, auth: Auth | None) 
     allowed = [url for url in addresses if url.startswith("file:") or not offline()]
     if not allowed:
         raise _not_obtained(asset, path, {})
-    with _writing(path.parent):
+    with _writing(path.parent, asset.size):
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path):
             if path.is_dir():
@@ -210,18 +242,22 @@ def _download(asset: Asset, path: Path, download: Download, addresses: list[str]
     failures: dict[str, Failure] = {}
     for url in addresses:
         try:
+            mirrored = url not in asset.urls and not url.startswith("https:") and not download.sha256
+            if mirrored and not switch("XRV_TRUST_MIRRORS"):
+                raise Failure(_UNTRUSTED)
             sha256 = download.run(url)
         except Failure as failure:
             failures[public(url)] = failure
         else:
-            _Record.of(download.part, sha256).save(_place(asset))  # first: no file is ever there without its hash
+            record = _Record.of(download.part, sha256)._replace(confirmed=download.sha256 is not None)
+            record.save(_place(asset))  # first: no file is ever there without its hash
             download.part.replace(path)
             return download.note.unlink(missing_ok=True)
     raise _not_obtained(asset, path, failures)
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path, size: int | None = None) -> Iterator[None]:
     """Turn an error of the file system into one that names the cache folder and says what to do."""
     try:
         yield
@@ -229,6 +265,9 @@ def _writing(folder: Path) -> Iterator[None]:
         raise
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            needed = f"the file needs {size:,} bytes, and " if size else ""
+            where += f"; {needed}{shutil.disk_usage(folder).free:,} are free"
         raise AssetError(
             f"Cannot write to the cache folder {folder}: {error.strerror or error}{where}. "
             "Fix the cause, or set XRV_CACHE_DIR to another folder."

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from xrv_core.assets import json_within, within
+from xrv_core.assets import confirm, json_within, within
 from xrv_core.errors import CheckpointError, reading
 from xrv_core.models.weights.inert import Effort, Placeholder, TensorRecord, layers
 from xrv_core.models.weights.members import AGAIN, Source, open_source
@@ -88,7 +88,8 @@ def load_checkpoint(
         if long:
             raise CheckpointError(f"it has a tensor whose name has {len(long):,} characters: {shown(long)}...")
         entries = dict(_items(tree))
-        return _unwrapped(state), {key: entries[key] for key in beside if key in entries}
+        confirm(Path(path))
+    return _unwrapped(state), {key: entries[key] for key in beside if key in entries}
 
 
 def _unwrapped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
