@@ -1,8 +1,7 @@
 """Bring one file from a server into ``NAME.part``: resumed after a break, tried again, and checked.
 
-requests does the HTTP: proxies, ``.netrc``, redirects. pooch is not used. Its downloads cannot resume, its
-temporary file stays behind when the process is killed, its log shows the passwords of addresses, and it
-reports a wrong hash only as text. With all that added here, pooch would only call ``requests.get``.
+requests does the HTTP: proxies, ``.netrc``, redirects. pooch is not used: its downloads cannot resume, its temporary
+files stay behind when it is killed, and its log shows the passwords of addresses.
 """
 
 from __future__ import annotations

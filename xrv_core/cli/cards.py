@@ -34,8 +34,6 @@ OUTPUTS = {
     "softmax": "probabilities that sum to 1 (softmax)",
     "identity": "numbers",
 }
-
-
 _WRAP = functools.partial(textwrap.TextWrapper, break_on_hyphens=False, break_long_words=False)
 
 
