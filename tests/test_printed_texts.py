@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import logging
 import re
@@ -12,10 +14,12 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import xrv_core
 from xrv_core.cli import main, markdown
 from xrv_core.errors import logger
+from xrv_run.printing import Printed
 
 ROOT = Path(__file__).parent.parent
 
@@ -92,6 +96,32 @@ def test_no_command_prints_what_a_terminal_obeys(
     done = CliRunner().invoke(main, words, env={"COLUMNS": "100"})
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     plain(done.output)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_predictions_of_a_hostile_file(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (f"{EVIL}.png", "=1+1.png"):
+        Image.new("L", (64, 64), 90).save(name)
+    Path(f"b{EVIL}.png").write_bytes(b"no image")
+    done = CliRunner().invoke(main, ["predict", "phantom-net", ".", "--format", form], env={"COLUMNS": "100"})
+    if form == "csv":  # exact, unless a terminal shows it
+        names = [row[0] for row in csv.reader(io.StringIO(done.stdout_bytes.decode(), newline=""))]
+        assert names == ["file", "'=1+1.png", f"{EVIL}.png"]
+        return
+    assert "Pwned" in plain(done.output)
+    if form == "json":
+        assert {row["file"] for row in json.loads(done.stdout)["files"]} == {f"{EVIL}.png", "=1+1.png"}
+
+
+def test_csv_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout", shown)
+    about = {"model": "m", "note": EVIL}
+    with Printed("csv", about, [EVIL], [], SimpleNamespace(), heads=("", "")) as printed:  # type: ignore[arg-type]
+        printed.add((Path(EVIL), {EVIL: 0.5}))
+    assert "Pwned" in plain(shown.getvalue())
 
 
 def test_json_is_exact(hostile: xrv_core.ClassifierSpec) -> None:

@@ -121,4 +121,5 @@ class Printed:
         click.echo((",\n" if self._rows else "\n") + textwrap.indent(entry, "    "), nl=False)
 
     def _csv(self, cells: Sequence[str]) -> None:
-        sys.stdout.write(csv_line(cells))  # click would leave out what a terminal obeys
+        shown = map(printable, cells) if sys.stdout.isatty() else cells  # a program gets the names as they are
+        sys.stdout.write(csv_line(shown))
