@@ -209,7 +209,7 @@ def _decoded(dataset: Any, name: str, frame: int | None) -> NDArray[Any]:
         plugin = ""
     options = {"decoding_plugin": plugin} if plugin in decoder.available_plugins else {}
     if syntax.is_encapsulated:
-        by_gdcm = decoder.available_plugins[:1] == ("gdcm",) and not options
+        by_gdcm = "gdcm" in (options.values() or decoder.available_plugins)  # pydicom tries one after the other
         stream = _frame(dataset, index)
         if syntax == _RLE:
             stream, bits = checked_rle(stream, dataset, name), 0
