@@ -245,4 +245,4 @@ def _linked(members: dict[str, Member], links: dict[str, str]) -> dict[str, Memb
 
 def _clean(found: dict[str, Member]) -> dict[str, Member]:
     clean = {PurePosixPath(name).as_posix(): member for name, member in found.items()}
-    return {name: member for name, member in clean.items() if not is_junk(name)}
+    return {name: member for name, member in clean.items() if "\0" not in name and not is_junk(name)}
