@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
@@ -98,6 +99,6 @@ def check_factory(name: str, factory: object) -> None:
 
 
 def check_unique(name: str, key: str, values: tuple[str, ...]) -> None:
-    twice = sorted({v for v in values if values.count(v) > 1})
+    twice = sorted(v for v, count in Counter(values).items() if count > 1)
     if twice:
-        raise SpecError(f"Spec {name!r}: {key!r} names {', '.join(map(repr, twice))} more than once.")
+        raise SpecError(f"Spec {name!r}: {key!r} names {', '.join(map(repr, twice[:5]))} more than once.")

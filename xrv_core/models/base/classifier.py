@@ -307,6 +307,7 @@ def _names(pathologies: Sequence[str]) -> list[str]:
     names = [] if isinstance(pathologies, str) else list(pathologies)
     if not names or not all(isinstance(n, str) and n for n in names) or len(set(names)) != len(names):
         raise ArgumentError(
-            f"pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got {pathologies!r}."
+            "pathologies must be a list of different, non-empty names, like ['Mass', 'Nodule']; got "
+            f"{repr(pathologies)[:200]}."
         )
     return names

@@ -98,7 +98,7 @@ class TimmNetwork:
                     f"timm could not get its weights of {self.name!r}: {type(error).__name__}: {error}. "
                     "Try again, or leave pretrained out and load a weights file."
                 ) from error
-            raise ArgumentError(f"timm cannot build {self.name!r} with {self.options}: {error}") from error
+            raise ArgumentError(f"timm cannot build {self.name!r} with {str(self.options)[:300]}: {error}") from error
         return built
 
     def _check_hub(self, timm: ModuleType) -> None:
@@ -151,10 +151,10 @@ def timm_feature_maps(backbone: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _check_known(timm: ModuleType, name: str, asked: str) -> None:
-    base, _, tag = name.partition(".")
+    base, dot, _ = name.partition(".")
     if not timm.is_model(base):
         what, known = "no such network", timm.list_models()
-    elif tag and name not in (known := timm.list_models(f"{base}.*", include_tags=True)):
+    elif dot and name not in (known := timm.list_models(f"{base}.*", include_tags=True)):
         what = f"{base}, but no such weights of it"
     else:
         return

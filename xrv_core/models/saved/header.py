@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrv_core import __version__
 from xrv_core.assets import json_within, within
-from xrv_core.errors import CheckpointError, PathMissing, SpecError, reading
+from xrv_core.errors import CheckpointError, OverLimit, PathMissing, SpecError, reading
 from xrv_core.models.saved.facts import FACTS, checked, plain
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 
@@ -94,7 +94,9 @@ def read_seen(path: Path) -> tuple[SeenData, ...]:
     """
     try:
         text = _metadata(path).get(SEEN)
-    except CheckpointError:
+    except CheckpointError as error:
+        if isinstance(error.__cause__, OverLimit):
+            raise
         text = None
     if text is None:
         return ()

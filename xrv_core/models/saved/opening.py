@@ -9,17 +9,19 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from xrv_core.api import describe_classifier
-from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint
+from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint, reading
 from xrv_core.factories import load_factory
 from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
-from xrv_core.models.saved.header import is_saved, read_seen
+from xrv_core.models.saved.header import DAMAGED, is_saved, read_seen
+from xrv_core.models.saved.plugin import is_model_file
 from xrv_core.models.saved.spec import SavedClassifierSpec
 from xrv_core.models.weights import load_into, load_state_dict
 from xrv_core.specs import ClassifierSpec
 
-__all__ = ["fill", "open_saved"]
+__all__ = ["built", "fill", "open_saved"]
 
 
 def open_saved(
@@ -47,18 +49,21 @@ def open_saved(
         FactoryError: The function cannot be imported.
         CheckpointError: The tensors do not fit, or the file cannot be read.
     """
-    if weights is None:
-        return _built(spec, base, trust_factory)
+    if weights is None and not spec.weights_file:
+        return built(spec, base, trust_factory)
+    if weights is None:  # only its size counts
+        return built(spec, base, trust_factory, load_state_dict(spec.weights_file))
     if "factory" in spec.build and not is_saved(weights):
         _check_trust(spec, trust_factory)  # weights in another format: the function reads them
         model = load_factory(spec, spec.build["factory"])(spec, weights=weights)
         if hasattr(model, "state_dict"):
             model.recipe = dict(spec.build)
         return model
-    with torch.random.fork_rng(devices=[]):  # the random weights are overwritten: the caller's random state stays
-        model = _built(spec, base, trust_factory)
     state = load_state_dict(weights)
-    fill(model, spec, timm_keys(state, spec.build["timm"]) if "timm" in spec.build else state, weights)
+    with torch.random.fork_rng(devices=[]):  # the random weights are overwritten: the caller's random state stays
+        model = built(spec, base, trust_factory, state)
+    with reading(weights, CheckpointError, DAMAGED):
+        fill(model, spec, timm_keys(state, spec.build["timm"]) if "timm" in spec.build else state, weights)
     if seen := read_seen(weights):
         model.seen = seen
     return model
@@ -77,8 +82,49 @@ def fill(model: Any, spec: SavedClassifierSpec, state: Mapping[str, torch.Tensor
     return model.eval()
 
 
-def _built(spec: SavedClassifierSpec, base: Callable[[str], ClassifierSpec], trust: bool) -> Any:
-    """The network with random numbers, its outputs named."""
+class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Refuses to make many more numbers, or layers, than a file holds: its description could ask for any network."""
+
+    def __init__(self, state: Mapping[str, torch.Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        # a network also has buffers that are not saved, and may be saved in half precision
+        self._bytes = (128 << 20) + 32 * sum(tensor.numel() for tensor in state.values())
+        self._steps = 20_000 + 200 * len(state)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Every step of torch. One that takes no tensor makes one: its size is found before its memory is taken."""
+        kwargs = kwargs or {}
+        if "device" in kwargs and not any(isinstance(each, torch.Tensor) for each in args):
+            planned = func(*args, **{**kwargs, "device": "meta"})
+            self._bytes -= planned.numel() * planned.element_size()
+            self._steps -= 9  # a layer, too
+        self._steps -= args[0].shape[0] if func.overloadpacket is torch.ops.aten.unbind and args[0].ndim else 1
+        if self._bytes < 0 or self._steps < 0:
+            raise CheckpointError("its description asks for a network far larger than the tensors in the file.")
+        return func(*args, **kwargs)
+
+
+def built(
+    spec: SavedClassifierSpec,
+    base: Callable[[str], ClassifierSpec],
+    trust: bool,
+    state: Mapping[str, torch.Tensor] | None = None,
+) -> Any:
+    """The network with random numbers, its outputs named.
+
+    Args:
+        spec: Its description.
+        base: Returns the spec of a registered classifier.
+        trust: The function that it names may run.
+        state: The tensors in the file of unknown origin, which bound the size of the network; None: no bound.
+    """
+    if "factory" in spec.build or state is None:
+        return _named_outputs(_network(spec, base, trust), spec)
+    with reading(spec.weights_file or spec.name, CheckpointError, DAMAGED), _Bounded(state):
+        return _named_outputs(_network(spec, base, trust), spec)
+
+
+def _network(spec: SavedClassifierSpec, base: Callable[[str], ClassifierSpec], trust: bool) -> Any:
     build, options = spec.build, dict(spec.build.get("options", {}))
     model: Any
     if "timm" in build:
@@ -91,6 +137,10 @@ def _built(spec: SavedClassifierSpec, base: Callable[[str], ClassifierSpec], tru
     else:
         _check_trust(spec, trust)
         model = load_factory(spec, build["factory"])(spec, weights=None)
+    return model
+
+
+def _named_outputs(model: Any, spec: SavedClassifierSpec) -> Any:
     if len(model.pathologies) != len(spec.pathologies):
         model.classifier = nn.Linear(model.classifier.in_features, len(spec.pathologies))
     for key, value in (("pathologies", list(spec.pathologies)), ("activation", spec.activation)):
@@ -98,11 +148,13 @@ def _built(spec: SavedClassifierSpec, base: Callable[[str], ClassifierSpec], tru
             setattr(model, key, value)
     if spec.mean:
         model.adapt = InputAdapter(spec.mean, spec.std)
-    model.input_resolution, model.spec, model.recipe = spec.input_resolution, spec, dict(build)
+    model.input_resolution, model.spec, model.recipe = spec.input_resolution, spec, dict(spec.build)
     return model
 
 
 def _known(spec: SavedClassifierSpec, name: str, base: Callable[[str], ClassifierSpec]) -> ClassifierSpec:
+    if is_model_file(name):
+        raise CheckpointError(f"{spec.name!r} is built like {name!r}, which is a file and not a network.")
     try:
         known = base(name)
     except UnknownName as error:

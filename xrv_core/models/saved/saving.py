@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from xrv_core.assets import within
 from xrv_core.datasets import check_dataset
 from xrv_core.datasets.leakage import SeenData, covered, dataset_names, seen_to_text
-from xrv_core.errors import ArgumentError, PathMissing, SpecError, XrvError
+from xrv_core.errors import ArgumentError, OverLimit, PathMissing, SpecError, XrvError
 from xrv_core.models.base import InputAdapter, in_eval_mode, timm_feature_maps
 from xrv_core.models.saved.facts import NOT_STATED, checked
 from xrv_core.models.saved.header import SEEN, SOURCES, to_metadata
-from xrv_core.models.saved.opening import fill, open_saved
+from xrv_core.models.saved.opening import built, fill
 from xrv_core.models.saved.plugin import SUFFIX
 from xrv_core.models.saved.spec import SAVED_FACTORY, SavedClassifierSpec
 from xrv_core.models.weights import write_safetensors
@@ -84,12 +85,14 @@ def save_classifier(
         fields = _facts(model, path, build, facts)
         seen = _seen(model, fields, "training_data" in facts, trained_on, tuned_on)
         spec = SavedClassifierSpec(**fields)
-        metadata = to_metadata(spec)
-    except SpecError as error:
-        raise ArgumentError(f"The classifier cannot be saved: {error}") from error
+        metadata = to_metadata(spec) | ({SEEN: seen_to_text(seen)} if seen else {})
+        within("document", sum(map(len, metadata.values())))
+    except (SpecError, OverLimit) as error:
+        what = "its description " if isinstance(error, OverLimit) else ""
+        raise ArgumentError(f"The classifier cannot be saved: {what}{error}") from error
     state = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in model.state_dict().items()}
     _prove(model, spec, state, path)
-    write_safetensors(path, state, {**metadata, SEEN: seen_to_text(seen)} if seen else metadata)
+    write_safetensors(path, state, metadata)
     return spec
 
 
@@ -213,7 +216,7 @@ def _prove(model: Any, spec: SavedClassifierSpec, state: dict[str, torch.Tensor]
         return  # opened from a file: the plugin's spec is not available, and the tensors fitted when it was opened
     try:
         with torch.random.fork_rng(devices=[]):
-            twin = open_saved(spec, base=lambda _: base, trust_factory=True)
+            twin = built(spec, lambda _: base, trust=True)
         fill(twin, spec, state, path)
         difference = _difference(model, twin)
     except XrvError as error:

@@ -11,7 +11,7 @@ from typing import IO
 import torch
 
 from xrv_core.assets import replacing
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, WriteError
 
 __all__ = ["write_safetensors"]
 
@@ -28,7 +28,8 @@ def write_safetensors(path: Path, state: Mapping[str, torch.Tensor], metadata: M
         metadata: Texts for the header; ``format`` is added, which other libraries need.
 
     Raises:
-        ArgumentError: It cannot be written.
+        WriteError: The disk is full, or takes no such file.
+        ArgumentError: It cannot be written for another reason.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -46,6 +47,8 @@ def write_safetensors(path: Path, state: Mapping[str, torch.Tensor], metadata: M
             save_file(own, new, {"format": "pt", **metadata})
             with new.open("rb+") as stream:
                 _sort_metadata(stream)
+    except WriteError as error:
+        raise WriteError(f"{error} The file takes {sum(each.nbytes for each in own.values()):,} bytes.") from error
     except (OSError, SafetensorError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ArgumentError(f"{path} cannot be written: {reason}.") from error

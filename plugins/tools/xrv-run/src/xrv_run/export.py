@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xrv_core import __version__, api
 from xrv_core.assets import replacing, sha256_of
 from xrv_core.cli import MODELS, NOT_MEDICAL, echo, print_table
-from xrv_core.errors import ArgumentError, MissingDependency, PathMissing
+from xrv_core.errors import ArgumentError, MissingDependency, PathMissing, WriteError
 from xrv_core.specs import ModelSpec
 from xrv_run.files import check_weights, named_images
 
@@ -121,6 +121,8 @@ def export(
             _write(model, new, pixels[0][1], _facts(found, spec, model))
             parity = tuple(p for image, x in pixels for p in _compared(model, new, image, x))
             _check_parity(parity, name)
+    except WriteError:
+        raise
     except OSError as error:
         raise ArgumentError(f"{path} cannot be written: {error.strerror or error}.") from error
     return Exported(path, path.stat().st_size, sha256_of(path), side, parity)
