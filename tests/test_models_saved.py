@@ -19,7 +19,7 @@ from safetensors import safe_open
 from torch import nn
 
 import xrv_core as xrv
-from xrv_core.errors import ArgumentError
+from xrv_core.errors import ArgumentError, WriteError
 from xrv_core.models import BackboneClassifier, InputAdapter, save_classifier
 
 NAMES = ["Mass", "Größe", "肺炎"]
@@ -207,7 +207,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     other = BackboneClassifier(own_networks.Tiny(), ["b"])
     with monkeypatch.context() as patch:
         patch.setattr("safetensors.torch.save_file", full)
-        with pytest.raises(ArgumentError, match=says(path, "cannot be written", "No space left on device")):
+        with pytest.raises(WriteError, match=says(path, "cannot be written", "No space left on device")):
             save_classifier(other, path, factory="own_networks:tiny")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -28,7 +28,7 @@ CALLS = ("open", "mkdir", "fsync", "replace", "rename", "chmod", "unlink", "rmdi
 
 
 def in_child(work: Callable[[], Any], at: int) -> int:
-    """Run ``work`` in a forked process that is killed before its call number ``at`` to the file system; its exit code."""
+    """The exit code of a process that runs ``work``, killed before its call number ``at`` to the file system."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -154,7 +154,7 @@ def _named_outputs(model: Any, spec: SavedClassifierSpec) -> Any:
 
 def _known(spec: SavedClassifierSpec, name: str, base: Callable[[str], ClassifierSpec]) -> ClassifierSpec:
     if is_model_file(name):
-        raise CheckpointError(f"{spec.name!r} is built like {name!r}, which is a file and not a network.")
+        raise CheckpointError(f"{spec.name!r} is built like {name!r}, which is a saved classifier and not a network.")
     try:
         known = base(name)
     except UnknownName as error:
