@@ -19,7 +19,7 @@ from safetensors import safe_open
 from torch import nn
 
 import xrv_core as xrv
-from xrv_core.errors import ArgumentError, WriteError
+from xrv_core.errors import WriteError
 from xrv_core.models import BackboneClassifier, InputAdapter, save_classifier
 
 NAMES = ["Mass", "Größe", "肺炎"]
