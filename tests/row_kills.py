@@ -15,6 +15,7 @@ from typing import Any
 import kills
 import pytest
 
+from xrv_core.assets.files import whole
 from xrv_core.datasets.tables import rows
 
 __all__ = ["Watched", "command", "ended", "killed_after", "killed_at", "small_disk"]
@@ -38,8 +39,9 @@ class Watched(io.FileIO):
 
 
 def command(*arguments: object) -> Callable[[], object]:
-    """``xrv ARGUMENTS`` as work."""
-    return kills.command(*map(str, arguments))
+    """``xrv ARGUMENTS`` as work of a process that has not written before."""
+    work = kills.command(*map(str, arguments))
+    return lambda: (whole._swept.clear(), work())[1]
 
 
 def killed_at(work: Callable[[], object], at: int, kill: signal.Signals = signal.SIGKILL) -> int:
