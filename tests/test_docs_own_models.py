@@ -26,6 +26,6 @@ def test_the_page_runs_as_printed(tmp_path: Path) -> None:
 
 def test_the_entry_by_hand_is_sound() -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    registry = parse(text, "/registry.toml")
+    registry = parse(text.encode(), "/registry.toml")
     assert registry.problems == []
     assert [spec.name for spec in registry.specs] == ["lab/effusion"]

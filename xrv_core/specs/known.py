@@ -35,7 +35,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "command": {
         **{name: f"xrv-{name}" for name in ("check", "compat", "features", "plot")},
         "evaluate": "xrv-eval",
-        "publish": "xrv-labs",
+        **dict.fromkeys(["publish", "sign", "yank"], "xrv-labs"),
         **dict.fromkeys(["convert", "export", "predict", "segment", "verify"], "xrv-run"),
     },
 }

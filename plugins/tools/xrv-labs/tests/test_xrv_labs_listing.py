@@ -237,7 +237,7 @@ def test_one_name_twice_and_two_registries_with_one_prefix(tmp_path, lab):  # no
     second = written(tmp_path / "second.toml", HEAD + entry("c") + entry("d", name='"more"'))
     one, two = lab(first, second)
     taken = "is taken: registry {} already offers it. Rename one of them, or limit which plugins load with XRV_PLUGINS."
-    assert one.problems == [f"The classifier name 'lab/mine' of registry {first} {taken.format(first)}"]
+    assert one.problems == ["classifier 'mine': version 1 is there twice: give each its own 'version'"]
     assert two.problems == [f"The classifier name 'lab/mine' of registry {second} {taken.format(first)}"]
     assert xrv.list_classifiers("lab/") == ["lab/mine", "lab/more"]
     assert xrv.describe_classifier("lab/mine").weights.urls == ((tmp_path / "a").as_uri(),)

@@ -92,8 +92,8 @@ def test_away_and_never_seen(filled, lab):  # noqa: F811
         ({"status": 503}, "answered 503 Service Unavailable"),
         ({"files": {"/r/registry.toml": b"prefix = lab"}}, "is not valid TOML: Invalid value (at line 1, column 10)"),
         ({"files": {"/r/registry.toml": b"<html>"}}, "is not valid TOML: Invalid statement (at line 1, column 1)"),
-        ({"files": {"/r/registry.toml": b"\xff\xfe"}}, "does not send UTF-8 text"),
-        ({"files": {"/r/registry.toml": b"#" * 10_000_001}}, "sends more than 10,000,000 bytes"),
+        ({"files": {"/r/registry.toml": b"\xff\xfe"}}, "is not UTF-8 text"),
+        ({"files": {"/r/registry.toml": b"#" * 10_000_001}}, "bytes, and at most 2,097,152 are read"),
     ],
     ids=["404", "503", "toml", "html", "bytes", "endless"],
 )
@@ -104,7 +104,8 @@ def test_a_server_that_fails_later_leaves_the_last_good_copy(filled, lab, change
         setattr(filled, key, value)
     for _ in range(2):  # the bad answer does not replace the copy
         row = only(lab(place))
-        assert [copied(p) for p in row.problems] == [problem, "its copy of DATE is used"]
+        first, second = [copied(p) for p in row.problems]
+        assert (problem in first, second) == (True, "its copy of DATE is used"), first
         assert xrv.list_classifiers("lab/") == ["lab/mine"]
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["BearerToken", "bearer", "is_address", "is_safe_address", "registry_places", "servers", "user_registry"]
+__all__ = [
+    "BearerToken",
+    "bearer",
+    "is_address",
+    "is_safe_address",
+    "registry_places",
+    "servers",
+    "trusted_keys_file",
+    "user_registry",
+]
 
 TOKEN = "XRV_REGISTRY_TOKEN"  # noqa: S105 -- the name of the variable
 
@@ -26,6 +35,11 @@ def user_registry() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("xrv_core") / "registry.toml"
+
+
+def trusted_keys_file() -> Path:
+    """Whose signatures this user trusts; need not exist."""
+    return user_registry().with_name("trusted_keys.toml")
 
 
 def registry_places() -> list[str]:

@@ -1,25 +1,31 @@
-"""``xrv publish``: a saved or registered classifier into a lab's registry file."""
+"""``xrv publish``: a saved or registered classifier into a lab's registry file; ``xrv yank`` and ``xrv sign``."""
 
 from __future__ import annotations
 
+import getpass
+import importlib.metadata
 import os
+import platform
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from xrv_core import api
-from xrv_core.assets import aside, locked, replacing, sha256_of
-from xrv_core.errors import ArgumentError, DuplicateName, PathMissing, SpecError, XrvError
+from xrv_core import __version__, api
+from xrv_core.assets import aside, locked, sha256_of, writing
+from xrv_core.errors import ArgumentError, PathMissing, SpecError, UnknownName, UnsafeCheckpoint, XrvError
 from xrv_core.models import FACTS, NOT_STATED, SavedClassifierSpec
 from xrv_labs import toml
-from xrv_labs.entries import BUILD_KEYS, NAME, TOP_KEYS, parse
+from xrv_labs.entries import BUILD_KEYS, TOP_KEYS, Registry, check_name, parse
+from xrv_labs.keys import read_key
+from xrv_labs.metrics import read_metrics
 from xrv_labs.places import is_address
+from xrv_labs.writing import clean, put, signed_at
 
-__all__ = ["publish"]
+__all__ = ["code_of", "publish", "sign", "yank"]
 
 #: Seconds to wait for another publisher.
 PATIENCE = 120
@@ -32,38 +38,142 @@ def publish(
     name: str | None = None,
     replace: bool = False,
     prefix: str | None = None,
+    sign: str | os.PathLike[str] | None = None,
+    trust_factory: bool = False,
+    metrics: str | os.PathLike[str] | None = None,
+    publisher: str | None = None,
     **about: str | None,
 ) -> str:
     """Copy the weights of a classifier beside a registry file and write its entry.
 
-    What stands in the file already stays as it is, comments included. Two that publish at the same time wait for each
-    other; a reader sees the file as it was before or as it is after.
+    A name that is there already gets one more version. What stands in the file stays as it is, comments included. Two
+    that publish at the same time wait for each other; a reader sees the file as it was before or as it is after.
 
     Args:
         model: A file of ``save_classifier``, or the name of a classifier with weights.
         registry: The registry file; made if it is not there, which takes a ``prefix``.
         name: Name of the entry, default the model's own.
-        replace: Replace an entry of that name. Its old weights stay, for those who are loading them.
+        replace: Write over the last version instead of adding one: for a slip that nobody has used yet. Those who have
+            used it are told. Its old weights stay, for those who are loading them.
         prefix: What names of a new registry begin with.
+        sign: Key file to sign the registry with; a signed registry needs one.
+        trust_factory: Consent that the code which the model names runs on the machine of everybody who opens it. The
+            entry says who consented, and when.
+        metrics: Result folder of ``xrv evaluate``, or a JSON file with numbers by label, by where they were measured.
+        publisher: Who publishes; default: the user and the machine.
         **about: ``title``, ``contact`` and ``licence`` of a new registry.
 
     Returns:
-        The whole name, such as ``lab/mine``.
+        The whole name, such as ``lab/mine``; with its version where it is not the first.
 
     Raises:
-        DuplicateName: The name is taken.
         PathMissing: No such model file, or no folder for the registry.
+        UnsafeCheckpoint: The model names code, and ``trust_factory`` is not given.
         ArgumentError: The registry is an address or cannot be read; the model has no weights; the name is not allowed.
+        SignatureError: The key cannot be used, or the registry was changed after it was signed.
+        WriteError: The disk is full.
         UnknownName: No such classifier.
     """
     path = _registry_path(os.fspath(registry))
-    with aside(Path(tempfile.gettempdir(), name or "model")) as folder:
-        file, spec = _model(model, folder)
-        called = name or spec.name.rpartition("/")[2]
-        if not NAME.fullmatch(called):
-            raise ArgumentError(f"{called!r} cannot be a name: use lower case letters, digits, '.', '_' and '-'.")
-        with _alone(path):
-            return _put(path, _text(path, prefix, about), called, (file, spec), replace=replace)
+    spec = api.describe_classifier(model)
+    called = _checked(name or spec.name.rpartition("/")[2].partition("@")[0])
+    told = _told(model, spec, publisher or _user(), trust_factory)
+    if metrics is not None:
+        told["metrics"] = read_metrics(metrics)
+    key = read_key(sign) if sign is not None else None
+    with _alone(path):
+        clean(path)
+        text = _text(path, prefix, about)
+        old = signed_at(path, key)
+        with aside(path) as folder:
+            file, spec = _weights(model, spec, folder / "model.safetensors", path.parent / "weights" / called)
+            sha256, number = sha256_of(file), _version(text, called, replace)
+            inner = f"weights/{called}-{sha256[:8]}.safetensors"
+            found = {"weights": inner, "sha256": sha256, "size": file.stat().st_size, **told}
+            entry = {"name": called, "version": number, **_entry(spec, tomllib.loads(text)), **found}
+            new = toml.with_entry(text, entry)
+            full = _prove(text, new, (called, number), path)
+            put(path, new, key, old, weights=(file, path.parent / inner, sha256))
+    return full if number == 1 else f"{full}@{number}"
+
+
+def _checked(name: str) -> str:
+    try:
+        check_name(name, "'name'")
+    except SpecError as error:
+        raise ArgumentError(f"{name!r} cannot be a name: {error}.") from error
+    return name
+
+
+def _told(model: str, spec: Any, who: str, trust_factory: bool) -> dict[str, Any]:
+    """Who publishes what, and consents to which code."""
+    when, code = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), code_of(spec)
+    told: dict[str, Any] = {"published": when, "publisher": who, "code": _code(spec)}
+    if code and not trust_factory:
+        raise UnsafeCheckpoint(
+            f"{model} needs the code of {code} to build its network. In a registry that code is trusted: it runs on "
+            "the machine of everybody who opens the model. If you trust the file and the code, say so with "
+            "--trust-factory (trust_factory=True); the entry then names you."
+        )
+    return {**told, "code_trusted": f"{code} by {who}, {when}"} if code else told
+
+
+def yank(
+    name: str, registry: str | os.PathLike[str], reason: str, *, sign: str | os.PathLike[str] | None = None
+) -> str:
+    """Mark a version so that the latest is another one. It can still be opened by its version, with a warning.
+
+    Args:
+        name: ``mine@2``, ``lab/mine@2``, or without a version where there is one only.
+        registry: The registry file.
+        reason: Told to everybody who opens it; "" takes the mark away.
+        sign: Key file; a signed registry needs one.
+
+    Returns:
+        The whole name with the version.
+
+    Raises:
+        UnknownName: The registry has no such version.
+        ArgumentError, SignatureError, WriteError: As ``publish``.
+    """
+    path, key = _registry_path(os.fspath(registry)), read_key(sign) if sign is not None else None
+    with _alone(path):
+        clean(path)
+        text = _text(path, None, {}, there=True)
+        old = signed_at(path, key)
+        before = parse(text.encode(), str(path))
+        short, _, version = name.removeprefix(f"{before.prefix}/").partition("@")
+        versions = before.history.get(short, {})
+        if not versions or (version and version not in map(str, versions)):
+            raise UnknownName(f"The registry {path} has no {name!r}. There are: {_names(before) or 'none'}.")
+        if not version and len(versions) > 1:
+            numbers = ", ".join(map(str, sorted(versions)))
+            raise ArgumentError(f"{name!r} has versions {numbers}: say which, as {name}@{max(versions)}.")
+        number = int(version or next(iter(versions)))
+        new = toml.with_yank(text, short, number, reason)
+        full = _prove(text, new, (short, number), path)
+        put(path, new, key, old)
+    return f"{full}@{number}"
+
+
+def sign(registry: str | os.PathLike[str], key: str | os.PathLike[str]) -> Registry:
+    """Sign a registry as it stands, for the first time or after it was edited by hand. Read it before.
+
+    Raises:
+        ArgumentError: The registry cannot be read or written.
+        SignatureError: The key cannot be used.
+    """
+    path, secret = _registry_path(os.fspath(registry)), read_key(key)
+    with _alone(path):
+        clean(path)
+        text = _text(path, None, {}, there=True)
+        put(path, text, secret, signed_at(path, None, believed=True))
+    return parse(text.encode(), str(path))
+
+
+def code_of(spec: Any) -> str:
+    """The code that a model names to build its network, "" if none."""
+    return str(spec.build.get("factory", "")) if isinstance(spec, SavedClassifierSpec) else ""
 
 
 def _registry_path(registry: str) -> Path:
@@ -75,19 +185,6 @@ def _registry_path(registry: str) -> Path:
     if not path.parent.is_dir():
         raise PathMissing(f"{path.parent}: no such folder. Create it first.")
     return path
-
-
-def _put(path: Path, text: str, name: str, model: tuple[Path, SavedClassifierSpec], *, replace: bool) -> str:
-    """Add the entry to ``text``, the registry as it is, and write both files. The whole name."""
-    file, spec = model
-    weights, told = _weights(path, name, file)
-    entry = {**_entry(name, spec, tomllib.loads(text)), **told}
-    _refuse_taken(text, name, path, replace)
-    new = toml.with_entry(text, entry)
-    full = _prove(text, new, entry, path)
-    _copy(file, weights)
-    _write(path, new)
-    return full
 
 
 @contextmanager
@@ -103,13 +200,13 @@ def _alone(path: Path) -> Iterator[None]:
         raise ArgumentError(f"{error.filename or path} cannot be written: {error.strerror or error}.") from error
 
 
-def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> str:
+def _text(path: Path, prefix: str | None, about: Mapping[str, str | None], *, there: bool = False) -> str:
     """The registry as it is, else the head of a new one."""
     if path.exists():
         try:
-            text = path.read_bytes().decode()  # with its line ends
-            registry = parse(text, str(path))
-        except (UnicodeDecodeError, SpecError) as error:
+            data = path.read_bytes()  # with its line ends
+            registry = parse(data, str(path))
+        except XrvError as error:
             raise ArgumentError(f"The registry {path} {error}. Repair it first.") from error
         if not isinstance(registry.table.get("classifier", []), list):
             raise ArgumentError(f"The registry {path} cannot be added to: {'; '.join(registry.problems)}.")
@@ -120,23 +217,26 @@ def _text(path: Path, prefix: str | None, about: Mapping[str, str | None]) -> st
         given = [key for key, value in about.items() if value]
         if given:
             raise ArgumentError(f"The registry {path} is there already: --{given[0]} is for a new one. Edit the file.")
-        return text
+        return data.decode()
+    if there:
+        raise PathMissing(f"{path}: no such registry.")
     if prefix is None:
         raise ArgumentError(f"{path} does not exist. To make it, say with --prefix what its names begin with.")
     head = {"prefix": prefix, **{key: value for key, value in about.items() if value}}
     text = toml.new_registry({key: head[key] for key in TOP_KEYS if key in head})
     try:
-        parse(text, str(path))
-    except SpecError as error:
+        parse(text.encode(), str(path))
+    except XrvError as error:
         raise ArgumentError(f"prefix={prefix!r} cannot be: a registry {error}.") from error
     return text
 
 
-def _model(model: str, folder: Path) -> tuple[Path, SavedClassifierSpec]:
-    """A file of ``save_classifier``, written now where the model is a registered one."""
-    spec = api.describe_classifier(model)
+def _weights(model: str, spec: Any, staged: Path, target: Path) -> tuple[Path, SavedClassifierSpec]:
+    """A copy of the file of ``save_classifier``, or one written now where the model is a registered one."""
     if isinstance(spec, SavedClassifierSpec) and spec.weights_file:
-        return Path(spec.weights_file), spec
+        with writing(target):
+            shutil.copyfile(spec.weights_file, staged)
+        return staged, spec
     if spec.weights is None:
         raise ArgumentError(
             f"{model!r} has no weights that could be published. Train it, save it with "
@@ -144,29 +244,24 @@ def _model(model: str, folder: Path) -> tuple[Path, SavedClassifierSpec]:
         )
     from xrv_core.models import save_classifier
 
-    file = folder / "model.safetensors"
-    return file, save_classifier(api.get_classifier(model), file, name=spec.name.rpartition("/")[2])
+    with writing(target):
+        name = spec.name.rpartition("/")[2].partition("@")[0]
+        return staged, save_classifier(api.get_classifier(model), staged, name=name)
 
 
-def _refuse_taken(text: str, name: str, path: Path, replace: bool) -> None:
-    taken = any(entry.get("name") == name for entry in tomllib.loads(text).get("classifier", []))
-    if taken and not replace:
-        raise DuplicateName(f"The registry {path} has a classifier {name!r} already: give --name, or --replace it.")
+def _version(text: str, name: str, replace: bool) -> int:
+    """The number of the new version."""
+    entries = tomllib.loads(text).get("classifier", [])
+    there = [_key(entry)[1] for entry in entries if _key(entry)[0] == name]
+    numbers = [number for number in there if type(number) is int]
+    return max(numbers, default=0) + (not replace or not numbers)
 
 
-def _weights(path: Path, name: str, file: Path) -> tuple[Path, dict[str, Any]]:
-    """Where the weights go, and what the entry says about them."""
-    sha256 = sha256_of(file)
-    inner = f"weights/{name}-{sha256[:8]}.safetensors"
-    return path.parent / inner, {"weights": inner, "sha256": sha256, "size": file.stat().st_size}
-
-
-def _entry(name: str, spec: SavedClassifierSpec, registry: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(spec: SavedClassifierSpec, registry: Mapping[str, Any]) -> dict[str, Any]:
     """What the entry says about the model. A fact that is not stated is left to the default of the registry."""
     facts = {key: getattr(spec, key) for key in FACTS if key != "name"}
     unsaid = [key for key, fact in facts.items() if fact == NOT_STATED and (key != "licence" or "licence" in registry)]
-    told = {key: fact for key, fact in facts.items() if fact not in (None, "", ()) and key not in unsaid}
-    entry = {"name": name, **told}
+    entry = {key: fact for key, fact in facts.items() if fact not in (None, "", ()) and key not in unsaid}
     entry |= {key: spec.build[way] for key, way in BUILD_KEYS.items() if way in spec.build}
     if spec.build.get("options"):
         entry["options"] = spec.build["options"]
@@ -175,31 +270,47 @@ def _entry(name: str, spec: SavedClassifierSpec, registry: Mapping[str, Any]) ->
     return entry
 
 
-def _prove(old: str, new: str, entry: Mapping[str, Any], path: Path) -> str:
-    """The new text must say what the old one said, and the new entry. Its whole name."""
+def _user() -> str:
     try:
-        before, after = tomllib.loads(old), parse(new, str(path))
-    except SpecError as error:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container without an account
+        name = f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown user"
+    return f"{name}@{platform.node()}"
+
+
+def _code(spec: Any) -> list[str]:
+    """The versions of the code that makes the network."""
+    build = spec.build if isinstance(spec, SavedClassifierSpec) else {"registered": spec.name}
+    found = [f"xrv-core {__version__}"]
+    if "timm" in build:
+        found.append(f"timm {importlib.metadata.version('timm')}")
+    elif "registered" in build:
+        found.append(api.origin("classifier", build["registered"]))
+    else:
+        module = build["factory"].partition(".")[0].partition(":")[0]
+        brought = importlib.metadata.packages_distributions().get(module, [])
+        found += [f"{each} {importlib.metadata.version(each)}" for each in brought[:1]]
+    return found
+
+
+def _names(registry: Registry) -> str:
+    return ", ".join(f"{name}@{number}" for name, versions in registry.history.items() for number in versions)
+
+
+def _key(entry: Mapping[str, Any]) -> tuple[Any, Any]:
+    return entry.get("name"), entry.get("version", 1)
+
+
+def _prove(old: str, new: str, changed: tuple[str, int], path: Path) -> str:
+    """The new text must say what the old one said, and the changed entry. Its whole name."""
+    try:
+        before, after = tomllib.loads(old), parse(new.encode(), str(path))
+    except XrvError as error:
         raise ArgumentError(f"The registry {path} would become unusable: it {error}. Nothing was written.") from error
-    rest = [e for e in before.pop("classifier", []) if e.get("name") != entry["name"]]
-    others = [e for e in after.table.get("classifier", []) if e.get("name") != entry["name"]]
+    rest = [e for e in before.pop("classifier", []) if _key(e) != changed]
+    others = [e for e in after.table.get("classifier", []) if _key(e) != changed]
     same = {k: v for k, v in after.table.items() if k != "classifier"} == before and repr(others) == repr(rest)
-    found = [spec for spec in after.specs if spec.name == f"{after.prefix}/{entry['name']}"]
-    if not same or len(found) != 1:
+    if not same or changed[1] not in after.history.get(changed[0], {}):
         why = "; ".join(after.problems) or "other entries would change"
         raise ArgumentError(f"The registry {path} cannot be added to: {why}. Nothing was written.")
-    return found[0].name
-
-
-def _copy(file: Path, target: Path) -> None:
-    """Put the weights in place, whole or not at all."""
-    if target.is_file() and target.stat().st_size == file.stat().st_size:
-        return  # the name holds the hash
-    target.parent.mkdir(exist_ok=True)
-    with replacing(target) as new:
-        shutil.copyfile(file, new)
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as new:
-        new.write_bytes(text.encode())
+    return f"{after.prefix}/{changed[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from tomlkit.items import Array, Item, Table
 
 from xrv_core.errors import ArgumentError
 
-__all__ = ["new_registry", "with_entry"]
+__all__ = ["new_registry", "with_entry", "with_yank"]
 
 
 def new_registry(about: Mapping[str, str]) -> str:
@@ -20,16 +21,19 @@ def new_registry(about: Mapping[str, str]) -> str:
 
 
 def with_entry(text: str, entry: Mapping[str, Any]) -> str:
-    """The text with one entry more, or with another entry in the place of the one of that name.
+    """The text with one entry more, or with another entry in the place of the one of that name and version.
 
     Raises:
         ArgumentError: TOML has no value for something in the entry.
     """
+    there = tomllib.loads(text).get("classifier", [])
+    taken = any(_key(old) == _key(entry) for old in there)
+    if not taken and (new := _appended(text, entry)) is not None:
+        return new
     document = tomlkit.parse(text)
     entries = document.get("classifier")
-    same = [old for old in entries or [] if old.get("name") == entry["name"]]
-    if same:
-        _replace(same[0], entry)
+    if taken:
+        _replace(next(old for old in entries or [] if _key(old) == _key(entry)), entry)
     elif isinstance(entries, Array):
         entries.append(_value(entry))
     elif entries is not None:
@@ -38,8 +42,42 @@ def with_entry(text: str, entry: Mapping[str, Any]) -> str:
         entries = tomlkit.aot()
         entries.append(_table(entry))
         document.append("classifier", entries)
+    return _dumped(document, text)
+
+
+def with_yank(text: str, name: str, version: int, reason: str) -> str:
+    """The text with ``yanked = reason`` in this entry, or without it where there is no reason."""
+    document = tomlkit.parse(text)
+    entry: Any = next(old for old in document["classifier"] if _key(old) == (name, version))
+    if reason:
+        entry["yanked"] = reason
+    elif "yanked" in entry:
+        entry.remove("yanked")
+    return _dumped(document, text)
+
+
+def _key(entry: Any) -> tuple[Any, Any]:
+    return entry.get("name"), entry.get("version", 1)
+
+
+def _dumped(document: Any, text: str) -> str:
+    """With the line ends of the old text."""
     new = tomlkit.dumps(document)
     return new.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else new
+
+
+def _appended(text: str, entry: Mapping[str, Any]) -> str | None:
+    """The text and one more [[classifier]]; None where the entries are written in another way."""
+    tables = tomlkit.aot()
+    tables.append(_table(entry))
+    gap = "" if text.endswith(("\n\n", "\r\n\r\n")) else "\n" if text.endswith("\n") else "\n\n"
+    new = gap + tomlkit.dumps({"classifier": tables})
+    new = text + (new.replace("\n", "\r\n") if "\r\n" in text else new)
+    try:
+        tomllib.loads(new)
+    except tomllib.TOMLDecodeError:
+        return None
+    return new
 
 
 def _replace(old: Any, entry: Mapping[str, Any]) -> None:
