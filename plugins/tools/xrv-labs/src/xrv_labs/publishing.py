@@ -46,19 +46,17 @@ def publish(
 ) -> str:
     """Copy the weights of a classifier beside a registry file and write its entry.
 
-    A name that is there already gets one more version. What stands in the file stays as it is, comments included. Two
-    that publish at the same time wait for each other; a reader sees the file as it was before or as it is after.
+    A name that is there already gets one more version; what stands in the file stays as it is, comments included. Two
+    who publish at the same time wait for each other.
 
     Args:
         model: A file of ``save_classifier``, or the name of a classifier with weights.
         registry: The registry file; made if it is not there, which takes a ``prefix``.
         name: Name of the entry, default the model's own.
-        replace: Write over the last version instead of adding one: for a slip that nobody has used yet. Those who have
-            used it are told. Its old weights stay, for those who are loading them.
+        replace: Write over the last version instead of adding one. Its old weights stay; those who used it are told.
         prefix: What names of a new registry begin with.
         sign: Key file to sign the registry with; a signed registry needs one.
-        trust_factory: Consent that the code which the model names runs on the machine of everybody who opens it. The
-            entry says who consented, and when.
+        trust_factory: Consent that the code which the model names runs at everybody who opens it; the entry says who.
         metrics: Result folder of ``xrv evaluate``, or a JSON file with numbers by label, by where they were measured.
         publisher: Who publishes; default: the user and the machine.
         **about: ``title``, ``contact`` and ``licence`` of a new registry.
@@ -71,8 +69,7 @@ def publish(
         UnsafeCheckpoint: The model names code, and ``trust_factory`` is not given.
         ArgumentError: The registry is an address or cannot be read; the model has no weights; the name is not allowed.
         SignatureError: The key cannot be used, or the registry was changed after it was signed.
-        WriteError: The disk is full.
-        UnknownName: No such classifier.
+        UnknownName, WriteError: No such classifier; the disk is full.
     """
     path = _registry_path(os.fspath(registry))
     spec = api.describe_classifier(model)
