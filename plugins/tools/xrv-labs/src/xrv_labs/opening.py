@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from xrv_core.api import load_factory
 from xrv_core.assets import cache_dir, replacing
 from xrv_core.errors import tell
-from xrv_core.factories import load_factory
 from xrv_core.models import SAVED_FACTORY
 from xrv_labs.entries import PublishedSpec
 

@@ -46,8 +46,7 @@ def publish(
 ) -> str:
     """Copy the weights of a classifier beside a registry file and write its entry.
 
-    A name that is there already gets one more version; what stands in the file stays as it is, comments included. Two
-    who publish at the same time wait for each other.
+    A name that is there already gets one more version; what stands in the file stays as it is, comments included.
 
     Args:
         model: A file of ``save_classifier``, or the name of a classifier with weights.
@@ -59,7 +58,7 @@ def publish(
         trust_factory: Consent that the code which the model names runs at everybody who opens it; the entry says who.
         metrics: Result folder of ``xrv evaluate``, or a JSON file with numbers by label, by where they were measured.
         publisher: Who publishes; default: the user and the machine.
-        **about: ``title``, ``contact`` and ``licence`` of a new registry.
+        **about: ``title``, ``contact``, ``licence`` of a new registry.
 
     Returns:
         The whole name, such as ``lab/mine``; with its version where it is not the first.
