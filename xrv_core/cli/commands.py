@@ -238,9 +238,8 @@ def _model_row(spec: Spec) -> tuple[Any, ...]:
         labels = sum(spec.trained)
     elif isinstance(spec, SegmenterSpec):
         labels = len(spec.structures)
-    state = "yours, by path" if spec.weights_given else weights_state(spec.weights)
-    title = " ".join([spec.title, *(f"[{v}]" for v in getattr(spec, "versions", ()))])
-    return spec.name, labels, spec.input_resolution or "any", state, title
+    title, size = " ".join([spec.title, *getattr(spec, "versions", ())]), spec.input_resolution or "any"
+    return spec.name, labels, size, "yours, by path" if spec.weights_given else weights_state(spec.weights), title
 
 
 def _offers(plugin: Plugin) -> str:

@@ -108,7 +108,7 @@ class Registry:
         """A spec that knows the other versions."""
         versions, spec = self.history[name], self.history[name][version]
         lines = tuple(_version_line(versions[number]) for number in sorted(versions))
-        told = lines if len(lines) > 1 or lines != ("version 1",) else ()
+        told = lines if len(lines) > 1 or lines != ("[version 1]",) else ()
         return replace(spec, name=f"{spec.name}{ending}", versions=told) if ending or told else spec
 
 
@@ -166,9 +166,8 @@ def _add(registry: Registry, entry: Mapping[str, Any], number: int) -> None:
 
 def _version_line(spec: PublishedSpec) -> str:
     when = spec.publication.get("published", "")
-    return f"version {spec.version}{' of ' if when else ''}{when[:10]}" + (
-        f", yanked: {shortened(spec.yanked, 80)}" if spec.yanked else ""
-    )
+    why = f", yanked: {shortened(spec.yanked, 80)}" if spec.yanked else ""
+    return f"[version {spec.version}{' of ' if when else ''}{when[:10]}{why}]"
 
 
 def entry_spec(entry: Mapping[str, Any], registry: Registry) -> PublishedSpec:
