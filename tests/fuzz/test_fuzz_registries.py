@@ -67,7 +67,10 @@ def restructured(text: str, seed: int) -> bytes:
     """The registry with values, keys and entries exchanged: TOML still, and something else."""
     rng, table = random.Random(seed), tomllib.loads(text)
     for _ in range(rng.choice((1, 1, 2, 4))):
-        where = rng.choice([table, *(e for e in table.get("classifier", []) if isinstance(e, dict))])
+        entries = table.get("classifier")
+        where = rng.choice(
+            [table, *(e for e in entries if isinstance(e, dict))] if isinstance(entries, list) else [table]
+        )
         key = rng.choice(list(where) or ["prefix"])
         match rng.randrange(5):
             case 0:
