@@ -36,7 +36,7 @@ LIMITS = {
     "elements": Limit("XRV_MAX_ELEMENTS", 1_000_000, "elements"),  # objects, lists and texts of JSON; of XML
     "members": Limit("XRV_MAX_MEMBERS", 20_000, "members"),  # of an archive of reports
     "corners": Limit("XRV_MAX_CORNERS", 10_000, "corners"),  # of the shapes drawn on one image
-    "registry": Limit("XRV_MAX_REGISTRY_BYTES", 2 << 20, "bytes"),  # of a lab: 2,000 versions
+    "registry": Limit("XRV_MAX_REGISTRY_BYTES", 1 << 20, "bytes"),  # of a lab: 1,500 versions
     "depth": Limit("XRV_MAX_DEPTH", 100, "levels of nesting"),  # of JSON, TOML, XML, pickles
     "objects": Limit("XRV_MAX_OBJECTS", 1_000_000, "objects"),  # of a pickle of weights, of the header of a model file
     "columns": Limit("XRV_MAX_COLUMNS", 20_000, "columns"),  # of a table

@@ -122,7 +122,8 @@ def alone(path: Path) -> Iterator[None]:
             f"{path} is being written by {who or 'another process'}. Wait until that ends, or choose another place."
         )
     try:
-        place.write_text(f"process {os.getpid()} on {platform.node()} since {time.ctime()}", "utf-8")
+        with suppress(OSError):  # the lock holds without a note; who writes is told how full the disk is
+            place.write_text(f"process {os.getpid()} on {platform.node()} since {time.ctime()}", "utf-8")
         yield
     finally:
         place.unlink(missing_ok=True)

@@ -24,10 +24,10 @@ BOMBS = {
     "dotted table": (HEAD + "[" + ".".join(["a"] * 10_000) + "]\n", "levels of nesting", "XRV_MAX_DEPTH"),
     "arrays": (HEAD + "a = " + "[" * 20_000 + "]" * 20_000, "20,000 levels", "XRV_MAX_DEPTH"),
     "inline tables": (HEAD + "a = " + "{a=" * 20_000 + "1" + "}" * 20_000, "20,000 levels", "XRV_MAX_DEPTH"),
-    "bytes": (HEAD + "#" * 3_000_000, "2,097,152", "XRV_MAX_REGISTRY_BYTES"),
+    "bytes": (HEAD + "#" * 3_000_000, "1,048,576", "XRV_MAX_REGISTRY_BYTES"),
     "more bytes": (HEAD + "#" * 17_000_000, "bytes", "XRV_MAX_"),
-    "many entries": (HEAD + "".join(SMALL % i for i in range(100_000)), "2,097,152", "XRV_MAX_REGISTRY_BYTES"),
-    "giant text": (HEAD + entry("a", title='"' + "x" * 5_000_000 + '"'), "2,097,152", "XRV_MAX_REGISTRY_BYTES"),
+    "many entries": (HEAD + "".join(SMALL % i for i in range(100_000)), "1,048,576", "XRV_MAX_REGISTRY_BYTES"),
+    "giant text": (HEAD + entry("a", title='"' + "x" * 5_000_000 + '"'), "1,048,576", "XRV_MAX_REGISTRY_BYTES"),
     "digits": (HEAD + entry("a", size="9" * 5_000), "not valid TOML", "digits"),
 }
 

@@ -93,7 +93,7 @@ def test_away_and_never_seen(filled, lab):  # noqa: F811
         ({"files": {"/r/registry.toml": b"prefix = lab"}}, "is not valid TOML: Invalid value (at line 1, column 10)"),
         ({"files": {"/r/registry.toml": b"<html>"}}, "is not valid TOML: Invalid statement (at line 1, column 1)"),
         ({"files": {"/r/registry.toml": b"\xff\xfe"}}, "is not UTF-8 text"),
-        ({"files": {"/r/registry.toml": b"#" * 10_000_001}}, "bytes, and at most 2,097,152 are read"),
+        ({"files": {"/r/registry.toml": b"#" * 10_000_001}}, "bytes, and at most 1,048,576 are read"),
     ],
     ids=["404", "503", "toml", "html", "bytes", "endless"],
 )
