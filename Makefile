@@ -8,7 +8,7 @@ FAST := tests/test_api.py tests/test_discovery.py tests/test_cli.py tests/test_c
 	tests/test_lazy_imports.py tests/test_public_api.py tests/test_docs.py tests/test_assets.py tests/test_tables_labels.py \
 	plugins/datasets/xrv-nih plugins/models/xrv-phantom-net plugins/tools/xrv-run
 
-.PHONY: install demo test test-fast test-slow test-core test-wheels test-lowest fuzz coverage lint bench docs clean
+.PHONY: install demo test test-fast test-slow test-core test-wheels test-lowest fuzz kills coverage lint bench docs clean
 
 install: $(STAMP)
 
@@ -49,6 +49,10 @@ test-lowest: $(STAMP)
 # 30,000 damaged files; `make test` does a short run of the same. XRV_FUZZ_SEED=N starts elsewhere.
 fuzz: $(STAMP)
 	XRV_FUZZ_CASES=30000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 3600 tests/fuzz
+
+# Commands killed at random moments and at each change of a file, on small disks, and run again.
+kills: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load -q -m "slow or not slow" --timeout 3600 tests/test_killed_*.py
 
 coverage: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q --cov=xrv_core --cov-report=term:skip-covered

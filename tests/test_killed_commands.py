@@ -60,13 +60,15 @@ def _constant(words: list[str], before: dict[str, str]) -> set[str]:
 
 _SLOW = pytest.mark.slow
 
+pytestmark = pytest.mark.timeout(3600)
+
 
 @pytest.mark.parametrize(
     ("words", "kill", "count"),
     [
         (EVALUATE, signal.SIGKILL, 1),
         (FEATURES, signal.SIGINT, 1),
-        *(pytest.param(w, s, 50, marks=_SLOW) for w in (EVALUATE, FEATURES) for s in (signal.SIGKILL, signal.SIGINT)),
+        *(pytest.param(w, s, 25, marks=_SLOW) for w in (EVALUATE, FEATURES) for s in (signal.SIGKILL, signal.SIGINT)),
     ],
 )
 def test_a_command_that_ends_at_any_moment(tmp_path: Path, words: list[str], kill: signal.Signals, count: int) -> None:
