@@ -29,6 +29,8 @@ class XrvError(Exception):
 
     #: Whether a message has several lines on purpose.
     _lines = False
+    #: Whether a rim has seen to it that the message names the file: an outer rim adds no other name.
+    _named = False
 
     def __str__(self) -> str:
         lines = super().__str__().split("\n")
@@ -191,17 +193,23 @@ def reading(name: object, error: type[XrvError], todo: str = "") -> Iterator[Non
         raise
     except XrvError as own:
         if isinstance(own, OverLimit) and not isinstance(own, error):
-            raise error(f"{name} {own}") from own
-        if str(name) in str(own) or printable(name) in str(own):
+            raise _named(error(f"{name} {own}")) from own
+        if own._named or str(name) in str(own) or printable(name) in str(own):
+            _named(own)
             raise
-        raise type(own)(f"{name}: {own}") from own
+        raise _named(type(own)(f"{name}: {own}")) from own
     except MemoryError as cause:
-        raise error(f"{name}: there is not enough memory to read it.") from cause
+        raise _named(error(f"{name}: there is not enough memory to read it.")) from cause
     except RecursionError as cause:
-        raise error(f"{name}: it is nested too deeply to be read. {todo}".rstrip()) from cause
+        raise _named(error(f"{name}: it is nested too deeply to be read. {todo}".rstrip())) from cause
     except BaseException as cause:  # the panic of a codec in Rust is no Exception
         reason = str(cause) or "no reason given"
-        raise error(f"{name}: cannot be read ({type(cause).__name__}: {reason}). {todo}".rstrip()) from cause
+        raise _named(error(f"{name}: cannot be read ({type(cause).__name__}: {reason}). {todo}".rstrip())) from cause
+
+
+def _named(error: XrvError) -> XrvError:
+    error._named = True
+    return error
 
 
 def tell(text: str) -> None:

@@ -39,6 +39,7 @@ LIMITS = {
     "registry": Limit("XRV_MAX_REGISTRY_BYTES", 1 << 20, "bytes"),  # of a lab: 1,500 versions
     "depth": Limit("XRV_MAX_DEPTH", 100, "levels of nesting"),  # of JSON, TOML, XML, pickles
     "objects": Limit("XRV_MAX_OBJECTS", 1_000_000, "objects"),  # of a pickle of weights, of the header of a model file
+    "cells": Limit("XRV_MAX_CELLS", 200_000_000, "cells"),  # of a Parquet file or a sheet; blank ones count
     "columns": Limit("XRV_MAX_COLUMNS", 20_000, "columns"),  # of a table
     "frames": Limit("XRV_MAX_FRAMES", 10_000, "frames"),  # of one image file
     "scans": Limit("XRV_MAX_SCANS", 100, "scans"),  # of a JPEG, each over all of its pixels; as libtiff's own limit

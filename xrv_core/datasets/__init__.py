@@ -43,7 +43,6 @@ if TYPE_CHECKING:
         PixelRecipe,
         XRayCenterCrop,
         XRayResizer,
-        age_in_years,
         apply_in_step,
         apply_transform,
         decode_image,
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
         Index,
         ListedTerms,
         RowFile,
+        age_in_years,
         coded_lists,
         common_columns,
         csv_line,
@@ -120,14 +120,14 @@ _HOME = {
         "Overlay boxes_mask check_shape coco_rle coco_rle_mask fit_mask grouped shapes_mask siim_rle siim_rle_mask"
     ),
     "pixels": (
-        "FoundImages PixelRecipe XRayCenterCrop XRayResizer age_in_years apply_in_step apply_transform "
+        "FoundImages PixelRecipe XRayCenterCrop XRayResizer apply_in_step apply_transform "
         "decode_image dicom_headers drawn_chest find_images image_suffixes load_image luminance photometric png_uri "
         "scale_pixels write_dicom "
     ),
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource JsonElement choose_extension image_extension parse_xml read_json release_folder",
     "tables": (
-        "BLANK_WORDS Index ListedTerms RowFile coded_lists common_columns csv_line dates_in days_from_first "
+        "BLANK_WORDS Index ListedTerms RowFile age_in_years coded_lists common_columns csv_line dates_in days_from_first "
         "distinct_rows joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
         "substring_labels table_path term_labels whole_days write_csv "
     ),

@@ -22,7 +22,7 @@ from xrv_core.datasets.tables import (
     read_table,
     table_path,
 )
-from xrv_core.errors import ArgumentError, ImageMissing, ImagePathError, TableError, XrvError, logger
+from xrv_core.errors import ArgumentError, ImageMissing, TableError, XrvError, logger, reading
 from xrv_core.specs import Asset, DatasetSpec
 
 __all__ = ["FileDataset"]
@@ -40,8 +40,9 @@ class FileDataset(XrayDataset):
 
     A subclass defines what is particular to it:
 
-    * ``needs``, ``text`` and ``numbers``: columns that its table must have, columns that hold texts such as identifiers
-      and findings, columns that hold numbers (see ``read_table``);
+    * ``needs``: columns that its table must have; ``text``, ``numbers``, ``dates`` and ``ages``: what each column holds
+      that ``build`` reads, which it then has as str or as numbers, or gives to ``dates_in`` or ``age_in_years`` (see
+      ``read_table``). A column that is not declared may be of any type;
     * ``build(table)``: the rows, labels and image names of the source table, as an ``Index``;
     * ``load_table()``, if the table is no plain CSV file;
     * ``locate(index)``, if the names of the files depend on which images the user has;
@@ -83,6 +84,8 @@ class FileDataset(XrayDataset):
     needs: ClassVar[tuple[str, ...]] = ()
     text: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ()
+    dates: ClassVar[tuple[str, ...]] = ()
+    ages: ClassVar[tuple[str, ...]] = ()
     #: File names are unique in the whole collection: images may be in any sub-folder of ``imgpath``.
     unique_file_names: ClassVar[bool] = False
     #: How many of the last parts of an image's path tell which one it is, in the whole collection; None: the whole
@@ -123,17 +126,15 @@ class FileDataset(XrayDataset):
         self.recipe = recipe or _PLAIN
         self.on_error = on_error
         self.skipped: list[str] = []
-        if vars(type(self)).get("caches_index", False):
-            index = cached_index(type(self), self.csvpath, state, self._built)
-        else:
-            index = self._built()
-        self.duplicates = NO_REPEATS if index.repeats is None else index.repeats
-        if len(self.duplicates):
-            self._tell_duplicates()
-        try:
+        with reading(self.csvpath, TableError, "Compare the file with its source."):
+            if vars(type(self)).get("caches_index", False):
+                index = cached_index(type(self), self.csvpath, state, self._built)
+            else:
+                index = self._built()
+            self.duplicates = NO_REPEATS if index.repeats is None else index.repeats
+            if len(self.duplicates):
+                self._tell_duplicates()
             index = self.locate(index)
-        except ImagePathError as error:  # the source knows the path, but not the table that has it
-            raise ImagePathError(f"{self.csvpath}: {error}") from error
         self.extras = index.extras
         super().__init__(
             spec,
@@ -157,6 +158,8 @@ class FileDataset(XrayDataset):
             needs=self.needs,
             text=self.text,
             numbers=self.numbers,
+            dates=self.dates,
+            ages=self.ages,
             owner=self.spec.name,
             expected=expected,
         )

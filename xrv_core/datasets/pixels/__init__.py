@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xrv_core.datasets.pixels.codecs import why_not_imported
-from xrv_core.datasets.pixels.dicom_headers import age_in_years, dicom_headers, write_dicom
+from xrv_core.datasets.pixels.dicom_headers import dicom_headers, write_dicom
 from xrv_core.datasets.pixels.drawing import drawn_chest
 from xrv_core.datasets.pixels.folders import FoundImages, find_images, image_suffixes
 from xrv_core.datasets.pixels.images import (
@@ -28,7 +28,6 @@ __all__ = [
     "SampleTransform",
     "XRayCenterCrop",
     "XRayResizer",
-    "age_in_years",
     "apply_in_step",
     "apply_transform",
     "decode_image",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -18,11 +17,7 @@ from xrv_core.datasets.pixels.inflating import read_dataset
 from xrv_core.datasets.sources import ImageSource
 from xrv_core.errors import ArgumentError, ImageError, reading
 
-__all__ = ["age_in_years", "dicom_headers", "write_dicom"]
-
-_OLDEST = 120.0  # years; several public tables have ages such as 155 and 414
-_AGE = re.compile(r"\s*(\d+)([YMWD]?)\s*")
-_IN_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
+__all__ = ["dicom_headers", "write_dicom"]
 
 
 def dicom_headers(source: ImageSource | None, names: Sequence[str], keywords: Sequence[str]) -> pd.DataFrame:
@@ -50,17 +45,6 @@ def dicom_headers(source: ImageSource | None, names: Sequence[str], keywords: Se
 
     shown = tqdm(names, desc="DICOM headers", unit=" files", disable=None)
     return pd.DataFrame([_header(source, name, keywords) for name in shown], columns=list(keywords), dtype="str")
-
-
-def age_in_years(ages: pd.Series[Any]) -> pd.Series[Any]:
-    """Years from numbers or DICOM age strings; NaN if a value is neither, or is above 120 years.
-
-    Args:
-        ages: Values such as ``58``, ``"58"``, ``"058Y"``, ``"011M"``, ``"006W"`` or ``"004D"`` (PS3.5, VR AS).
-    """
-    if not pd.api.types.is_numeric_dtype(ages):
-        ages = pd.Series([_years(age) for age in ages], index=ages.index, dtype="float64")
-    return ages.where(ages <= _OLDEST)
 
 
 def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> None:
@@ -113,12 +97,6 @@ def _header(source: ImageSource, name: str, keywords: Sequence[str]) -> list[Any
         with path.open("rb") if file is path else file as stream:
             header = read_dataset(stream, stop_before_pixels=True, specific_tags=list(keywords))
         return [_text(header.get_item(keyword)) for keyword in keywords]
-
-
-def _years(age: Any) -> float:
-    """Years from one age string; NaN for anything else."""
-    parts = _AGE.fullmatch(age) if isinstance(age, str) else None
-    return float("nan") if parts is None else float(parts[1]) / _IN_A_YEAR[parts[2]]
 
 
 def _text(element: Any) -> Any:

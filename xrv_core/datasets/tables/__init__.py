@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xrv_core.datasets.tables.cache import cached_index
+from xrv_core.datasets.tables.cells import age_in_years, row_place
 from xrv_core.datasets.tables.days import dates_in, days_from_first, whole_days
 from xrv_core.datasets.tables.duplicates import NO_REPEATS, ON_DUPLICATES, distinct_index, distinct_rows
 from xrv_core.datasets.tables.frames import BLANK_WORDS, table_path
@@ -16,7 +17,6 @@ from xrv_core.datasets.tables.reading import (
     numbers_in,
     read_table,
     require_columns,
-    row_place,
 )
 from xrv_core.datasets.tables.rows import RowFile, csv_line
 from xrv_core.datasets.tables.spreadsheets import raw_cell, safe_cell, write_csv
@@ -31,6 +31,7 @@ __all__ = [
     "Index",
     "ListedTerms",
     "RowFile",
+    "age_in_years",
     "cached_index",
     "coded_lists",
     "common_columns",

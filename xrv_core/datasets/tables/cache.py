@@ -3,7 +3,8 @@
 A file is a checksum and an Arrow IPC stream. It is mapped into memory, and its checksum is verified at each opening.
 Its name is a hash of all that the index depends on:
 
-* content and path of the table, and of every file that one of the dataset's attributes names as a ``Path``;
+* content (by CRC-32 and size, whatever its time) and path of the table, and of every file that one of the dataset's
+  attributes names as a ``Path``;
 * the other attributes that the dataset has when its table is read: options, spec and label policy;
 * the code of its class and its bases: content of the files of their packages;
 * the versions of Python, numpy, pandas and pyarrow, and the version of this format.
@@ -37,7 +38,7 @@ from xrv_core.errors import AssetError
 
 __all__ = ["cache_key", "cached_index", "read_index", "write_index"]
 
-_FORMAT = 3
+_FORMAT = 4
 _SMALL = 20_000  # bytes of a table that is parsed as quickly as it is found in the cache
 _ROOM = 1_000_000_000  # bytes
 _HEAD = 128  # bytes before the stream: the key, the checksum, zeros
@@ -106,9 +107,8 @@ def _plain(value: Any) -> Any:
     if value is None or kind in (bool, int, float, str):
         return [kind.__name__, repr(value)]
     if isinstance(value, Path) and value.is_file():  # which a DataFrame is not
-        from xrv_core.assets import content_sha256
-
-        return ["Path", str(value.absolute()), str(value.resolve()), content_sha256(value)]
+        data = value.read_bytes()
+        return ["Path", str(value.absolute()), str(value.resolve()), len(data), crc32(data)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -257,7 +257,7 @@ def _unpacked(note: Any, cells: list[Any], whole: Any) -> Any:
 
 def _make_room(newest: Path) -> None:
     """Delete the files that were not used for longest until what is left fits."""
-    files = sorted(newest.parent.glob("*"), key=lambda file: file.stat().st_atime, reverse=True)
+    files = sorted(newest.parent.glob("*.index"), key=lambda file: file.stat().st_atime, reverse=True)
     used = 0
     for file in files:
         used += file.stat().st_size

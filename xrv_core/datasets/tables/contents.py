@@ -8,10 +8,12 @@ import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from xrv_core.assets import read_within
 from xrv_core.datasets.tables.gunzip import open_gzip
 
 __all__ = ["Open", "contents_of"]
@@ -63,6 +65,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_LAYERS = 8  # such as a .csv.gz in a .zip
 _TABLES = (".csv", ".tsv", ".parquet", ".xlsx", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zst")
 
 
@@ -80,15 +83,14 @@ def contents_of(data: bytes, expected: str = "", encoding: str = "") -> tuple[st
         OSError, EOFError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, tarfile.TarError: It cannot be
             unpacked.
     """
-    source: Open = lambda: BytesIO(data)  # noqa: E731
     start = data[:4096]
     if start.startswith((b"PK", *_UNPACK)) or start[257:262] == b"ustar":
-        source = _unpacked(source, expected)
-        start = source().read(4096)
+        data = _unpacked(data, expected)
+        start = data[:4096]
     if start.startswith(b"PAR1"):
-        return "Parquet", source
+        return "Parquet", partial(BytesIO, data)
     if start.startswith(b"PK"):
-        return "Excel", source
+        return "Excel", partial(BytesIO, data)
     mark = next((mark for mark in _MARKS if start.startswith(mark)), b"")
     if not mark and not encoding and b"\0" in start[:64]:  # text of Windows that lost its mark has every other byte 0
         even, odd = start[:64:2], start[1:64:2]
@@ -96,35 +98,47 @@ def contents_of(data: bytes, expected: str = "", encoding: str = "") -> tuple[st
         encoding = next((name for name, (zeros, text) in ends.items() if not any(zeros) and all(text)), "")
     encoding = _MARKS.get(mark, encoding)
     if encoding:
-        decoded = source().read().decode(encoding).encode()
-        start, source = decoded[:4096], lambda: BytesIO(decoded)
-    why = _no_table(start)
-    if why:
-        raise ValueError(why)
-    return "CSV", source
+        data = data.decode(encoding).encode()
+        start = data[:4096]
+    text = start.lstrip()
+    if not text:
+        raise ValueError(f"it is empty. {_AGAIN} again")
+    if text.startswith(b"<"):
+        raise ValueError(f"it is a web page or XML, so the address did not lead to the table. {_AGAIN}")
+    for magic, what in _OTHER.items():
+        if text.startswith(magic):
+            raise ValueError(what)
+    if start[128:132] == b"DICM":
+        raise ValueError("it is a DICOM file")
+    if b"\0" in start:
+        raise ValueError("it is no text, but binary data")
+    return "CSV", partial(BytesIO, data)
 
 
-def _unpacked(source: Open, expected: str) -> Open:
+def _unpacked(data: bytes, expected: str) -> bytes:
     """What is in a packed file, or in an archive of one table; a workbook of Excel stays as it is."""
-    start = source().read(512)
-    unpack = next((unpack for magic, unpack in _UNPACK.items() if start.startswith(magic)), None)
-    if unpack is not None:
-        return _unpacked(lambda: unpack(source()), expected)
-    if start.startswith((b"PK\3\4", b"PK\5\6")):
-        with zipfile.ZipFile(source()) as archive:
-            names = archive.namelist()
-            if "xl/workbook.xml" in names:
-                return source
-            for name in _IN_ZIP.keys() & {*names}:
-                raise ValueError(_IN_ZIP[name])
-            data = archive.read(_the_table(names, expected))
-    elif start[257:262] == b"ustar":
-        with tarfile.open(fileobj=source()) as tar:
-            file = tar.extractfile(_the_table((m.name for m in tar if m.isfile()), expected))
-            data = b"" if file is None else file.read()
-    else:
-        return source
-    return _unpacked(lambda: BytesIO(data), expected)
+    for _ in range(_LAYERS):
+        unpack = next((unpack for magic, unpack in _UNPACK.items() if data.startswith(magic)), None)
+        if unpack is not None:
+            with unpack(BytesIO(data)) as stream:
+                data = read_within(stream, len(data))
+        elif data.startswith((b"PK\3\4", b"PK\5\6")):
+            with zipfile.ZipFile(BytesIO(data)) as archive:
+                names = archive.namelist()
+                if "xl/workbook.xml" in names:
+                    return data
+                for name in _IN_ZIP.keys() & {*names}:
+                    raise ValueError(_IN_ZIP[name])
+                info = archive.getinfo(_the_table(names, expected))
+                with archive.open(info) as member:
+                    data = read_within(member, info.compress_size)
+        elif data[257:262] == b"ustar":
+            with tarfile.open(fileobj=BytesIO(data)) as tar:
+                file = tar.extractfile(_the_table((m.name for m in tar if m.isfile()), expected))
+                data = b"" if file is None else read_within(file, len(data))
+        else:
+            return data
+    raise ValueError(f"it is packed more than {_LAYERS} times. Unpack it, and give the table")
 
 
 def _the_table(names: Iterable[str], expected: str) -> str:
@@ -139,18 +153,3 @@ def _the_table(names: Iterable[str], expected: str) -> str:
             return found[0]
     shown = ", ".join((tables or files)[:8]) or "none"
     raise ValueError(f"the archive holds {len(tables or files)} files ({shown}). Unpack it, and give the table")
-
-
-def _no_table(start: bytes) -> str:
-    """What begins with these bytes, if it is no text of a table."""
-    text = start.lstrip()
-    if not text:
-        return f"it is empty. {_AGAIN} again"
-    if text.startswith(b"<"):
-        return f"it is a web page or XML, so the address did not lead to the table. {_AGAIN}"
-    for magic, what in _OTHER.items():
-        if text.startswith(magic):
-            return what
-    if start[128:132] == b"DICM":
-        return "it is a DICOM file"
-    return "it is no text, but binary data" if b"\0" in start else ""

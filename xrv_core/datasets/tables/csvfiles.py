@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from xrv_core.assets import within
 from xrv_core.datasets.tables.contents import Open
 from xrv_core.datasets.tables.frames import BLANK_WORDS
 
@@ -36,6 +37,11 @@ def read_csv(source: Open, text: Collection[str], **options: Any) -> pd.DataFram
         SurplusCells: A row has a value for which the header has no name.
         ValueError, csv.Error: It cannot be parsed.
     """
+    with source() as file:  # pandas takes minutes for a header of millions of names
+        for _ in range(options.get("skiprows", 0) + 1):
+            first = file.readline()
+    if len(first) > _SMALL:
+        within("columns", first.count(options.get("sep", ",").encode()) + 1)
     try:
         columns = pd.read_csv(source(), nrows=0, index_col=False, on_bad_lines="skip", **options).columns.tolist()
         pd.read_csv(source(), header=None, nrows=2, dtype=str, **options)  # a longer first row is an error so
@@ -53,8 +59,7 @@ def read_csv(source: Open, text: Collection[str], **options: Any) -> pd.DataFram
 
 def records(source: Open, **options: Any) -> Iterator[tuple[int, list[str]]]:
     """Number of the first line and cells of each row that is not blank, the header first; arguments as ``read_csv``."""
-    file = TextIOWrapper(source(), "utf-8-sig", newline="")
-    reader = csv.reader(file, delimiter=options.get("sep", ","))
+    reader = csv.reader(_lines(source, options.get("sep", ",")), delimiter=options.get("sep", ","))
     for _ in range(options.get("skiprows", 0)):
         next(reader)
     line = reader.line_num + 1
@@ -62,6 +67,14 @@ def records(source: Open, **options: Any) -> Iterator[tuple[int, list[str]]]:
         if len(cells) > 1 or "".join(cells).strip():
             yield line, cells
         line = reader.line_num + 1
+
+
+def _lines(source: Open, separator: str) -> Iterator[str]:
+    """The lines of a text, none with more separators than columns are read."""
+    for line in TextIOWrapper(source(), "utf-8-sig", newline=""):
+        if len(line) > _SMALL:
+            within("columns", line.count(separator) + 1)
+        yield line
 
 
 def _has_row_numbers(source: Open, **options: Any) -> bool:

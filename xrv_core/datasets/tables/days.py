@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xrv_core.datasets.tables.cells import cell_error, number_cells
 from xrv_core.datasets.tables.frames import BLANK_WORDS
-from xrv_core.datasets.tables.reading import cell_error, number_cells
 
 __all__ = ["dates_in", "days_from_first", "whole_days"]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import itertools
-import lzma
-import tarfile
+import hashlib
+import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,10 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets.tables.contents import contents_of
-from xrv_core.datasets.tables.csvfiles import SurplusCells, read_csv, records
+from xrv_core.assets import content_sha256, read_within, within
+from xrv_core.datasets.tables.cells import age_in_years, number_cells
+from xrv_core.datasets.tables.contents import Open, contents_of
+from xrv_core.datasets.tables.csvfiles import SurplusCells, read_csv
+from xrv_core.datasets.tables.days import dates_in
 from xrv_core.datasets.tables.frames import BLANK_WORDS, FramePath, as_in_csv, table_path
-from xrv_core.errors import MissingColumns, MissingDependency, PathMissing, TableError
+from xrv_core.errors import HashMismatch, MissingColumns, MissingDependency, PathMissing, TableError, XrvError, reading
 
 __all__ = ["COMMON_COLUMNS", "common_columns", "joined", "numbers_in", "read_table", "require_columns", "side_by_side"]
 
@@ -37,11 +37,6 @@ COMMON_COLUMNS: dict[str, Any] = {
 }
 
 _UNKNOWN = {"view": "UNKNOWN", "age_years": np.nan, "has_masks": False}
-# What comes from parsing and unpacking a damaged file, or a zip with a password.
-_UNREADABLE = (
-    *(ValueError, LookupError, OSError, EOFError, RuntimeError, csv.Error),
-    *(zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error),
-)
 
 
 def read_table(
@@ -50,6 +45,8 @@ def read_table(
     needs: Iterable[str] = (),
     text: Iterable[str] = (),
     numbers: Iterable[str] = (),
+    dates: Iterable[str] = (),
+    ages: Iterable[str] = (),
     owner: str,
     expected: str = "",
     **options: Any,
@@ -64,7 +61,9 @@ def read_table(
         needs: Columns that must be there.
         text: Columns that hold texts, such as identifiers and findings: read as str, so that leading zeros and long
             numbers survive, and so that "NA" and "None" are texts. Elsewhere such words are blanks.
-        numbers: Columns that hold numbers.
+        numbers: Columns that hold numbers: int64, or float64 with NaN where a cell is blank.
+        dates: Columns that hold dates, which ``dates_in`` gives. The cells stay as they are in the file.
+        ages: Columns that hold ages, which ``age_in_years`` gives. The cells stay as they are in the file.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
         **options: What else ``pandas.read_csv`` should know, such as ``skiprows``, ``sep`` or ``encoding``.
@@ -75,61 +74,65 @@ def read_table(
     Raises:
         PathMissing: ``path`` does not exist.
         MissingDependency: It is a Parquet, .xlsx or .zst file, and the library that reads it is not installed.
-        TableError: The file cannot be parsed or has no rows; a row has more values than the header has names; or a
-            cell of ``numbers`` is neither blank nor a finite number.
+        TableError: The file cannot be parsed, is beyond a limit or has no rows; a row has more values than the header
+            has names; or a cell of ``numbers``, ``dates`` or ``ages`` is neither blank nor such a one.
         MissingColumns: Some of ``needs`` are not there.
     """
     path, needs = table_path(path), tuple(needs)
     if not (path.is_file() or isinstance(path, FramePath)):
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
-    table = _parsed(path, tuple(text), owner, expected, **options)
-    if not {*needs} <= {*table.columns}:
-        require_columns(table, needs, path, owner, expected)
-    if table.empty:
-        raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
-    for name in numbers:
-        if name in table.columns and not pd.api.types.is_integer_dtype(table[name].dtype):
-            table[name] = number_cells(table[name], path, **options)
+    kind = "CSV"
+    with reading(path, TableError):
+        try:
+            if isinstance(path, FramePath):
+                table = as_in_csv(path.frame, (*text,))
+            else:
+                data = path.read_bytes()
+                if path.with_name(f".{path.name}.json").is_file():  # of a fetched file
+                    _refuse_rot(path, data)
+                kind, source = contents_of(data, expected, options.pop("encoding", ""))
+                read: Any = _READ.get(kind, read_csv)
+                table = read(source, (*text,), **options)
+        except (XrvError, MemoryError, RecursionError):
+            raise
+        except Exception as error:
+            raise _unreadable(path, owner, kind, error) from error
+        if not {*needs} <= {*table.columns}:
+            require_columns(table, needs, path, owner, expected)
+        if table.empty:
+            raise TableError(f"{path}: the table has a header but no rows; {owner!r} needs at least one.")
+        for name in table.columns.intersection([*numbers], sort=False):
+            if table[name].dtype != np.int64:
+                table[name] = number_cells(table[name], path, **options)
+        for names, check in ((dates, dates_in), (ages, age_in_years)):
+            for name in table.columns.intersection([*names], sort=False):
+                check(table[name], path, **options)
     return table
 
 
-def number_cells(cells: pd.Series[Any], path: Path | None, **options: Any) -> pd.Series[Any]:
-    """The numbers in a column of a table that ``read_table`` has read from ``path``; NaN where a cell is blank.
-
-    Raises:
-        TableError: A cell is neither blank nor a finite number; the message names its place.
-    """
-    numbers = pd.to_numeric(cells, errors="coerce")
-    wrong = np.abs(numbers.to_numpy(np.float64, na_value=np.nan)) == np.inf
-    if not pd.api.types.is_numeric_dtype(cells.dtype):
-        wrong |= (numbers.isna() & cells.notna() & ~cells.isin(BLANK_WORDS)).to_numpy()
-    if wrong.any():
-        raise cell_error(cells, int(wrong.argmax()), path, "a number", **options)
-    return numbers
+def _refuse_rot(path: Path, data: bytes) -> None:
+    """Raise HashMismatch if ``fetch`` found other bytes, though neither size nor time of the file differ."""
+    if content_sha256(path) != hashlib.sha256(data).hexdigest():
+        raise HashMismatch(
+            f"{path}: its bytes have changed since it was fetched, but its size and its time have not: the disk may "
+            "be failing. Delete the file, and fetch it again."
+        )
 
 
-def cell_error(cells: pd.Series[Any], at: int, path: Path | None, wanted: str, **options: Any) -> TableError:
-    """The error of cell ``at`` of a column of a table that was read from ``path`` (None: unknown)."""
-    row = cells.index[at]
-    place = f"row {row + 1}" if path is None else row_place(path, row, **options)
-    return TableError(f"{place}, column {cells.name!r}: {str(cells.iloc[at])!r} is not {wanted}.")
-
-
-def row_place(path: Path, row: int, **options: Any) -> str:
-    """The place of a row of a table, for messages: file and line, such as ``"train.csv, line 7"``.
-
-    Args:
-        path: The table.
-        row: The row, as ``read_table`` has numbered it.
-        **options: As for ``read_table``.
-    """
-    with contextlib.suppress(*_UNREADABLE, ImportError):
-        kind, source = contents_of(path.read_bytes(), "", options.pop("encoding", ""))
-        if kind == "CSV":
-            line, _ = next(itertools.islice(records(source, **options), row + 1, None), (row + 2, []))
-            return f"{path}, line {line}"
-    return f"{path}, row {row + 1}"
+def _unreadable(path: Path, owner: str, kind: str, error: Exception) -> XrvError:
+    if isinstance(error, ImportError):
+        return MissingDependency(f"{path}: {_NEEDS[kind]}")
+    if isinstance(error, SurplusCells):
+        return TableError(f"{path}, {error}")
+    if isinstance(error, UnicodeDecodeError):
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
+        return TableError(
+            f"{path}, line {line}: cannot be read as {error.encoding.upper()} text for {owner!r} (byte 0x{byte:02X}). "
+            "It may be Windows-1252 (Latin-1): save it as UTF-8, or open it as 'table' with encoding='cp1252'."
+        )
+    what = "an Excel" if kind == "Excel" else f"a {kind}"
+    return TableError(f"{path}: cannot be read as {what} table for {owner!r}: {error or type(error).__name__}.")
 
 
 def require_columns(table: pd.DataFrame, needs: Iterable[str], path: Path, owner: str, expected: str = "") -> None:
@@ -175,7 +178,7 @@ def common_columns(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFra
             except (ValueError, TypeError) as error:
                 raise TableError(f"The column {name!r} needs cells of type {dtype}: {error}") from error
         if name == "view":
-            cells = cells.fillna("UNKNOWN")
+            cells = cells.mask(cells.isin(BLANK_WORDS)).fillna("UNKNOWN")
         if name == "sex" and not cells.isin(["M", "F", None]).all():
             cells = cells.where(cells.isin(["M", "F"]))
         columns[name] = cells
@@ -211,43 +214,53 @@ def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=tables[0].index, copy=False)
 
 
-def _parsed(path: Path, text: Sequence[str], owner: str, expected: str, **options: Any) -> pd.DataFrame:
-    """The table at ``path``, which exists; for arguments and errors see ``read_table``."""
-    kind = "CSV"
-    try:
-        if isinstance(path, FramePath):
-            table = as_in_csv(path.frame, text)
-        else:
-            kind, source = contents_of(path.read_bytes(), expected, options.pop("encoding", ""))
-            table = read_csv(source, text, **options) if kind == "CSV" else _READ[kind](source().read(), text, options)
-    except UnicodeDecodeError as error:
-        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
-        raise TableError(
-            f"{path}, line {line}: cannot be read as {error.encoding.upper()} text for {owner!r} (byte 0x{byte:02X}). "
-            "It may be Windows-1252 (Latin-1): save it as UTF-8, or open it as 'table' with encoding='cp1252'."
-        ) from error
-    except ImportError as error:
-        raise MissingDependency(f"{path}: {_NEEDS[kind]}") from error
-    except SurplusCells as error:
-        raise TableError(f"{path}, {error}") from error
-    except _UNREADABLE as error:
-        what = "an Excel" if kind == "Excel" else f"a {kind}"
-        raise TableError(f"{path}: cannot be read as {what} table for {owner!r}: {error}.") from error
-    return table
+def _read_parquet(source: Open, text: Sequence[str], **_: Any) -> pd.DataFrame:
+    import pyarrow.parquet as pq
 
-
-def _read_parquet(data: bytes, text: Sequence[str], options: Mapping[str, Any]) -> pd.DataFrame:
+    with source() as file:
+        data = file.read()
+    about = pq.ParquetFile(BytesIO(data)).metadata
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
+    within("columns", about.num_columns)
+    within("file", sum(chunk.total_uncompressed_size for chunk in chunks))
+    within("cells", max(about.num_rows * about.num_columns, sum(chunk.num_values for chunk in chunks)))
+    table = pq.read_table(BytesIO(data), read_dictionary=about.schema.to_arrow_schema().names)
+    within("file", sum(map(_text_bytes, table.columns)))
     return as_in_csv(pd.read_parquet(BytesIO(data)), text)
 
 
-def _read_excel(data: bytes, text: Sequence[str], options: Mapping[str, Any]) -> pd.DataFrame:
+def _text_bytes(column: Any) -> int:
+    """How many bytes the texts of a column take that repeats few distinct ones."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    return sum(pc.sum(pc.binary_length(c.dictionary).cast("int64").take(c.indices)).as_py() or 0 for c in column.chunks)
+
+
+def _read_excel(source: Open, text: Sequence[str], *, skiprows: int | None = None, **_: Any) -> pd.DataFrame:
     """The one sheet of a workbook that has cells."""
-    rows = options.get("skiprows")
-    sheets = pd.read_excel(BytesIO(data), sheet_name=None, keep_default_na=False, na_values=[""], skiprows=rows)
+    with source() as file, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                xml = read_within(member, info.compress_size)
+            if info.filename.startswith("xl/worksheets/"):
+                within("cells", _extent(xml))
+    sheets = pd.read_excel(source(), sheet_name=None, keep_default_na=False, na_values=[""], skiprows=skiprows)
     filled = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
     if len(filled) > 1:
         raise ValueError(f"it has {len(filled)} sheets ({', '.join(map(repr, filled))}). Save the right one as CSV")
     return as_in_csv(next(iter(filled.values()), pd.DataFrame()), text)
+
+
+def _extent(xml: bytes) -> int:
+    """Rows times columns of a sheet, which become cells even where they are blank: those of its farthest cells."""
+    rows = max((int(row) for row in re.findall(rb"""\br\s*=\s*["'][A-Z]{0,3}(\d{1,9})["']""", xml)), default=0)
+    names = {*re.findall(rb"""\br\s*=\s*["']([A-Z]{1,3})\d""", xml)}
+    columns = max((reduce(lambda n, letter: 26 * n + letter - 64, name, 0) for name in names), default=0)
+    return rows * columns
 
 
 _READ = {"Parquet": _read_parquet, "Excel": _read_excel}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import ChexpertLabelled, Index, release_folder
+from xrv_core.datasets import ChexpertLabelled, Index, age_in_years, release_folder
 from xrv_core.errors import ArgumentError
 
 _OLDEST = "85 or more"
@@ -35,7 +34,7 @@ class BRAXDataset(ChexpertLabelled):
         *ChexpertLabelled.needs,
         *("No Finding", "PngPath", "PatientID", "PatientSex", "PatientAge", "ViewPosition", "Rows", "Columns"),
     )
-    text = ("PngPath", "PatientID", "PatientAge", "StudyDate")
+    text = ("PngPath", "PatientID", "PatientSex", "PatientAge", "ViewPosition", "StudyDate")
     numbers = ("Rows", "Columns")
     identifying_parts = 1
 
@@ -59,15 +58,15 @@ class BRAXDataset(ChexpertLabelled):
             table = table[~(sides.max(axis=1) / sides.min(axis=1) > self.max_aspect_ratio)]
         images = table["PngPath"].str.removeprefix("images/")
         # Some copies have the fictitious StudyDate as "1970-01-01 00:00:00.020120408" for 2012-04-08.
-        dates = table.get("StudyDate", pd.Series(np.nan, index=table.index))
+        dates = table.get("StudyDate", pd.Series(pd.NA, index=table.index, dtype="str"))
         return Index.of(
             table,
             images=images,
             labels=self.labels_of(table),
-            order=pd.to_numeric(dates.astype("str").str.extract(r"(\d{8})$")[0]),
+            order=pd.to_numeric(dates.str.extract(r"(\d{8})$")[0]),
             patientid=table["PatientID"],
             view=table["ViewPosition"],
-            age_years=pd.to_numeric(table["PatientAge"].replace(_OLDEST, _OLDEST[:2]), errors="coerce"),
+            age_years=age_in_years(table["PatientAge"].replace(_OLDEST, _OLDEST[:2])),
             sex=table["PatientSex"],
             source_uid="brax:" + images.str.removesuffix(".png"),
         )

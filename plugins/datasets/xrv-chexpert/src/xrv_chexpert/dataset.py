@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import ChexpertLabelled, Index, release_folder, row_place
+from xrv_core.datasets import ChexpertLabelled, Index, age_in_years, release_folder, row_place
 from xrv_core.errors import TableError
 
 _EXAMPLE = "CheXpert-v1.0/train/patient00001/study1/view1_frontal.jpg"
@@ -21,11 +21,11 @@ class CheXpertImages(ChexpertLabelled):
 
     needs = (*ChexpertLabelled.needs, "Path")
     identifying_parts = 3  # patient, study and view; a patient is in one split only
-    text = ("Path",)
-    numbers = ("Age",)
+    text = ("Path", "Sex", "Frontal/Lateral", "AP/PA")
+    ages = ("Age",)
 
     def build(self, table: pd.DataFrame) -> Index:
-        paths = table["Path"].astype("str")
+        paths = table["Path"]
         for row in np.flatnonzero(~paths.str.fullmatch(_PATH, na=False))[:1]:
             raise TableError(
                 f"{row_place(self.csvpath, row)}: 'Path' is {paths[row]!r}, but the path of an image of "
@@ -36,7 +36,7 @@ class CheXpertImages(ChexpertLabelled):
         lateral = table["Frontal/Lateral"] == "Lateral" if "Frontal/Lateral" in table else image.str.contains("lateral")
         frontal = table["AP/PA"] if "AP/PA" in table else pd.Series(pd.NA, index=table.index, dtype="str")
         tops = top.unique()
-        age = table.get("Age")
+        age = age_in_years(table["Age"]) if "Age" in table else None
         table = table.assign(
             study=image.str.replace(r"^.+/study|/view.+$", "", regex=True).astype("int64"),
             split=top.map({name: _split(name) for name in tops}),

@@ -14,6 +14,7 @@ from xrv_core.datasets import (
     FileDataset,
     ImageSource,
     Index,
+    age_in_years,
     decode_image,
     fit_mask,
     substring_labels,
@@ -44,7 +45,7 @@ class COVID19Dataset(FileDataset):
     """
 
     needs = ("patientid", "offset", "sex", "age", "finding", "view", "modality", "filename")
-    text = ("patientid", "finding", "filename")
+    text = ("patientid", "sex", "finding", "view", "modality", "filename")
     unique_file_names = True
     gives_semantic_masks = True
 
@@ -85,7 +86,7 @@ class COVID19Dataset(FileDataset):
             patientid=table["patientid"],
             view=table["view"],
             offset_day_int=whole_days(offsets, self.csvpath),  # from symptoms or admission
-            age_years=pd.to_numeric(table["age"], errors="coerce"),
+            age_years=age_in_years(table["age"]),
             sex=table["sex"],
             has_masks=[self._lungs(name) is not None for name in table["filename"]],
             source_uid="covid19:" + table["filename"],

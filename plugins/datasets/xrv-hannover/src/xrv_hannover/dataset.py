@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xrv_core.datasets import FileDataset, Index, whole_days
+from xrv_core.datasets import FileDataset, Index, age_in_years, whole_days
 
 # The column with the day of the event, counted from the image; blank if it did not happen.
 _WHEN = {"ICU Admission": "icu_admission_offset", "Death": "death_offset"}
@@ -20,7 +20,8 @@ class HannoverDataset(FileDataset):
     """
 
     needs = ("patient_id", "image_id", "sex", "age", "admission_offset", "projection", *_WHEN.values())
-    text = ("patient_id", "image_id")
+    text = ("patient_id", "image_id", "sex", "projection")
+    ages = ("age",)
     unique_file_names = True
 
     def build(self, table: pd.DataFrame) -> Index:
@@ -34,7 +35,7 @@ class HannoverDataset(FileDataset):
             patientid=table["patient_id"],
             view=table["projection"].str.upper(),
             offset_day_int=-whole_days(table["admission_offset"], self.csvpath),  # -4: admitted four days before
-            age_years=pd.to_numeric(table["age"], errors="coerce"),
+            age_years=age_in_years(table["age"]),
             sex=table["sex"].map({"m": "M", "f": "F", "w": "F"}),  # the readme says w, the table f
             source_uid="hannover:" + table["image_id"],
         )

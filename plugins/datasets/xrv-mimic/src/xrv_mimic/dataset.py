@@ -50,7 +50,8 @@ class MIMICDataset(ChexpertLabelled):
     """
 
     needs = ("dicom_id", *_STUDY, "ViewPosition", "StudyDate", "StudyTime")
-    text = ("dicom_id", *_STUDY)
+    text = ("dicom_id", *_STUDY, "ViewPosition", "split")
+    dates = ("StudyDate",)
     numbers = ("StudyTime",)
     peer_clears_devices = True
     identifying_parts = 1
@@ -81,7 +82,7 @@ class MIMICDataset(ChexpertLabelled):
     def load_table(self) -> pd.DataFrame:
         """The rows of the metadata, with the labels of their study and their split."""
         table = self._read(self.csvpath, self.needs, _METADATA)
-        table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"], self.csvpath)
+        table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
         labels = self._labels()
         if not table["study_id"].isin(labels["study_id"]).any():
             raise TableError(
@@ -135,8 +136,8 @@ class MIMICDataset(ChexpertLabelled):
         return kept
 
     def _read(self, path: Path, needs: tuple[str, ...], expected: str) -> pd.DataFrame:
-        owner = self.spec.name
-        return read_table(path, needs=needs, text=self.text, numbers=self.numbers, owner=owner, expected=expected)
+        kinds = {"text": self.text, "numbers": self.numbers, "dates": self.dates}
+        return read_table(path, needs=needs, owner=self.spec.name, expected=expected, **kinds)
 
     def _unique(self, path: Path, table: pd.DataFrame, key: str) -> pd.DataFrame:
         return distinct_rows(table, key, where=path, on_duplicates=self.on_duplicates)

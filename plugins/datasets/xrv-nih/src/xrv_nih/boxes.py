@@ -21,8 +21,8 @@ NO_BOXES = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.
 
 def read_boxes(path: Path, spec: DatasetSpec) -> pd.DataFrame:
     """A row a box: ``image``, ``label``, ``x``, ``y``, ``width``, ``height``."""
-    needs = ["Image Index", "Finding Label", *_BOX]
-    table = read_table(path, needs=needs, text=needs[:2], owner=spec.name, expected="BBox_List_2017.csv")[needs]
+    needs, name = ["Image Index", "Finding Label", *_BOX], "BBox_List_2017.csv"
+    table = read_table(path, needs=needs, text=needs[:2], owner=spec.name, expected=name)[needs]
     table["Finding Label"] = table["Finding Label"].replace("Infiltrate", "Infiltration")
     numbers = numbers_in(table, _BOX)
     good = table["Finding Label"].isin(spec.pathologies) & (numbers >= [0, 0, 1, 1]).all(axis=1)

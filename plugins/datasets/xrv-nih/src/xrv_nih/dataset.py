@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xrv_core import DatasetSpec
-from xrv_core.datasets import FileDataset, Index, boxes_mask, substring_labels, term_labels
+from xrv_core.datasets import FileDataset, Index, age_in_years, boxes_mask, substring_labels, term_labels
 from xrv_core.errors import TableError
 from xrv_nih.boxes import NO_BOXES, by_image, read_boxes
 from xrv_nih.lists import read_list
@@ -23,24 +23,24 @@ _GOOGLE = {
     "Pneumothorax": "Pneumothorax",
 }
 _DRAWN_ON = (1024, 1024)  # the released PNGs, on which the boxes were drawn
-_OLDEST = 120.0  # years; tables before 2020 have ages of 155 and 414
+_OLDEST = 120.0  # years; age_in_years gives NaN for those of 155 and 414 in tables before 2020
 
 
 class _NIHImages(FileDataset):
     """The common part of both datasets: images, and their columns."""
 
     needs = ("Image Index", "Follow-up #", "Patient ID", "Patient Age", "View Position")
-    text = ("Image Index", "Patient ID", "Finding Labels")
+    text = (
+        *("Image Index", "Patient ID", "Finding Labels", "View Position", "Patient Gender", "Patient Sex"),
+        *_GOOGLE.values(),
+    )
     numbers = ("Follow-up #",)
+    ages = ("Patient Age",)  # 58, 058Y, 011M or 004D, in different releases
     unique_file_names = True
 
     def index_of(self, table: pd.DataFrame, labels: NDArray[np.float32], **more: Any) -> Index:
         """The index of a table with the columns that the two have in common."""
-        ages = table["Patient Age"]
-        if not pd.api.types.is_numeric_dtype(ages):  # 58, 058Y, 011M or 004D, in different releases
-            parts = ages.astype(str).str.extract(r"^(\d+)([YMD]?)$")
-            ages = parts[0].astype(float) / parts[1].map({"": 1.0, "Y": 1.0, "M": 12.0, "D": 365.25})
-        years = ages.where(ages <= _OLDEST)
+        years = age_in_years(table["Patient Age"])
         return Index.of(
             table,
             images=table["Image Index"],

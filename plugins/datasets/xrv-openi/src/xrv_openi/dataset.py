@@ -89,9 +89,8 @@ class OpeniDataset(FileDataset):
         wanted = ((self._dicom, _HEADERS, self.spec.tables[1]), (self._tsne, _DERIVED, self.spec.tables[2]))
         for path, needs, asset in wanted:
             if path is not None:
-                more = read_table(path, needs=needs, text=needs, owner=self.spec.name, expected=Path(asset.name).name)
-                for name in _DATES if path is self._dicom else ():
-                    dates_in(more[name], path)  # an error names the line of this file, not of the joined table
+                name, owner = Path(asset.name).name, self.spec.name
+                more = read_table(path, needs=needs, text=needs, dates=_DATES, owner=owner, expected=name)
                 more = distinct_rows(more, "imageid", where=path, on_duplicates=self.on_duplicates)
                 table = joined(table, more, on="imageid", key="imageid")
         return table

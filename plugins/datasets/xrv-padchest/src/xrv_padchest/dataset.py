@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xrv_core.datasets import FileDataset, Index, ListedTerms, dates_in, days_from_first, substring_labels
+from xrv_core.datasets import (
+    FileDataset,
+    Index,
+    ListedTerms,
+    age_in_years,
+    dates_in,
+    days_from_first,
+    substring_labels,
+)
 from xrv_core.errors import TableError
 from xrv_padchest.terms import broken_files, substrings, terms
 
@@ -34,7 +42,7 @@ class PadChestDataset(FileDataset):
 
     caches_index = True
     needs = ("ImageID", "StudyDate_DICOM", "PatientID", "PatientBirth", "PatientSex_DICOM", "Projection", "Labels")
-    text = ("ImageID", "StudyID", "PatientID", "Labels")  # ids of up to 39 digits
+    text = ("ImageID", "StudyID", "PatientID", "PatientSex_DICOM", "Projection", "Labels")  # ids of up to 39 digits
     numbers = ("PatientBirth",)  # a year
     unique_file_names = True
 
@@ -53,7 +61,7 @@ class PadChestDataset(FileDataset):
             patientid=table["PatientID"],
             view=table["Projection"].replace(_VIEW),
             offset_day_int=table["offset_day_int"],
-            age_years=taken[keep].dt.year - table["PatientBirth"],
+            age_years=age_in_years(taken[keep].dt.year - table["PatientBirth"]),
             sex=table["PatientSex_DICOM"],
             source_uid="padchest:" + table["ImageID"].str.removesuffix(".png"),
         )

@@ -50,6 +50,7 @@ class RSNADataset(FileDataset):
     caches_index = True
     needs = ("patientId", "x", "y", "width", "height", "Target")
     text = ("patientId",)
+    numbers = ("x", "y", "width", "height", "Target")
     unique_file_names = True
     gives_pathology_masks = True
 

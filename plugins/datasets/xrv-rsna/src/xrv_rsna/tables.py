@@ -40,7 +40,8 @@ def read_headers(path: Path, owner: str, on_duplicates: str) -> pd.DataFrame:
     """The table of DICOM headers, a row an image; ``PatientID`` names the image."""
     needs = ("PatientID", "PatientAge", "PatientSex", "ViewPosition")
     expected = "kaggle_stage_2_train_images_dicom_headers.csv"
-    table = read_table(path, needs=needs, text=("PatientID",), owner=owner, expected=expected)
+    text = ("PatientID", "PatientSex", "ViewPosition")
+    table = read_table(path, needs=needs, text=text, ages=("PatientAge",), owner=owner, expected=expected)
     table = table.drop(columns="Unnamed: 0", errors="ignore")
     return distinct_rows(table, "PatientID", where=path, on_duplicates=on_duplicates)
 

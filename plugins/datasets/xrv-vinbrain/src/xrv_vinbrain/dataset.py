@@ -60,6 +60,7 @@ class VinBrainDataset(FileDataset):
     caches_index = True
     needs = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
     text = ("image_id", "rad_id", "class_name")
+    numbers = ("x_min", "y_min", "x_max", "y_max")
     unique_file_names = True
     gives_pathology_masks = True
 

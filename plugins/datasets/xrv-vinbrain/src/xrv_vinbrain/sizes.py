@@ -15,7 +15,8 @@ from xrv_core.errors import TableError
 def read_sizes(path: Path, images: Sequence[str], owner: str) -> dict[str, tuple[int, int]]:
     """``(height, width)`` by image, for all ``images``."""
     expected = "a table with image_id and height, width or dim0, dim1"
-    table = read_table(path, needs=("image_id",), text=("image_id",), owner=owner, expected=expected)
+    size = ("height", "width", "dim0", "dim1")
+    table = read_table(path, needs=("image_id",), text=("image_id",), numbers=size, owner=owner, expected=expected)
     names = ["height", "width"] if "height" in table else ["dim0", "dim1"]
     require_columns(table, names, path, owner, expected)
     table = distinct_rows(table[["image_id", *names]], "image_id", where=path)
