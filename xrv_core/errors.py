@@ -27,10 +27,8 @@ __all__ = [
 class XrvError(Exception):
     """Base of every error of this project. Its message has nothing that a terminal would obey."""
 
-    #: Whether a message has several lines on purpose.
-    _lines = False
-    #: Whether a rim has seen to it that the message names the file: an outer rim adds no other name.
-    _named = False
+    _lines = False  # whether a message has several lines on purpose
+    _named = False  # whether a rim has seen to it that the message names the file
 
     def __str__(self) -> str:
         lines = super().__str__().split("\n")
@@ -193,23 +191,18 @@ def reading(name: object, error: type[XrvError], todo: str = "") -> Iterator[Non
         raise
     except XrvError as own:
         if isinstance(own, OverLimit) and not isinstance(own, error):
-            raise _named(error(f"{name} {own}")) from own
-        if own._named or str(name) in str(own) or printable(name) in str(own):
-            _named(own)
+            raise error(f"{name} {own}") from own
+        if own._named or own.__cause__ or str(name) in str(own) or printable(name) in str(own):
+            own._named = True  # an outer rim adds no other name
             raise
-        raise _named(type(own)(f"{name}: {own}")) from own
-    except MemoryError as cause:
-        raise _named(error(f"{name}: there is not enough memory to read it.")) from cause
-    except RecursionError as cause:
-        raise _named(error(f"{name}: it is nested too deeply to be read. {todo}".rstrip())) from cause
+        raise type(own)(f"{name}: {own}") from own
     except BaseException as cause:  # the panic of a codec in Rust is no Exception
-        reason = str(cause) or "no reason given"
-        raise _named(error(f"{name}: cannot be read ({type(cause).__name__}: {reason}). {todo}".rstrip())) from cause
-
-
-def _named(error: XrvError) -> XrvError:
-    error._named = True
-    return error
+        why = f"cannot be read ({type(cause).__name__}: {str(cause) or 'no reason given'})"
+        if isinstance(cause, MemoryError | RecursionError):
+            why = (
+                "there is not enough memory" if isinstance(cause, MemoryError) else "it is nested too deeply to be read"
+            )
+        raise error(f"{name}: {why}. {todo}".rstrip()) from cause
 
 
 def tell(text: str) -> None:

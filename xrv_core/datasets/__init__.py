@@ -127,9 +127,9 @@ _HOME = {
     "sampling": "ClassBalancedSampler DomainBalancedSampler PatientSampler official_split split split_report",
     "sources": "ImageSource JsonElement choose_extension image_extension parse_xml read_json release_folder",
     "tables": (
-        "BLANK_WORDS Index ListedTerms RowFile age_in_years coded_lists common_columns csv_line dates_in days_from_first "
-        "distinct_rows joined numbers_in open_gzip raw_cell read_table require_columns row_place safe_cell "
-        "substring_labels table_path term_labels whole_days write_csv "
+        "BLANK_WORDS Index ListedTerms RowFile age_in_years coded_lists common_columns csv_line dates_in "
+        "days_from_first distinct_rows joined numbers_in open_gzip raw_cell read_table require_columns row_place "
+        "safe_cell substring_labels table_path term_labels whole_days write_csv "
     ),
     "wrappers": (
         "CovariateDataset FilterDataset MergeDataset RelabelledDataset Relabelling SubsetDataset View relabel_dataset "

@@ -22,7 +22,7 @@ from xrv_core.datasets.tables import (
     read_table,
     table_path,
 )
-from xrv_core.errors import ArgumentError, ImageMissing, TableError, XrvError, logger, reading
+from xrv_core.errors import ArgumentError, ImageMissing, ImagePathError, TableError, XrvError, logger, reading
 from xrv_core.specs import Asset, DatasetSpec
 
 __all__ = ["FileDataset"]

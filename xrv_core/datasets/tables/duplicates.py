@@ -79,7 +79,7 @@ def _repeats(table: pd.DataFrame, key: pd.Series[Any], rows: Any) -> pd.DataFram
     """A row for each repeated one: its ``key``; ``first`` and ``again``, their rows; ``differs``, names of columns."""
     at = np.flatnonzero(key.duplicated() & key.notna())
     codes, known = pd.factorize(key)
-    firsts = np.zeros(len(known), dtype=np.intp)
+    firsts = np.zeros(len(known) + 1, dtype=np.intp)  # the last one is of blank keys, whose code is -1
     firsts[codes[::-1]] = np.arange(len(key))[::-1]
     first = firsts[codes[at]]
     differs = np.full(len(at), "", dtype=object)

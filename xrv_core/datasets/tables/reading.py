@@ -203,7 +203,7 @@ def joined(table: pd.DataFrame, more: pd.DataFrame, *, on: str, key: str) -> pd.
     first = np.full(codes.max(initial=0) + 2, -1)  # the last one is of blank keys, whose code is -1
     first[codes[: len(more)][::-1]] = np.arange(len(more))[::-1]
     first[-1] = -1
-    at, more = first[codes[len(more) :]], more.drop(columns=key)
+    at, more = first[codes[len(more) :]], more.drop(columns=key).reset_index(drop=True)
     found = more.reindex(at) if -1 in at else more.take(at)
     return side_by_side(table, found.reset_index(drop=True))
 

@@ -84,14 +84,15 @@ class MIMICDataset(ChexpertLabelled):
         table = self._read(self.csvpath, self.needs, _METADATA)
         table["offset_day_int"] = days_from_first(table["StudyDate"], table["subject_id"])
         labels = self._labels()
-        if not table["study_id"].isin(labels["study_id"]).any():
-            raise TableError(
-                f"{self.label_table}: none of its studies is in {self.csvpath}. Check csvpath and metadata."
-            )
+        known = table["study_id"].isin(labels["study_id"]).any()
         by_report = "subject_id" in labels
         how: Any = "left" if self.label_policy == "strict" and by_report else "inner"
         on = _STUDY if by_report else ["study_id"]
         table = table.reset_index(names="row").merge(labels, on=on, how=how).set_index("row")
+        if table.empty or not known:
+            raise TableError(
+                f"{self.label_table}: none of its studies is in {self.csvpath}. Check csvpath and metadata."
+            )
         return table if self._splits is None else self._with_split(table, self._splits)
 
     def build(self, table: pd.DataFrame) -> Index:
