@@ -199,9 +199,7 @@ def reading(name: object, error: type[XrvError], todo: str = "") -> Iterator[Non
     except BaseException as cause:  # the panic of a codec in Rust is no Exception
         why = f"cannot be read ({type(cause).__name__}: {str(cause) or 'no reason given'})"
         if isinstance(cause, MemoryError | RecursionError):
-            why = (
-                "there is not enough memory" if isinstance(cause, MemoryError) else "it is nested too deeply to be read"
-            )
+            why = "there is not enough memory" if isinstance(cause, MemoryError) else "it is nested too deeply"
         raise error(f"{name}: {why}. {todo}".rstrip()) from cause
 
 
