@@ -34,16 +34,17 @@ def age_in_years(ages: pd.Series[Any], path: Path | None = None, **options: Any)
     Raises:
         TableError: A cell is neither blank nor an age; the message names its place.
     """
-    years = ages
-    if ages.dtype.kind not in "iuf":
-        texts = ages.astype("str")
-        years = texts.map({text: _years(text) for text in texts.dropna().unique()}).astype("float64")
-        wrong = (years.isna() & ages.notna() & ~texts.isin(BLANK_WORDS)).to_numpy()
+    codes, distinct = pd.factorize(ages)  # few ages are different, and each is parsed once
+    if ages.dtype.kind in "iuf":
+        known = np.asarray(distinct, dtype=np.float64)
+        wrong = np.isinf(known)
     else:
-        wrong = np.abs(ages.to_numpy(np.float64, na_value=np.nan)) == np.inf
+        known = np.array([_years(str(age)) for age in distinct], dtype=np.float64)
+        wrong = np.isnan(known) & ~np.isin(np.asarray(distinct.astype("str"), dtype=object), BLANK_WORDS)
     if path is not None and wrong.any():
-        raise cell_error(ages, int(wrong.argmax()), path, "an age", **options)
-    return years.where(years.between(0, _OLDEST)).astype("float64")
+        raise cell_error(ages, int(np.append(wrong, False)[codes].argmax()), path, "an age", **options)
+    known[~((known >= 0) & (known <= _OLDEST))] = np.nan
+    return pd.Series(np.append(known, np.nan)[codes], index=ages.index, name=ages.name)  # the last is of blank cells
 
 
 def _years(text: str) -> float:
