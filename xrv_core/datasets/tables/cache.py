@@ -65,11 +65,11 @@ def cached_index(owner: type, table: Path, state: Mapping[str, Any], build: Call
 
     small = not table.is_file() or table.stat().st_size < _SMALL
     key = None if small else cache_key(owner, table, state)
+    if key is None:
+        return build()
     try:
         path = cache_dir() / "tables" / f"{key}.index"
     except AssetError:  # there is no home folder
-        key = None
-    if key is None:
         return build()
     found = read_index(path, key)
     if found is None:

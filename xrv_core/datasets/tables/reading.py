@@ -53,17 +53,16 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV file (plain, gzip, bzip2, xz, Zstandard; in a zip or tar), a Parquet file or an .xlsx file.
 
-    What a file is, is seen from its bytes and not from its name. A row may have blank cells after those of the header,
-    and all rows may begin with a row number that the header does not name.
+    Its bytes say what it is, not its name. A row may have blank cells after those of the header, and all rows may begin
+    with a row number that the header does not name.
 
     Args:
         path: The file; or a DataFrame, which is read as if it were written into a CSV file.
         needs: Columns that must be there.
-        text: Columns that hold texts, such as identifiers and findings: read as str, so that leading zeros and long
-            numbers survive, and so that "NA" and "None" are texts. Elsewhere such words are blanks.
+        text: Columns that hold texts: read as str, so that leading zeros survive and "NA" is a text, not a blank.
         numbers: Columns that hold numbers: int64, or float64 with NaN where a cell is blank.
-        dates: Columns that hold dates, which ``dates_in`` gives. The cells stay as they are in the file.
-        ages: Columns that hold ages, which ``age_in_years`` gives. The cells stay as they are in the file.
+        dates: Columns that ``dates_in`` can read. The cells stay as they are in the file.
+        ages: Columns that ``age_in_years`` can read, likewise.
         owner: Registry name of the dataset, for messages.
         expected: The official name of the table, for messages.
         **options: What else ``pandas.read_csv`` should know, such as ``skiprows``, ``sep`` or ``encoding``.
@@ -73,31 +72,16 @@ def read_table(
 
     Raises:
         PathMissing: ``path`` does not exist.
-        MissingDependency: It is a Parquet, .xlsx or .zst file, and the library that reads it is not installed.
-        TableError: The file cannot be parsed, is beyond a limit or has no rows; a row has more values than the header
-            has names; or a cell of ``numbers``, ``dates`` or ``ages`` is neither blank nor such a one.
+        MissingDependency: The library that reads such a file is not installed.
+        TableError: The file cannot be read or is beyond a limit; or a row or cell is not as declared.
         MissingColumns: Some of ``needs`` are not there.
     """
     path, needs = table_path(path), tuple(needs)
     if not (path.is_file() or isinstance(path, FramePath)):
         what = "is a folder" if path.is_dir() else "no such file"
         raise PathMissing(f"{path}: {what}. Give the path of {expected or 'the metadata table'} of {owner!r}.")
-    kind = "CSV"
     with reading(path, TableError):
-        try:
-            if isinstance(path, FramePath):
-                table = as_in_csv(path.frame, (*text,))
-            else:
-                data = path.read_bytes()
-                if path.with_name(f".{path.name}.json").is_file():  # of a fetched file
-                    _refuse_rot(path, data)
-                kind, source = contents_of(data, expected, options.pop("encoding", ""))
-                read: Any = _READ.get(kind, read_csv)
-                table = read(source, (*text,), **options)
-        except (XrvError, MemoryError, RecursionError):
-            raise
-        except Exception as error:
-            raise _unreadable(path, owner, kind, error) from error
+        table = _parsed(path, (*text,), owner, expected, options)
         if not {*needs} <= {*table.columns}:
             require_columns(table, needs, path, owner, expected)
         if table.empty:
@@ -105,9 +89,28 @@ def read_table(
         for name in table.columns.intersection([*numbers], sort=False):
             if table[name].dtype != np.int64:
                 table[name] = number_cells(table[name], path, **options)
-        for names, check in ((dates, dates_in), (ages, age_in_years)):
+        for check, names in ((dates_in, dates), (age_in_years, ages)):
             for name in table.columns.intersection([*names], sort=False):
                 check(table[name], path, **options)
+    return table
+
+
+def _parsed(path: Path, text: Sequence[str], owner: str, expected: str, options: dict[str, Any]) -> pd.DataFrame:
+    """The table at ``path``, which is there; ``encoding`` is taken out of ``options``."""
+    kind = "CSV"
+    try:
+        if isinstance(path, FramePath):
+            return as_in_csv(path.frame, text)
+        data = path.read_bytes()
+        if path.with_name(f".{path.name}.json").is_file():  # of a fetched file
+            _refuse_rot(path, data)
+        kind, source = contents_of(data, expected, options.pop("encoding", ""))
+        read: Any = _READ.get(kind, read_csv)
+        table: pd.DataFrame = read(source, text, **options)
+    except (XrvError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        raise _unreadable(path, owner, kind, error) from error
     return table
 
 

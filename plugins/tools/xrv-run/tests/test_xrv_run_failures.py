@@ -16,38 +16,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from brightness import WORDS, image, toy
 from click.testing import CliRunner, Result
 from messages import says
-from PIL import Image
 from row_kills import command, ended, killed_after, killed_at, small_disk
 
 import xrv_core
 from xrv_core.assets.files import whole
 from xrv_core.cli import main
 from xrv_core.datasets import raw_cell, write_dicom
-from xrv_core.models import BackboneClassifier
 from xrv_core.specs import ClassifierSpec
 from xrv_run import predict as room
-
-WORDS = dict.fromkeys(("title", "licence", "citation", "homepage", "obtain"), "none")
-
-
-class Mean(torch.nn.Module):
-    """The brightness of an image is its feature; some brightnesses end in an error."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        means = x.mean(dim=(1, 2, 3))
-        if bool((means > 1000).any()):
-            raise RuntimeError("CUDA error: misaligned address")
-        return torch.where(means < -1000, torch.nan, means)[:, None]
-
-
-def toy(spec: ClassifierSpec, weights: Path | None = None) -> BackboneClassifier:
-    model = BackboneClassifier(Mean(), spec.pathologies, num_features=1, input_resolution=8, spec=spec)
-    torch.nn.init.constant_(model.classifier.weight, 0.001)
-    torch.nn.init.zeros_(model.classifier.bias)
-    return model
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +34,6 @@ def model(tmp_path: Path) -> Iterator[None]:
     (tmp_path / "weights").touch()
     with xrv_core.register(ClassifierSpec(name="toy", factory=toy, pathologies=("Mass", "Nodule"), **WORDS)):
         yield
-
-
-def image(path: Path, grey: int = 100) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as stream:
-        Image.fromarray(np.full((8, 8), grey, np.uint8)).save(stream, format="PNG")
-    return path
 
 
 @pytest.fixture
@@ -85,9 +57,6 @@ def names_in(out: Path) -> list[str]:
     if out.suffix == ".jsonl":
         return [Path(json.loads(line)["file"]).name for line in out.read_text().splitlines()]
     return [Path(row["file"]).name for row in csv.DictReader(out.open(newline=""))]
-
-
-# -- rows as they come
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
@@ -150,9 +119,6 @@ def test_a_reader_that_goes_away_ends_it_quietly(images: Path, form: str, worker
         process.stdout.close()
         told = process.stderr.read()
     assert len(told.splitlines()) == 1, told
-
-
-# -- files that fail
 
 
 class Panic(BaseException):
@@ -295,9 +261,6 @@ def test_a_damaged_dicom_of_the_decoder_that_panics(images: Path, tmp_path: Path
     assert "Traceback" not in done.output
 
 
-# -- Ctrl-C
-
-
 @pytest.mark.parametrize("form", ["csv", "json", "table"])
 def test_ctrl_c_keeps_what_was_printed(images: Path, form: str, spoil: Callable[..., None]) -> None:
     spoil("3.png", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -318,9 +281,6 @@ def test_ctrl_c_keeps_what_was_written(images: Path, tmp_path: Path, spoil: Call
     assert names_in(out) == ["0.png", "1.png", "2.png"]
     assert done.stderr.splitlines()[-1].endswith("Give the same command again to go on.")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["found.csv", "images", "weights"]
-
-
-# -- kills
 
 
 def litter(folder: Path) -> list[str]:

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["Job", "segment_command"]
 
 
+def _named(structures: Sequence[str], spec: SegmenterSpec) -> list[str]:
+    """The structures that the user named; ArgumentError if the segmenter has no such one."""
+    named = [part.strip() for text in structures for part in text.split(",") if part.strip()]
+    for unknown in [each for each in named if each not in spec.structures]:
+        hint = suggestion(unknown, spec.structures) or f" There are: {', '.join(spec.structures[:8])}, ..."
+        raise ArgumentError(f"{spec.name} has no structure {unknown!r}.{hint}")
+    return named
+
+
 def segment_command(
     name: str,
     paths: Sequence[str],
@@ -63,10 +72,7 @@ def segment_command(
     """
     spec = api.describe_segmenter(name)
     check_weights(weights)
-    named = [part.strip() for text in structures for part in text.split(",") if part.strip()]
-    for unknown in [each for each in named if each not in spec.structures]:  # before torch is loaded
-        hint = suggestion(unknown, spec.structures) or f" There are: {', '.join(spec.structures[:8])}, ..."
-        raise ArgumentError(f"{spec.name} has no structure {unknown!r}.{hint}")
+    named = _named(structures, spec)  # before torch is loaded
     files = named_images(paths, except_below=Path(out), follow_symlinks=follow_symlinks)
     base = Path(out) / spec.name
     folders = _folders(files, base)
