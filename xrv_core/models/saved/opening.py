@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from xrv_core.api import describe_classifier
-from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint, reading
+from xrv_core.errors import CheckpointError, UnknownName, UnsafeCheckpoint, XrvError, reading
 from xrv_core.factories import load_factory
 from xrv_core.models.base import BackboneClassifier, InputAdapter, timm_keys
 from xrv_core.models.saved.header import DAMAGED, is_saved, read_seen
@@ -120,8 +120,12 @@ def built(
     """
     if "factory" in spec.build or state is None:
         return _named_outputs(_network(spec, base, trust), spec)
-    with reading(spec.weights_file or spec.name, CheckpointError, DAMAGED), _Bounded(state):
-        return _named_outputs(_network(spec, base, trust), spec)
+    name = spec.weights_file or spec.name
+    with reading(name, CheckpointError, DAMAGED), _Bounded(state):
+        try:
+            return _named_outputs(_network(spec, base, trust), spec)
+        except XrvError as error:  # of timm, of a plugin, or of the catalogue: they do not know the file
+            raise type(error)(f"{name}: {error}") from error
 
 
 def _network(spec: SavedClassifierSpec, base: Callable[[str], ClassifierSpec], trust: bool) -> Any:
