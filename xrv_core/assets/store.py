@@ -110,9 +110,9 @@ def confirm(path: Path) -> None:
 
     A file that ``fetch`` did not write is none of our business.
     """
-    with suppress(OSError, ValueError, TypeError):
-        record = _Record(**json.loads(_beside(path).read_text()))
-        if not record.confirmed and known_sha256(path):
+    with suppress(OSError, ValueError, TypeError, AssetError):
+        record = path.is_relative_to(cache_dir()) and _Record(**json.loads(_beside(path).read_text()))
+        if record and not record.confirmed and known_sha256(path):
             record._replace(confirmed=True).save(_beside(path))
 
 
