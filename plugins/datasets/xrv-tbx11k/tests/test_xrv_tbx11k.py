@@ -159,7 +159,7 @@ GOOD = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
         ({"images": None}, ("images: None is not a list",)),
         ({"images": []}, ("no images",)),
         ({"images": [{"id": 1, "file_name": "a.png", "width": 5}]}, ("images[0] (id 1)", "'height' is missing")),
-        ({"images": [IMAGE, IMAGE]}, ("images[1] (id 1)", "two entries")),
+        ({"images": [IMAGE, {**IMAGE, "file_name": "tb/other.png"}]}, ("images[1] (id 1)", "two entries")),
         *(
             ({"images": [{**IMAGE, "width": width}]}, ("images[0] (id 1)", "whole number of 1 or more"))
             for width in (0, -1, 5.5, "5", None, True)

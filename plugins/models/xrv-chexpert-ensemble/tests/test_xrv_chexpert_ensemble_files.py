@@ -107,9 +107,9 @@ def test_another_number_of_members(number, rule):
 def refusal(path, **options) -> str:
     with pytest.raises(CheckpointError) as error:
         xrv.get_classifier(NAME, weights=path, **options)
-    message = str(error.value)
-    assert message.startswith(f"Weights file {path}")
-    return message.removeprefix(f"Weights file {path}")
+    message = str(error.value).removeprefix("Weights file ")
+    assert message.startswith(str(path))
+    return message.removeprefix(str(path))
 
 
 def test_incomplete_archives(archive, tmp_path):

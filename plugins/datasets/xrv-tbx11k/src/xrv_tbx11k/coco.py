@@ -55,11 +55,10 @@ def _image(entry: JsonElement, names: dict[int | str, str]) -> dict[str, Any]:
 
 
 def _add(names: dict[int | str, str], entry: JsonElement, name: str) -> None:
-    """Keep the name of an entry by its id."""
+    """Keep the name of an entry by its id. An image may be there twice: ``FileDataset`` compares its rows."""
     key = entry.member("id")
-    if key.identity() in names:
+    if names.setdefault(key.identity(), name) != name:
         raise TableError(f"{key.where}: two entries have this id. Compare the file with its source.")
-    names[key.identity()] = name
 
 
 def _known(names: dict[int | str, str], key: JsonElement, what: str) -> str:

@@ -24,7 +24,7 @@ def publish_command(spec: CommandSpec) -> click.Command:
 
         code = code_of(api.describe_classifier(model))
         if code and not options["trust_factory"] and sys.stdin is not None and sys.stdin.isatty():
-            click.echo(f"{model} needs the code of {code}, which then runs at everybody who opens the model.", err=True)
+            echo(f"{model} needs the code of {code}, which then runs at everybody who opens the model.", err=True)
             options["trust_factory"] = click.confirm("Do you trust the file and the code?", err=True)
         name = publish(model, registry, **options)
         echo(f"{name} is in {registry}. Whoever lists that file in XRV_REGISTRIES has it.")
@@ -53,7 +53,7 @@ def yank_command(spec: CommandSpec) -> click.Command:
         from xrv_labs.publishing import yank
 
         full = yank(name, registry, reason, sign=sign)
-        click.echo(f"{full} is {'yanked' if reason else 'no longer yanked'} in {registry}.")
+        echo(f"{full} is {'yanked' if reason else 'no longer yanked'} in {registry}.")
 
     parameters: list[click.Parameter] = [
         click.Argument(["name"]),
@@ -76,11 +76,11 @@ def sign_command(spec: CommandSpec) -> click.Command:
             raise click.UsageError("Give REGISTRY and --key KEY, or --new-key KEY.")
         if new_key is not None:
             public = make_key(new_key)
-            click.echo(f"{new_key} is the secret key {public.name}: keep it, and show it to nobody.")
-            click.echo(f'Its public key, for {trusted_keys_file()} of those who trust you: lab = ["{public}"]')
+            echo(f"{new_key} is the secret key {public.name}: keep it, and show it to nobody.")
+            echo(f'Its public key, for {trusted_keys_file()} of those who trust you: lab = ["{public}"]')
         elif registry is not None and key is not None:
             count = len(sign(registry, key).history)
-            click.echo(f"{registry} is signed, with {count} name{'s' * (count != 1)} in it.")
+            echo(f"{registry} is signed, with {count} name{'s' * (count != 1)} in it.")
 
     parameters: list[click.Parameter] = [
         click.Argument(["registry"], required=False),
