@@ -247,7 +247,7 @@ def test_a_policy_that_does_not_exist(data: Path, options: dict[str, str], words
 
 
 def test_a_subclass_must_define_build(data: Path) -> None:
-    with pytest.raises(TypeError, match=r"Sub does not define build\(table\)"):
+    with pytest.raises(TableError, match=r"Sub does not define build\(table\)"):
         files(data, type("Sub", (FileDataset,), {}))
 
 
